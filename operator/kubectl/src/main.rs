@@ -1,0 +1,2 @@
+//! operator/kubectl
+fn main() {}

@@ -1,0 +1,2 @@
+//! tests/playground
+fn main() {}

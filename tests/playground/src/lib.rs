@@ -1,1 +1,36 @@
-//! playground
+//! A real three-centre cloud on one Linux machine.
+//!
+//! Everything in it is the real program (etcd, kube-apiserver, kube-controller-manager, kube-scheduler); only the
+//! kubelets are simulated, by kwok. Each place is a network namespace. Rust tests use [`Cloud`]; people use the
+//! `playground` binary, which is a thin layer over the same calls.
+//!
+//! Every process of a cloud is a child of one *supervisor* and dies with it. A test holds the supervisor in a thread
+//! of its own process; `playground up` leaves a detached one.
+
+mod access;
+mod certs;
+pub mod cli;
+mod cloud;
+mod cluster;
+mod command;
+mod fault;
+mod manifests;
+mod net;
+mod nodes;
+mod place;
+mod process;
+mod ready;
+mod state;
+mod status;
+mod supervisor;
+mod teardown;
+mod tools;
+mod users;
+mod workers;
+
+pub use access::eventually;
+pub use cloud::{Cloud, Options};
+pub use fault::Cut;
+pub use place::{Place, Profile};
+pub use process::Condition;
+pub use users::{ADMIN, USERS, User};

@@ -1,0 +1,95 @@
+//! Our own programs: operators and agents, as processes in the places' namespaces.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+use crate::cluster::kubeconfig;
+use crate::place::{Place, port};
+use crate::process::{Spec, Stage};
+use crate::ready::Ready;
+use crate::state::State;
+
+/// The `xiangyun` program: the one named, or the one that cargo built beside this program.
+pub(crate) fn find_binary(named: Option<&Path>) -> Result<PathBuf> {
+    if let Some(named) = named {
+        if !named.is_file() {
+            bail!("no program {}", named.display());
+        }
+        return Ok(std::path::absolute(named)?);
+    }
+    let own = std::env::current_exe().context("where am I?")?;
+    // Tests run from target/debug/deps, the playground from target/debug.
+    let found = own
+        .ancestors()
+        .skip(1)
+        .take(2)
+        .map(|dir| dir.join("xiangyun"))
+        .find(|path| path.is_file());
+    found.context("the `xiangyun` program is not built: run `cargo build`, or name it with --xiangyun-bin")
+}
+
+/// The operators and agents of a cloud.
+pub(crate) fn specs(state: &State, binary: &Path) -> Result<Vec<Spec>> {
+    let mut all = Vec::new();
+    for place in state.profile.operator_places() {
+        all.push(operator(state, *place, binary)?);
+    }
+    for place in state.profile.centres() {
+        for number in 1..=state.profile.agents() {
+            all.push(agent(state, *place, number, binary)?);
+        }
+    }
+    Ok(all)
+}
+
+fn operator(state: &State, place: Place, binary: &Path) -> Result<Spec> {
+    let hub = kubeconfig(state, &format!("hub@{place}"), "xiangyun:controller");
+    let args = vec!["operator".to_owned(), format!("--kubeconfig={}", hub.display())];
+    spec(state, format!("operator@{place}"), place, port::OPERATOR, args, binary)
+}
+
+fn agent(state: &State, place: Place, number: u16, binary: &Path) -> Result<Spec> {
+    let user = format!("xiangyun:centre:{place}");
+    // Each agent uses the hub's server in its own place, where there is one.
+    let has_hub = state.profile.hub_places().contains(&place);
+    let hub = if has_hub {
+        format!("hub@{place}")
+    } else {
+        "hub".to_owned()
+    };
+    let args = vec![
+        "agent".to_owned(),
+        format!("--centre={place}"),
+        format!("--hub-kubeconfig={}", kubeconfig(state, &hub, &user).display()),
+        format!(
+            "--centre-kubeconfig={}",
+            kubeconfig(state, place.name(), &user).display()
+        ),
+    ];
+    spec(
+        state,
+        format!("agent-{number}@{place}"),
+        place,
+        port::OPERATOR + number,
+        args,
+        binary,
+    )
+}
+
+fn spec(state: &State, name: String, place: Place, port: u16, mut args: Vec<String>, binary: &Path) -> Result<Spec> {
+    let address = state.address(place)?;
+    args.push(format!("--metrics-addr={address}:{port}"));
+    let ready = Ready::Port(address, port);
+    let program = binary.to_owned();
+    Ok(Spec {
+        name,
+        place,
+        stage: Stage::Ours,
+        program,
+        args,
+        env: Vec::new(),
+        ready,
+        restart: true,
+    })
+}

@@ -6,6 +6,7 @@ use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand};
+use futures::future::try_join_all;
 
 use crate::cloud::{Cloud, Options};
 use crate::fault::Cut;
@@ -239,22 +240,17 @@ fn exec(state: &State, place: Place, command: &[String]) -> Result<ExitCode> {
 
 impl Fault {
     async fn run(self, cloud: &Cloud) -> Result<()> {
+        // A place fails at once, not one process after the other.
         match self {
-            Self::Kill(target) => {
-                for process in target.processes(cloud)? {
-                    cloud.kill(&process).await?;
-                }
-            }
-            Self::Freeze(target) => {
-                for process in target.processes(cloud)? {
-                    cloud.freeze(&process).await?;
-                }
-            }
-            Self::Thaw(target) => {
-                for process in target.processes(cloud)? {
-                    cloud.thaw(&process).await?;
-                }
-            }
+            Self::Kill(target) => try_join_all(target.processes(cloud)?.iter().map(|p| cloud.kill(p)))
+                .await
+                .map(drop),
+            Self::Freeze(target) => try_join_all(target.processes(cloud)?.iter().map(|p| cloud.freeze(p)))
+                .await
+                .map(drop),
+            Self::Thaw(target) => try_join_all(target.processes(cloud)?.iter().map(|p| cloud.thaw(p)))
+                .await
+                .map(drop),
             Self::Cut {
                 place,
                 from,
@@ -268,10 +264,9 @@ impl Fault {
                         one_way,
                         port,
                     })
-                    .await?
+                    .await
             }
         }
-        Ok(())
     }
 }
 
@@ -279,7 +274,12 @@ impl Target {
     fn processes(&self, cloud: &Cloud) -> Result<Vec<String>> {
         match &self.process {
             Some(process) => Ok(vec![format!("{process}@{}", self.place)]),
-            None => cloud.processes(self.place),
+            // What is dead already stays as it is.
+            None => Ok(cloud
+                .processes(self.place)?
+                .into_iter()
+                .filter(|p| cloud.pid(p).is_some())
+                .collect()),
         }
     }
 }

@@ -19,6 +19,8 @@ use crate::{certs, cluster, manifests, net, nodes, teardown, tools, users, worke
 
 /// How long one stage of processes may take to become ready. Six API servers share the CPUs of one machine.
 const READY: Duration = Duration::from_secs(120);
+/// How often a program of ours may end by itself while it is waited for.
+const RESTARTS: u32 = 2;
 
 /// How a cloud is started.
 #[derive(Clone, Debug)]
@@ -190,10 +192,11 @@ impl Cloud {
     async fn ready(&self, spec: &Spec, within: Duration) -> Result<()> {
         let name = &spec.name;
         let what = format!("{name} is ready");
+        let before = self.process(name)?.starts;
         let ended = eventually(within, &what, || async {
-            let exit = self.process(name)?.exit;
+            let Process { exit, starts, .. } = self.process(name)?;
             match (exit, spec.ready.check().await) {
-                (Some(exit), Err(_)) if !spec.restart => Ok(Some(exit)),
+                (Some(exit), Err(_)) if !spec.restart || starts - before > RESTARTS => Ok(Some(exit)),
                 (_, ready) => ready.map(|()| None),
             }
         });
@@ -247,6 +250,18 @@ impl Cloud {
         self.kubeconfig(cluster, user)?;
         let mut kubectl = manifests::kubectl(&self.state()?, cluster, user.unwrap_or(ADMIN), args);
         kubectl.output().await.context("cannot run kubectl")
+    }
+
+    /// Runs a command in the network of a place to its end; the exit code is the caller's to judge.
+    pub async fn exec(&self, place: Place, program: &str, args: &[&str]) -> Result<Output> {
+        let state = self.state()?;
+        let mut ip = tokio::process::Command::new("ip");
+        ip.args(["netns", "exec", &state.net(place)?.netns, program]).args(args);
+        ip.stdin(std::process::Stdio::null())
+            .kill_on_drop(true)
+            .output()
+            .await
+            .context("cannot run `ip`")
     }
 
     /// SIGKILL. The process stays dead until [`Cloud::heal`] or [`Cloud::start_process`].

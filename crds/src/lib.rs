@@ -1,1 +1,62 @@
-//! crds
+//! The API of xiangyun, group `xiangyun.io`, version `v1alpha1`: one file for each kind.
+//!
+//! A kind holds what the user said (`spec`) and what was observed and decided (`status`). Rules that look at one
+//! object are CEL and stand beside the field they guard; rules that need the user or a second object are admission
+//! policies in `charts/`; everything else is a condition set by the operator.
+
+mod admission_limits;
+mod amounts;
+mod conditions;
+mod data_center;
+mod names;
+mod pool_queue;
+mod quota_ledger;
+mod quota_pool;
+mod request_approval;
+mod resource_request;
+mod tenant;
+
+pub use admission_limits::{AdmissionLimits, AdmissionLimitsSpec, LargestGrant, NeedKind};
+pub use amounts::{Amount, AmountError, Amounts, Resources};
+pub use conditions::{Condition, find as find_condition, is_true as condition_is_true, set as set_condition};
+pub use data_center::{
+    CentreReport, CentreRole, DataCenter, DataCenterSpec, DataCenterStatus, PoolCapacity, reason as centre_reason,
+};
+pub use names::{condition, group, label, object, role};
+pub use pool_queue::{EndingGrant, PoolQueue, PoolQueueSpec, WaitingRequest};
+pub use quota_ledger::{
+    LedgerCentre, LedgerCharge, LedgerPool, LedgerRecord, LedgerState, LedgerTenant, QuotaLedger, QuotaLedgerSpec,
+};
+pub use quota_pool::{
+    AcceleratorSpec, AcceleratorUse, ApprovalLevel, ApprovalPolicy, Architecture, CapacitySource, CentrePool, Overcommit, PoolCentre, PoolFigures,
+    QuotaPool, QuotaPoolSpec, QuotaPoolStatus, Reserve, StorageSpec, StorageTier, Zone, reason as pool_reason,
+};
+pub use request_approval::{
+    Approver, Decision, RequestApproval, RequestApprovalSpec, RequestApprovalStatus, RequestRef,
+    reason as approval_reason,
+};
+pub use resource_request::{
+    AcceleratorNeed, Allocation, AllocationPool, AllocationRef, ApprovalCount, CentreRow, CentreShare, Compliance,
+    Funding, InForce, PoolAmounts, PoolNeed, Project, RequestArchitecture, RequestType, ResourceNeed, ResourceRequest,
+    ResourceRequestSpec, ResourceRequestStatus, StorageNeed, Survival, Term, reason as request_reason,
+};
+pub use tenant::{
+    Administrator, AdministratorKind, Ceiling, Tenant, TenantLevel, TenantSpec, TenantStatus, reason as tenant_reason,
+};
+
+use kube::CustomResourceExt as _;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+
+/// Every CustomResourceDefinition of this version, in the order in which they are installed.
+pub fn all() -> Vec<CustomResourceDefinition> {
+    vec![
+        DataCenter::crd(),
+        QuotaPool::crd(),
+        Tenant::crd(),
+        ResourceRequest::crd(),
+        RequestApproval::crd(),
+        QuotaLedger::crd(),
+        AdmissionLimits::crd(),
+        PoolQueue::crd(),
+    ]
+}

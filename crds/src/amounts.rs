@@ -1,0 +1,371 @@
+//! Amounts as users write them, and as the ledger counts them.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::{Index, IndexMut};
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// One Kubernetes quantity as it was written: `"64"`, `256Gi`, `500m`, or a bare integer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, PartialOrd, Ord)]
+#[serde(transparent)]
+pub struct Amount(pub String);
+
+impl<'de> Deserialize<'de> for Amount {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum IntOrString {
+            Int(i64),
+            String(String),
+        }
+        Ok(match IntOrString::deserialize(deserializer)? {
+            IntOrString::Int(i) => Self(i.to_string()),
+            IntOrString::String(s) => Self(s),
+        })
+    }
+}
+
+impl JsonSchema for Amount {
+    fn schema_name() -> Cow<'static, str> {
+        "Amount".into()
+    }
+    fn inline_schema() -> bool {
+        true
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "x-kubernetes-int-or-string": true,
+            "anyOf": [{"type": "integer"}, {"type": "string"}],
+            "maxLength": 24,
+        })
+    }
+}
+
+impl From<&str> for Amount {
+    fn from(s: &str) -> Self {
+        Self(s.to_owned())
+    }
+}
+
+/// Why a quantity was not understood.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AmountError {
+    /// Not a Kubernetes quantity.
+    #[error("{0:?} is not a quantity; write for example 64, 500m or 256Gi | {0:?} 不是合法数量，例如 64、500m、256Gi")]
+    Syntax(String),
+    /// Smaller than the finest step of its resource.
+    #[error("{value} is finer than the smallest step {step} of {resource} | {value} 小于 {resource} 的最小单位 {step}")]
+    TooFine {
+        /// What was written.
+        value: String,
+        /// Which resource.
+        resource: &'static str,
+        /// Its finest step.
+        step: &'static str,
+    },
+    /// Below zero.
+    #[error("{0} is negative | {0} 为负数")]
+    Negative(String),
+    /// Above the int64 of its unit.
+    #[error("{0} is larger than any cloud | {0} 超出可表示范围")]
+    TooLarge(String),
+    /// A key that is no resource.
+    #[error("unknown resource {0:?}; known: cpu, memory, storage, accelerators | 未知资源 {0:?}")]
+    UnknownResource(String),
+}
+
+/// A map of amounts: `cpu` in vCPU, `memory` and `storage` in bytes, `accelerators` in whole cards.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Amounts(pub BTreeMap<String, Amount>);
+
+impl JsonSchema for Amounts {
+    fn schema_name() -> Cow<'static, str> {
+        "Amounts".into()
+    }
+    fn inline_schema() -> bool {
+        true
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "object",
+            "description": "cpu in vCPU, memory and storage in bytes, accelerators in whole cards | cpu 以 vCPU 计，memory 与 storage 以字节计，accelerators 以整卡计",
+            "maxProperties": 4,
+            "additionalProperties": generator.subschema_for::<Amount>(),
+            "x-kubernetes-validations": [
+                {
+                    "rule": "self.all(k, k in ['cpu', 'memory', 'storage', 'accelerators'])",
+                    "message": "unknown resource; known: cpu, memory, storage, accelerators | 未知资源；可用：cpu、memory、storage、accelerators",
+                },
+                {
+                    "rule": "self.all(k, isQuantity(string(self[k])) && quantity(string(self[k])).sign() >= 0 && (k == 'cpu' ? string(self[k]).matches('^[0-9]{1,15}([.][0-9]{1,3}|m|k)?$') : quantity(string(self[k])).isInteger()))",
+                    "message": "an amount is a quantity that is not negative, at least 1m of cpu or one byte or one whole card, and within 64 bits | 数量不得为负，cpu 最小 1m，内存与存储最小 1 字节，加速卡为整卡，且不超过 64 位",
+                },
+            ],
+        })
+    }
+}
+
+/// What the ledger counts with: exact integers, cpu in milli-vCPU, memory and storage in bytes, cards as cards.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Resources {
+    /// Milli-vCPU.
+    pub cpu: i128,
+    /// Bytes.
+    pub memory: i128,
+    /// Bytes.
+    pub storage: i128,
+    /// Whole cards.
+    pub accelerators: i128,
+}
+
+/// Binary suffixes, as Kubernetes spells them.
+const BINARY: [(&str, i128); 6] =
+    [("Ki", 1 << 10), ("Mi", 1 << 20), ("Gi", 1 << 30), ("Ti", 1 << 40), ("Pi", 1 << 50), ("Ei", 1 << 60)];
+/// Decimal suffixes, as a power of ten.
+const DECIMAL: [(&str, i32); 9] =
+    [("n", -9), ("u", -6), ("m", -3), ("k", 3), ("M", 6), ("G", 9), ("T", 12), ("P", 15), ("E", 18)];
+
+impl Amount {
+    /// Units of 10⁻ᵈⁱᵍⁱᵗˢ, exactly; `None` when it is no quantity or not a multiple of that unit.
+    fn scaled(&self, digits: i32) -> Option<i128> {
+        let s = self.0.trim();
+        let (number, factor, mut exponent) = if let Some((n, f)) = BINARY.iter().find_map(|(x, f)| Some((s.strip_suffix(x)?, *f))) {
+            (n, f, 0)
+        } else if let Some((n, e)) = DECIMAL.iter().find_map(|(x, e)| Some((s.strip_suffix(x)?, *e))) {
+            (n, 1, e)
+        } else if let Some((n, e)) = s.split_once(['e', 'E']) {
+            (n, 1, e.parse::<i32>().ok().filter(|e| e.abs() <= 30)?)
+        } else {
+            (s, 1, 0)
+        };
+        let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+        let unsigned = whole.strip_prefix(['+', '-']).unwrap_or(whole);
+        if unsigned.is_empty() && fraction.is_empty() || !(unsigned.chars().chain(fraction.chars())).all(|c| c.is_ascii_digit()) {
+            return None;
+        }
+        exponent += digits - i32::try_from(fraction.len()).ok()?;
+        let mantissa: i128 = format!("{unsigned}{fraction}").parse().ok()?;
+        let value = mantissa.checked_mul(factor)?;
+        let power = 10i128.checked_pow(exponent.unsigned_abs())?;
+        let value = if exponent >= 0 {
+            value.checked_mul(power)?
+        } else if value % power == 0 {
+            value / power
+        } else {
+            return None;
+        };
+        Some(if whole.starts_with('-') { -value } else { value })
+    }
+
+    /// The amount as an exact integer: milli-vCPU for `cpu`, otherwise units (bytes, cards).
+    ///
+    /// # Errors
+    /// What is wrong with it, in words for the user.
+    pub fn parse(&self, resource: &'static str) -> Result<i128, AmountError> {
+        let (digits, step) = if resource == "cpu" { (3, "1m") } else { (0, "1") };
+        let value = match self.scaled(digits) {
+            Some(v) => v,
+            None if self.scaled(12).is_some() => {
+                return Err(AmountError::TooFine { value: self.0.clone(), resource, step });
+            }
+            None if self.0.trim_start_matches(['+', '-']).starts_with(|c: char| c.is_ascii_digit()) && self.0.contains(['e', 'E']) => {
+                return Err(AmountError::TooLarge(self.0.clone()));
+            }
+            None => return Err(AmountError::Syntax(self.0.clone())),
+        };
+        if value < 0 {
+            return Err(AmountError::Negative(self.0.clone()));
+        }
+        if value > i128::from(i64::MAX) {
+            return Err(AmountError::TooLarge(self.0.clone()));
+        }
+        Ok(value)
+    }
+
+    /// Milli-vCPU in the shortest exact spelling.
+    pub fn from_cpu(milli: i128) -> Self {
+        Self(if milli % 1000 == 0 { (milli / 1000).to_string() } else { format!("{milli}m") })
+    }
+
+    /// Bytes in the shortest exact spelling, binary units first.
+    pub fn from_bytes(bytes: i128) -> Self {
+        let binary = BINARY.iter().rev().find(|(_, f)| bytes != 0 && bytes % f == 0).map(|(s, f)| format!("{}{s}", bytes / f));
+        let decimal = DECIMAL.iter().rev().filter(|(_, e)| *e > 0).find_map(|(s, e)| {
+            let f = 10i128.pow(e.unsigned_abs());
+            (bytes != 0 && bytes % f == 0).then(|| format!("{}{s}", bytes / f))
+        });
+        let plain = bytes.to_string();
+        Self([binary, decimal].into_iter().flatten().fold(plain, |best, s| if s.len() < best.len() { s } else { best }))
+    }
+}
+
+impl Resources {
+    /// Names in the order in which they are printed.
+    pub const NAMES: [&'static str; 4] = ["cpu", "memory", "storage", "accelerators"];
+
+    /// Nothing of anything.
+    pub const ZERO: Self = Self { cpu: 0, memory: 0, storage: 0, accelerators: 0 };
+
+    /// Applies `f` to each resource of both.
+    #[must_use]
+    pub fn zip(self, other: Self, f: impl Fn(i128, i128) -> i128) -> Self {
+        Self {
+            cpu: f(self.cpu, other.cpu),
+            memory: f(self.memory, other.memory),
+            storage: f(self.storage, other.storage),
+            accelerators: f(self.accelerators, other.accelerators),
+        }
+    }
+
+    /// The sum, saturating: amounts are 64-bit, so a saturated sum is larger than any pool and is refused as such.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        self.zip(other, i128::saturating_add)
+    }
+
+    /// The difference; may be negative where more is charged than there is.
+    #[must_use]
+    pub fn minus(self, other: Self) -> Self {
+        self.zip(other, i128::saturating_sub)
+    }
+
+    /// The larger of both, resource by resource.
+    #[must_use]
+    pub fn max(self, other: Self) -> Self {
+        self.zip(other, i128::max)
+    }
+
+    /// The smaller of both, resource by resource.
+    #[must_use]
+    pub fn min(self, other: Self) -> Self {
+        self.zip(other, i128::min)
+    }
+
+    /// Whether every resource of `self` fits in `room`; a resource that is not asked always fits.
+    pub fn fits(self, room: Self) -> bool {
+        self.iter().zip(room.iter()).all(|((_, a), (_, r))| a <= 0 || a <= r)
+    }
+
+    /// Whether nothing is asked.
+    pub fn is_zero(self) -> bool {
+        self == Self::ZERO
+    }
+
+    /// Name and value of each.
+    pub fn iter(self) -> impl Iterator<Item = (&'static str, i128)> {
+        Self::NAMES.into_iter().map(move |n| (n, self[n]))
+    }
+
+    /// In the form that is stored, zero amounts left out.
+    pub fn to_amounts(self) -> Amounts {
+        Amounts(self.iter().filter(|(_, v)| *v != 0).map(|(n, v)| (n.to_owned(), Self::amount(n, v))).collect())
+    }
+
+    /// One amount of the resource `name` in its own spelling.
+    pub fn amount(name: &str, value: i128) -> Amount {
+        match name {
+            "cpu" => Amount::from_cpu(value),
+            "accelerators" => Amount(value.to_string()),
+            _ => Amount::from_bytes(value),
+        }
+    }
+}
+
+impl Index<&str> for Resources {
+    type Output = i128;
+    /// `accelerators` for any name that is none of the first three; callers take names from [`Resources::NAMES`].
+    fn index(&self, name: &str) -> &i128 {
+        match name {
+            "cpu" => &self.cpu,
+            "memory" => &self.memory,
+            "storage" => &self.storage,
+            _ => &self.accelerators,
+        }
+    }
+}
+
+impl IndexMut<&str> for Resources {
+    fn index_mut(&mut self, name: &str) -> &mut i128 {
+        match name {
+            "cpu" => &mut self.cpu,
+            "memory" => &mut self.memory,
+            "storage" => &mut self.storage,
+            _ => &mut self.accelerators,
+        }
+    }
+}
+
+impl TryFrom<&Amounts> for Resources {
+    type Error = AmountError;
+    fn try_from(amounts: &Amounts) -> Result<Self, AmountError> {
+        let mut out = Self::ZERO;
+        for (key, amount) in &amounts.0 {
+            let name = Self::NAMES
+                .into_iter()
+                .find(|n| n == key)
+                .ok_or_else(|| AmountError::UnknownResource(key.clone()))?;
+            out[name] = amount.parse(name)?;
+        }
+        Ok(out)
+    }
+}
+
+impl fmt::Display for Resources {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts: Vec<_> = self
+            .iter()
+            .filter(|(_, v)| *v != 0)
+            .map(|(n, v)| format!("{n} {}", Self::amount(n, v).0))
+            .collect();
+        f.write_str(if parts.is_empty() { "0" } else { "" })?;
+        f.write_str(&parts.join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn parse(s: &str, r: &'static str) -> Result<i128, AmountError> {
+        Amount::from(s).parse(r)
+    }
+
+    #[test]
+    fn quantities_are_exact() {
+        assert_eq!(parse("64", "cpu"), Ok(64_000));
+        assert_eq!(parse("0.5", "cpu"), Ok(500));
+        assert_eq!(parse("1500m", "cpu"), Ok(1_500));
+        assert_eq!(parse("527343750Ki", "memory"), Ok(540_000_000_000));
+        assert_eq!(parse("3500T", "storage"), Ok(3_500_000_000_000_000));
+        assert_eq!(parse("1.5Gi", "memory"), Ok(1_610_612_736));
+        assert_eq!(parse("1e3", "accelerators"), Ok(1000));
+        assert_eq!(parse("3E", "storage"), Ok(3_000_000_000_000_000_000));
+    }
+
+    #[test]
+    fn bad_quantities_are_refused_in_words() {
+        assert!(matches!(parse("0.0001", "cpu"), Err(AmountError::TooFine { .. })));
+        assert!(matches!(parse("0.5", "accelerators"), Err(AmountError::TooFine { .. })));
+        assert!(matches!(parse("-1", "cpu"), Err(AmountError::Negative(_))));
+        assert!(matches!(parse("1e30", "cpu"), Err(AmountError::TooLarge(_))));
+        assert!(matches!(parse("9223372036854775808", "memory"), Err(AmountError::TooLarge(_))));
+        for s in ["", "m", "abc", "1 2", "0x10", "１", "--1", "1e99"] {
+            assert!(parse(s, "cpu").is_err(), "{s}");
+        }
+        let unknown = Amounts([("gpus".to_owned(), Amount::from("1"))].into());
+        assert!(matches!(Resources::try_from(&unknown), Err(AmountError::UnknownResource(_))));
+    }
+
+    proptest! {
+        #[test]
+        fn printing_and_parsing_agree(cpu in 0i64.., memory in 0i64.., cards in 0i64..) {
+            let r = Resources { cpu: cpu.into(), memory: memory.into(), storage: 0, accelerators: cards.into() };
+            prop_assert_eq!(Resources::try_from(&r.to_amounts()), Ok(r));
+        }
+    }
+}

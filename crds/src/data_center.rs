@@ -1,0 +1,117 @@
+//! `DataCenter` (数据中心): a centre, who runs it, and what its agent reports.
+
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{Amounts, Condition};
+
+/// Reasons of a centre's conditions.
+pub mod reason {
+    /// The agent's report is fresh.
+    pub const REPORTING: &str = "Reporting";
+    /// No agent has ever reported.
+    pub const NEVER_REPORTED: &str = "NeverReported";
+    /// The last report is older than `staleAfter` of the pools.
+    pub const REPORT_STALE: &str = "ReportStale";
+}
+
+/// What the centre is for | 数据中心的角色
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum CentreRole {
+    /// Serves; takes the odd remainder of a split | 主数据中心
+    Primary,
+    /// Serves at the same time | 备份数据中心
+    Backup,
+    /// Holds a full copy | 异地灾备
+    DisasterRecovery,
+}
+
+/// A data centre of the province | 省级云的一个数据中心
+#[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[kube(
+    group = "xiangyun.io", version = "v1alpha1", kind = "DataCenter", plural = "datacenters", shortname = "dcn",
+    category = "xyplatform", status = "DataCenterStatus", derive = "PartialEq",
+    doc = "A data centre, who runs it and what its agent reports | 数据中心：由谁运营，代理上报了什么",
+    printcolumn(name = "Role", type_ = "string", json_path = ".spec.role"),
+    printcolumn(name = "Operator", type_ = "string", json_path = ".spec.operator"),
+    printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
+    printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason"),
+    printcolumn(name = "Nodes", type_ = "integer", json_path = ".status.report.readyNodes"),
+    printcolumn(name = "Reported", type_ = "date", json_path = ".status.report.reportedAt"),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    printcolumn(name = "Name-zh", type_ = "string", json_path = ".spec.displayName", priority = 1)
+)]
+#[serde(rename_all = "camelCase")]
+pub struct DataCenterSpec {
+    /// Name for people, at most 64 characters | 显示名称，最多64个字符
+    #[schemars(length(min = 1, max = 64))]
+    pub display_name: String,
+    /// What the centre is for | 角色
+    pub role: CentreRole,
+    /// The company that runs it | 运营单位
+    #[schemars(length(min = 1, max = 64))]
+    pub operator: String,
+    /// Short code of the site | 机房代码
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub site_code: Option<String>,
+}
+
+/// What is known of the centre | 已知状态
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DataCenterStatus {
+    /// Written by the centre's agent alone | 仅由该中心的代理写入
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub report: Option<CentreReport>,
+    /// Generation that the conditions speak of | 条件所对应的版本
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// Conditions | 条件
+    #[serde(default)]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
+    pub conditions: Vec<Condition>,
+}
+
+/// One report of a centre's agent | 代理的一次上报
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CentreReport {
+    /// Counts up with every report; never goes back | 上报序号，只增不减
+    pub number: i64,
+    /// When the agent looked, by its own clock, RFC 3339 | 采集时间
+    #[schemars(extend("format" = "date-time"))]
+    pub reported_at: String,
+    /// Version of the agent | 代理版本
+    #[serde(default)]
+    pub agent_version: String,
+    /// Version of the centre's API server | 集群版本
+    #[serde(default)]
+    pub kubernetes_version: String,
+    /// Nodes in the centre | 节点数
+    #[serde(default)]
+    pub nodes: i64,
+    /// Nodes that are Ready | 就绪节点数
+    #[serde(default)]
+    pub ready_nodes: i64,
+    /// Capacity found for each pool, by the node label `xiangyun.io/pool` | 按资源池汇总的容量
+    #[serde(default)]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub pools: Vec<PoolCapacity>,
+}
+
+/// Capacity of one pool in one centre | 一个中心内一个资源池的容量
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PoolCapacity {
+    /// Pool | 资源池
+    pub name: String,
+    /// Ready nodes that carry its label | 就绪节点数
+    pub ready_nodes: i64,
+    /// Sum of what these nodes can allocate | 可分配总量
+    pub allocatable: Amounts,
+    /// What the tenants' quotas in this centre show as used | 已用量
+    #[serde(default)]
+    pub used: Amounts,
+}

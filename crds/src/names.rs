@@ -1,0 +1,77 @@
+//! Names that more than one program must agree on. One place, so that nobody spells them twice.
+
+/// Labels, annotations and finalizers, all under `xiangyun.io/`.
+pub mod label {
+    /// On a node: the pool it belongs to. On a namespace in a centre: the pool its pods run on.
+    pub const POOL: &str = "xiangyun.io/pool";
+    /// On a namespace: the tenant that owns it. Its presence marks the namespace as ours.
+    pub const TENANT: &str = "xiangyun.io/tenant";
+    /// On every object that a xiangyun program wrote: which program.
+    pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
+    /// Finalizer of a request whose grant may be charged; stamped at creation by the admission policy.
+    pub const CHARGED: &str = "xiangyun.io/charged";
+    /// Annotation on what an agent applies: the epoch of the decision behind it.
+    pub const EPOCH: &str = "xiangyun.io/epoch";
+}
+
+/// Condition types.
+pub mod condition {
+    /// The summary every kind carries.
+    pub const READY: &str = "Ready";
+    /// All approvals that the request needs were given.
+    pub const APPROVED: &str = "Approved";
+    /// The ledger holds the request's charge and the allocation is written.
+    pub const QUOTA_RESERVED: &str = "QuotaReserved";
+    /// Every centre of the allocation reported it as applied.
+    pub const PROVISIONED: &str = "Provisioned";
+    /// More is charged than the pool can commit.
+    pub const OVER_COMMITTED: &str = "OverCommitted";
+    /// An approval counted for its request.
+    pub const COUNTED: &str = "Counted";
+}
+
+/// Object names and field managers.
+pub mod object {
+    /// The one ledger and the one table of limits.
+    pub const PROVINCE: &str = "province";
+    /// The ResourceQuota, LimitRange and NetworkPolicy of a tenant namespace in a centre.
+    pub const XIANGYUN: &str = "xiangyun";
+    /// Field manager of the operator.
+    pub const CONTROLLER: &str = "xiangyun-controller";
+    /// Field manager of the centre agents.
+    pub const AGENT: &str = "xiangyun-agent";
+    /// Namespace of the operator's lease in the hub and of the agents' leases and epoch records in the centres.
+    pub const SYSTEM: &str = "xiangyun-system";
+}
+
+/// ClusterRoles that are shipped: four for people, two for processes; none serves both.
+pub mod role {
+    /// Departments: write requests in their own namespace.
+    pub const REQUESTER: &str = "xiangyun-requester";
+    /// Approvers: write approvals.
+    pub const APPROVER: &str = "xiangyun-approver";
+    /// The platform team: centres, pools, tenants.
+    pub const OPERATOR: &str = "xiangyun-operator";
+    /// Auditors: read everything, change nothing.
+    pub const AUDITOR: &str = "xiangyun-auditor";
+    /// The operator process.
+    pub const CONTROLLER: &str = "xiangyun-controller";
+    /// The centre agents.
+    pub const CENTRE: &str = "xiangyun-centre";
+}
+
+/// Users and groups of processes and of people.
+pub mod group {
+    /// User name of the operator process.
+    pub const CONTROLLER_USER: &str = "xiangyun:controller";
+    /// User name of a centre's agent: this and the centre's name.
+    pub const CENTRE_USER_PREFIX: &str = "xiangyun:centre:";
+    /// Group of all centre agents.
+    pub const CENTRES: &str = "xiangyun:centres";
+    /// Group of the platform team.
+    pub const PLATFORM: &str = "xiangyun:platform";
+    /// Group of every approver; the level is in `xiangyun:approvers:l1`, `…:l2`.
+    pub const APPROVERS: &str = "xiangyun:approvers";
+    /// Group of auditors.
+    pub const AUDITORS: &str = "xiangyun:auditors";
+}

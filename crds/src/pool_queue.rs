@@ -1,0 +1,50 @@
+//! `PoolQueue` (等待队列), internal: who waits for a pool and what ends next, without names.
+
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::Amounts;
+
+/// The queue of the pool of the same name | 同名资源池的等待队列
+#[derive(CustomResource, KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[kube(
+    group = "xiangyun.io", version = "v1alpha1", kind = "PoolQueue", plural = "poolqueues", derive = "PartialEq",
+    doc = "Who waits for a pool and which grants end next; written by the operator | 谁在等待该资源池，哪些配额即将到期；由控制器写入",
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+)]
+#[serde(rename_all = "camelCase")]
+pub struct PoolQueueSpec {
+    /// At most the first 200, in the order in which they will be served | 按顺序排列的前200个
+    #[serde(default)]
+    #[schemars(length(max = 200))]
+    pub waiting: Vec<WaitingRequest>,
+    /// The next five ends of grants | 最近五个到期
+    #[serde(default)]
+    #[schemars(length(max = 5))]
+    pub ends: Vec<EndingGrant>,
+}
+
+/// A request that waits | 等待中的申请
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct WaitingRequest {
+    /// Its uid | 申请的uid
+    pub uid: String,
+    /// Its priority | 优先级
+    pub priority: i32,
+    /// When it was approved | 批准时间
+    pub approved_at: String,
+    /// What it asks from this pool | 申请量
+    pub amounts: Amounts,
+}
+
+/// A grant that ends | 将到期的配额
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct EndingGrant {
+    /// Date of its end | 到期日
+    pub date: String,
+    /// What it gives back to this pool | 归还量
+    pub amounts: Amounts,
+}

@@ -1,0 +1,441 @@
+//! `ResourceRequest` (资源申请): what a department asks, and in its status what it was granted.
+
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{AcceleratorUse, Amount, Amounts, Condition, StorageTier, Zone};
+
+/// Reasons of a request's conditions. One at a time; [`ORDER`](reason::ORDER) says which wins.
+pub mod reason {
+    /// Granted and in force in every centre.
+    pub const ACTIVE: &str = "Active";
+    /// Somebody said no.
+    pub const REJECTED: &str = "Rejected";
+    /// The request cannot be read.
+    pub const MISCONFIGURED: &str = "Misconfigured";
+    /// The tenant is missing or its place in the tree is not valid.
+    pub const TENANT_SUSPENDED: &str = "TenantSuspended";
+    /// No pool of that sort is open to the tenant.
+    pub const NO_MATCHING_POOL: &str = "NoMatchingPool";
+    /// Larger than an empty pool: it will never fit.
+    pub const EXCEEDS_MAX_QUOTA: &str = "ExceedsMaxQuota";
+    /// A person has to agree.
+    pub const AWAITING_APPROVAL: &str = "AwaitingApproval";
+    /// An ancestor's ceiling is in the way.
+    pub const CEILING_REACHED: &str = "CeilingReached";
+    /// The pool has too little room now.
+    pub const WAITING_FOR_QUOTA: &str = "WaitingForQuota";
+    /// A centre's capacity is not known: nothing is sold against it.
+    pub const CAPACITY_UNKNOWN: &str = "CapacityUnknown";
+    /// Granted; the centres have not all reported it as applied.
+    pub const PROVISIONING: &str = "Provisioning";
+    /// The ledger decided, the allocation is being written.
+    pub const QUOTA_RESERVED: &str = "QuotaReserved";
+    /// A centre could not apply it.
+    pub const CENTRE_CONFLICT: &str = "CentreConflict";
+    /// The ledger is being recounted and sells nothing meanwhile.
+    pub const RECOUNTING: &str = "Recounting";
+    /// Given back.
+    pub const RELEASED: &str = "Released";
+    /// Being given back; charged until the use is gone.
+    pub const RELEASING: &str = "Releasing";
+    /// Its term ended.
+    pub const EXPIRED: &str = "Expired";
+    /// A `Release` that did its work.
+    pub const COMPLETED: &str = "Completed";
+    /// A `Release` whose target is no grant.
+    pub const TARGET_NOT_FOUND: &str = "TargetNotFound";
+
+    /// Which reason wins while a request waits, first wins.
+    pub const ORDER: [&str; 9] = [
+        REJECTED, MISCONFIGURED, TENANT_SUSPENDED, NO_MATCHING_POOL, EXCEEDS_MAX_QUOTA, AWAITING_APPROVAL,
+        CEILING_REACHED, WAITING_FOR_QUOTA, CAPACITY_UNKNOWN,
+    ];
+}
+
+/// What is asked | 申请类型
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum RequestType {
+    /// A new grant | 新申请
+    New,
+    /// Give a grant back | 释放
+    Release,
+}
+
+/// Where the money comes from | 资金来源
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Funding {
+    /// Special fund | 专项资金
+    SpecialFund,
+    /// Annual budget | 年度预算
+    AnnualBudget,
+    /// Own funds | 自筹
+    SelfRaised,
+}
+
+/// Project | 项目
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Project {
+    /// Number of its approval | 立项文号
+    #[schemars(length(min = 1, max = 64))]
+    pub approval_no: String,
+    /// Source of its money | 资金来源
+    pub funding: Funding,
+}
+
+/// Storage that is needed | 存储需求
+#[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StorageNeed {
+    /// Tier | 层级
+    pub tier: StorageTier,
+    /// Size in whole Mi | 容量，以Mi为最小单位
+    #[x_kube(validation = ("isQuantity(string(self)) && quantity(string(self)).isInteger() && quantity(string(self)).sign() > 0 && quantity(string(self)).asInteger() % 1048576 == 0", "size is above zero, in whole Mi, within 64 bits | 容量须为正数、Mi的整数倍且不超过64位"))]
+    pub size: Amount,
+}
+
+/// Cards that are needed | 加速卡需求
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AcceleratorNeed {
+    /// Use | 用途
+    #[serde(rename = "use")]
+    pub use_: AcceleratorUse,
+    /// Whole cards | 整卡数
+    #[schemars(range(min = 1, max = 100_000))]
+    pub count: i64,
+}
+
+/// What is needed, whichever pool has it | 需求
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[x_kube(
+    validation = ("has(self.cpu) == has(self.memory)", "cpu and memory go together | cpu 与 memory 须同时填写"),
+    validation = ("has(self.cpu) || has(self.storage) || has(self.accelerators)", "nothing is asked | 未申请任何资源")
+)]
+pub struct ResourceNeed {
+    /// vCPU, at least 1m | vCPU，最小1m
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = ("string(self).matches('^[0-9]{1,15}([.][0-9]{1,3}|m|k)?$') && quantity(string(self)).sign() > 0", "cpu is above zero, at least 1m, within 64 bits | cpu 须为正数，最小1m，且不超过64位"))]
+    pub cpu: Option<Amount>,
+    /// Memory in whole Mi | 内存，Mi的整数倍
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = ("isQuantity(string(self)) && quantity(string(self)).isInteger() && quantity(string(self)).sign() > 0 && quantity(string(self)).asInteger() % 1048576 == 0", "memory is above zero, in whole Mi, within 64 bits | 内存须为正数、Mi的整数倍且不超过64位"))]
+    pub memory: Option<Amount>,
+    /// Storage by tier | 存储
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 3))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["tier".into()]))]
+    pub storage: Option<Vec<StorageNeed>>,
+    /// Cards by use | 加速卡
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 3))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["use".into()]))]
+    pub accelerators: Option<Vec<AcceleratorNeed>>,
+}
+
+/// What is needed from a pool by name | 指定资源池的需求
+#[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[x_kube(
+    validation = ("size(self.amounts) > 0 && self.amounts.all(k, isQuantity(string(self.amounts[k])) && quantity(string(self.amounts[k])).sign() > 0)", "an amount that is asked is above zero | 申请量须大于零"),
+    validation = ("self.amounts.all(k, !(k in ['memory', 'storage']) || (quantity(string(self.amounts[k])).isInteger() && quantity(string(self.amounts[k])).asInteger() % 1048576 == 0))", "memory and storage are asked in whole Mi | 内存与存储须为Mi的整数倍")
+)]
+pub struct PoolNeed {
+    /// Pool | 资源池
+    #[schemars(length(min = 1, max = 63))]
+    pub name: String,
+    /// What is asked | 申请量
+    pub amounts: Amounts,
+}
+
+/// Amounts of a pool | 资源池与数量
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PoolAmounts {
+    /// Pool | 资源池
+    pub pool: String,
+    /// Amounts | 数量
+    pub amounts: Amounts,
+}
+
+/// Architecture that is accepted | 可接受的架构
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum RequestArchitecture {
+    /// amd64 first, then arm64 | 任意，优先x86
+    #[default]
+    Any,
+    /// x86 | x86
+    #[serde(rename = "amd64")]
+    Amd64,
+    /// ARM | ARM
+    #[serde(rename = "arm64")]
+    Arm64,
+}
+
+/// What one centre must be able to hold alone: `Full`, a percentage such as `60%`, or `None` | 单中心保障比例
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Survival(pub String);
+
+impl JsonSchema for Survival {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Survival".into()
+    }
+    fn inline_schema() -> bool {
+        true
+    }
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({"type": "string", "maxLength": 4, "pattern": "^(Full|None|[1-9][0-9]?%)$"})
+    }
+}
+
+impl Default for Survival {
+    fn default() -> Self {
+        Self("Full".to_owned())
+    }
+}
+
+/// Protection and filing | 合规
+#[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = ("!self.classified", "classified systems are not admitted to this cloud (Classified); use the network for classified systems | 涉密系统不得上云，请使用涉密网络"),
+    validation = ("self.mlpsLevel <= 3", "systems of MLPS level 4 or above are not admitted to this cloud (at most level 3) | 等保四级及以上系统不得上云（最高三级）")
+)]
+pub struct Compliance {
+    /// Whether the system is classified; refused | 是否涉密，涉密将被拒绝
+    pub classified: bool,
+    /// MLPS level, at most 3 | 等级保护级别，最高3级
+    #[schemars(range(min = 1, max = 5))]
+    pub mlps_level: i32,
+    /// Filing number | 备案编号
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub filing_no: Option<String>,
+}
+
+/// How long | 期限
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Term {
+    /// Months from the grant | 月数
+    #[schemars(range(min = 1, max = 120))]
+    pub months: i32,
+}
+
+/// The grant that is meant | 所指的配额
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AllocationRef {
+    /// Name of the request that holds it, in the same namespace | 同一命名空间内的申请名称
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+}
+
+/// What a department asks | 资源申请
+#[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[kube(
+    group = "xiangyun.io", version = "v1alpha1", kind = "ResourceRequest", plural = "resourcerequests", shortname = "rreq",
+    namespaced, category = "xiangyun", status = "ResourceRequestStatus", derive = "PartialEq",
+    doc = "What a department asks, and in status.allocation what it was granted | 资源申请；授予结果见 status.allocation",
+    printcolumn(name = "Type", type_ = "string", json_path = ".spec.type"),
+    printcolumn(name = "CPU", type_ = "string", json_path = ".spec.resources.cpu"),
+    printcolumn(name = "Mem", type_ = "string", json_path = ".spec.resources.memory"),
+    printcolumn(name = "GPU", type_ = "string", json_path = ".status.gpu"),
+    printcolumn(name = "Phase", type_ = "string", json_path = ".status.phase"),
+    printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason"),
+    printcolumn(name = "Until", type_ = "string", json_path = ".status.until"),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    printcolumn(name = "Requested-By", type_ = "string", json_path = ".spec.requestedBy", priority = 1),
+    printcolumn(name = "Name-zh", type_ = "string", json_path = ".spec.displayName", priority = 1)
+)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = ("self == oldSelf", "a request is immutable; ask again with a new one | 申请提交后不可更改，请另建申请"),
+    validation = ("self.type == 'New' ? (has(self.resources) != has(self.pools)) : !(has(self.resources) || has(self.pools))", "a New request has either resources or pools; a Release has neither | New 须填写 resources 或 pools 之一；Release 不填"),
+    validation = ("(self.type == 'Release') == has(self.allocationRef)", "allocationRef goes with Release, and only with it | 仅 Release 须填写 allocationRef"),
+    validation = ("self.type != 'New' || (has(self.project) && has(self.compliance) && has(self.term))", "a New request names its project (approval number, funding), its compliance and its term | New 须填写 project（立项文号、资金）、compliance 与 term"),
+    validation = ("!has(self.centre) || (has(self.survival) && self.survival == 'None')", "centre goes with survival None | 仅 survival 为 None 时可指定 centre")
+)]
+pub struct ResourceRequestSpec {
+    /// Name for people, at most 64 characters | 显示名称
+    #[schemars(length(min = 1, max = 64))]
+    pub display_name: String,
+    /// What is asked | 类型
+    #[serde(rename = "type")]
+    pub type_: RequestType,
+    /// Stamped by the API server, whatever was written | 申请人，由API服务器填写
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    pub requested_by: Option<String>,
+    /// With `Release`: which grant | 所释放的配额
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allocation_ref: Option<AllocationRef>,
+    /// Project and money | 项目与资金
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub project: Option<Project>,
+    /// What is needed | 需求
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resources: Option<ResourceNeed>,
+    /// What is needed, by pool | 按资源池填写的需求
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 8))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub pools: Option<Vec<PoolNeed>>,
+    /// Architecture that is accepted | 架构
+    #[serde(default)]
+    pub architecture: RequestArchitecture,
+    /// Network zone | 区域
+    #[serde(default = "gov_extranet")]
+    pub zone: Zone,
+    /// What one centre must be able to hold alone | 单中心保障
+    #[serde(default)]
+    pub survival: Survival,
+    /// With survival `None`: which centre; otherwise the emptier one | 指定中心
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 63))]
+    pub centre: Option<String>,
+    /// Higher is served first; above 0 only by the platform team | 优先级，大于0仅限平台组
+    #[serde(default)]
+    #[schemars(range(min = -100, max = 100))]
+    pub priority: i32,
+    /// Protection and filing | 合规
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compliance: Option<Compliance>,
+    /// How long | 期限
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub term: Option<Term>,
+}
+
+const fn gov_extranet() -> Zone {
+    Zone::GovExtranet
+}
+
+/// How many approvals | 审批数
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ApprovalCount {
+    /// Needed | 需要
+    pub needed: i32,
+    /// Given | 已有
+    pub given: i32,
+}
+
+/// Which of its two amounts a centre lets in | 生效的数量
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum InForce {
+    /// Its part in normal life | 日常份额
+    #[default]
+    Share,
+    /// What it holds alone | 单中心保障量
+    Survival,
+}
+
+/// What a grant is in one centre | 一个中心的配额
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CentreShare {
+    /// Centre | 中心
+    pub name: String,
+    /// Part in normal life | 日常份额
+    pub share: Amounts,
+    /// What it must hold alone | 单中心保障量
+    pub survival: Amounts,
+    /// Which one is in force | 生效的是哪个
+    #[serde(default)]
+    pub in_force: InForce,
+}
+
+/// What a grant takes from one pool | 一个资源池的配额
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AllocationPool {
+    /// Pool | 资源池
+    pub name: String,
+    /// Granted amount n, counted against ceilings | 授予量
+    pub amounts: Amounts,
+    /// Centres | 中心
+    pub centres: Vec<CentreShare>,
+}
+
+/// The grant; written only as the ledger decided | 配额，仅依台账写入
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = ("!has(oldSelf.ended) || has(self.ended)", "a grant that ended does not come back | 已结束的配额不能恢复"),
+    validation = ("self.ledger != oldSelf.ledger || self.epoch >= oldSelf.epoch", "StaleEpoch: the epoch of a grant never falls | epoch 只增不减")
+)]
+pub struct Allocation {
+    /// Id of the ledger record that set it | 台账记录号
+    #[serde(default)]
+    pub record: String,
+    /// Uid of the ledger it counts in | 台账uid
+    pub ledger: String,
+    /// Epoch of the decision | 决策的epoch
+    pub epoch: i64,
+    /// Since when | 生效时间
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// Until when | 到期
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<String>,
+    /// When it ended; irrevocable | 结束时间，不可撤销
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<String>,
+    /// What it takes from each pool | 各资源池
+    #[serde(default)]
+    pub pools: Vec<AllocationPool>,
+}
+
+/// What a centre says of the grant; written by its agent alone | 中心上报，仅由其代理写入
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CentreRow {
+    /// Centre | 中心
+    pub name: String,
+    /// Record that is applied there | 已落实的记录号
+    #[serde(default)]
+    pub record: String,
+    /// Epoch of that record | epoch
+    pub epoch: i64,
+    /// What runs now in the tenant's namespaces there | 在用
+    #[serde(default)]
+    pub used: Vec<PoolAmounts>,
+    /// `Applied`, `Conflict`, `StaleEpoch` or `ApplyFailed` | 原因
+    pub reason: String,
+    /// In words where it is not `Applied` | 说明
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// When the agent looked | 上报时间
+    pub reported_at: String,
+}
+
+/// What became of the request | 申请状态
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = ("!has(oldSelf.allocation) || has(self.allocation)", "a grant does not vanish; it ends | 配额不能消失，只能结束"))]
+pub struct ResourceRequestStatus {
+    /// For people; programs read conditions | 阶段，供人查看
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phase: Option<String>,
+    /// Cards in one word, such as `Inference:2` | 加速卡摘要
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gpu: Option<String>,
+    /// Date of the end | 到期日
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<String>,
+    /// Approvals | 审批
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approvals: Option<ApprovalCount>,
+    /// When the last needed approval was given | 批准时间
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approved_at: Option<String>,
+    /// The grant | 配额
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allocation: Option<Allocation>,
+    /// What the centres say | 各中心
+    #[serde(default)]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub centres: Vec<CentreRow>,
+    /// Generation that the conditions speak of | 对应的版本
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// Conditions: Ready, Approved, QuotaReserved, Provisioned | 条件
+    #[serde(default)]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
+    pub conditions: Vec<Condition>,
+}

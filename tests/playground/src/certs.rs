@@ -153,6 +153,10 @@ fn with_subject(draft: &[u8], name: &str, groups: &[&str], key: &KeyPair) -> Res
         })
     })
     .context("cannot read the drafted certificate")?;
+    #[expect(
+        clippy::redundant_closure_for_method_calls,
+        reason = "the method is not general over both lifetimes"
+    )]
     let mut fields = yasna::parse_der(&body, |r| r.collect_sequence_of(|r| r.read_der()))
         .context("cannot read the drafted certificate's fields")?;
     *fields

@@ -97,7 +97,7 @@ struct Up {
     /// The `xiangyun` program; the one beside this program if not given
     #[arg(long)]
     xiangyun_bin: Option<PathBuf>,
-    /// Folder with ready binaries (also KUBEBUILDER_ASSETS); what is missing there is built
+    /// Folder with ready binaries (also `KUBEBUILDER_ASSETS`); what is missing there is built
     #[arg(long)]
     tools_dir: Option<PathBuf>,
 }

@@ -280,13 +280,13 @@ fn kwok(state: &State, place: Place) -> Result<Spec> {
     ))
 }
 
-fn spec(state: &State, name: String, place: Place, stage: Stage, tool: &str, args: Flags, ready: Ready) -> Spec {
+fn spec(state: &State, name: String, place: Place, step: Stage, tool: &str, args: Flags, ready: Ready) -> Spec {
     // Half the garbage means a third less memory; six API servers share one machine.
     let env = vec![("GOGC".to_owned(), "50".to_owned())];
     Spec {
         name,
         place,
-        stage,
+        stage: step,
         program: state.tools.join(tool),
         args: args.0,
         env,

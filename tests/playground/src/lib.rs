@@ -20,6 +20,7 @@ mod nodes;
 mod place;
 mod process;
 mod ready;
+mod startup;
 mod state;
 mod status;
 mod supervisor;

@@ -139,18 +139,21 @@ async fn host_addresses() -> Result<Vec<Ipv4Addr>> {
 /// Creates the bridge, the namespaces and the pairs between them.
 pub(crate) async fn create(state: &State) -> Result<()> {
     let bridge = &state.bridge;
-    let mut batch = format!(
-        "link add {bridge} type bridge\naddress add {}/20 dev {bridge}\nlink set {bridge} up\n",
-        host_address(state.subnet)
+    let host = host_address(state.subnet);
+    let bridged = format!(
+        "link add {bridge} type bridge
+address add {host}/20 dev {bridge}
+link set {bridge} up
+"
     );
+    run_with_input("ip", &["-batch", "-"], &bridged).await?;
     for net in state.places.values() {
         let PlaceNet { netns, veth, address } = net;
         run("ip", &["netns", "add", netns]).await?;
         let inside = format!("address add {address}/20 dev eth0\nlink set eth0 up\nlink set lo up\n");
-        batch.push_str(&format!("link add {veth} type veth peer name eth0 netns {netns}\n"));
-        batch.push_str(&format!("link set {veth} master {bridge} up\n"));
-        run_with_input("ip", &["-batch", "-"], &batch).await?;
-        batch.clear();
+        let pair =
+            format!("link add {veth} type veth peer name eth0 netns {netns}\nlink set {veth} master {bridge} up\n");
+        run_with_input("ip", &["-batch", "-"], &pair).await?;
         run_with_input("ip", &["-n", netns, "-batch", "-"], &inside).await?;
     }
     Ok(())

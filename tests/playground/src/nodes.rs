@@ -1,5 +1,6 @@
 //! The simulated nodes: the demo's baseline, or a smaller or larger set of the same mix.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -105,9 +106,13 @@ fn nodes(kind: &Kind, count: u32) -> Result<Vec<Node>> {
 
 fn node(kind: &Kind, number: u32) -> Result<Node> {
     let name = format!("{}-{number:03}", kind.pool);
-    let mut resources = json!({"cpu": kind.cpu.to_string(), "memory": MEMORY, "pods": "110"});
+    let mut resources = BTreeMap::from([
+        ("cpu", kind.cpu.to_string()),
+        ("memory", MEMORY.into()),
+        ("pods", "110".into()),
+    ]);
     if kind.cards > 0 {
-        resources["nvidia.com/gpu"] = json!(kind.cards.to_string());
+        resources.insert("nvidia.com/gpu", kind.cards.to_string());
     }
     let node = json!({
         "metadata": {

@@ -41,7 +41,7 @@ fn groups() -> [Group; 3] {
             ("gitTreeState", "clean"),
             ("buildDate", "1970-01-01T00:00:00Z"),
         ] {
-            link.push_str(&format!(" -X {package}.{name}={value}"));
+            link.extend([" -X ", package, ".", name, "=", value]);
         }
     }
     let kwok = "-X sigs.k8s.io/kwok/pkg/consts.Version=v0.8.0";
@@ -231,7 +231,11 @@ fn cache_dir() -> Result<PathBuf> {
 
 /// The first 16 hexadecimal digits of a hash.
 fn hex(hash: &[u8]) -> String {
-    hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    let first = hash
+        .iter()
+        .take(8)
+        .fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+    format!("{first:016x}")
 }
 
 #[cfg(test)]

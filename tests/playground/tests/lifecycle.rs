@@ -1,5 +1,11 @@
 //! The life of a cloud, with the real programs: up, faults, healing, a second cloud beside it, and no trace at the end.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "an assumption that fails is a test that fails"
+)]
+
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

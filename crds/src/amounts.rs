@@ -95,18 +95,29 @@ impl JsonSchema for Amounts {
             "description": "cpu in vCPU, memory and storage in bytes, accelerators in whole cards | cpu 以 vCPU 计，memory 与 storage 以字节计，accelerators 以整卡计",
             "maxProperties": 4,
             "additionalProperties": generator.subschema_for::<Amount>(),
-            "x-kubernetes-validations": [
-                {
-                    "rule": "self.all(k, k in ['cpu', 'memory', 'storage', 'accelerators'])",
-                    "message": "unknown resource; known: cpu, memory, storage, accelerators | 未知资源；可用：cpu、memory、storage、accelerators",
-                },
-                {
-                    "rule": "self.all(k, isQuantity(string(self[k])) && quantity(string(self[k])).sign() >= 0 && (k == 'cpu' ? string(self[k]).matches('^[0-9]{1,15}([.][0-9]{1,3}|m|k)?$') : quantity(string(self[k])).isInteger()))",
-                    "message": "an amount is a quantity that is not negative, at least 1m of cpu or one byte or one whole card, and within 64 bits | 数量不得为负，cpu 最小 1m，内存与存储最小 1 字节，加速卡为整卡，且不超过 64 位",
-                },
-            ],
         })
     }
+}
+
+/// The schema of amounts that people write: as [`Amounts`], with the rules that refuse an unknown resource and what is
+/// finer, negative or larger than the unit allows. Amounts that only programs write carry no rules, because the API
+/// server bounds the cost of all rules of a kind together.
+pub(crate) fn written(generator: &mut SchemaGenerator) -> Schema {
+    let mut schema = Amounts::json_schema(generator);
+    schema.insert(
+        "x-kubernetes-validations".to_owned(),
+        serde_json::json!([
+            {
+                "rule": "self.all(k, k in ['cpu', 'memory', 'storage', 'accelerators'])",
+                "message": "unknown resource; known: cpu, memory, storage, accelerators | 未知资源；可用：cpu、memory、storage、accelerators",
+            },
+            {
+                "rule": "self.all(k, isQuantity(string(self[k])) && !quantity(string(self[k])).isLessThan(quantity('0')) && (k == 'cpu' ? string(self[k]).matches('^[0-9]{1,15}([.][0-9]{1,3}|m|k)?$') : quantity(string(self[k])).isInteger()))",
+                "message": "an amount is a quantity that is not negative, at least 1m of cpu or one byte or one whole card, and within 64 bits | 数量不得为负，cpu 最小 1m，内存与存储最小 1 字节，加速卡为整卡，且不超过 64 位",
+            },
+        ]),
+    );
+    schema
 }
 
 /// What the ledger counts with: exact integers, cpu in milli-vCPU, memory and storage in bytes, cards as cards.

@@ -4,7 +4,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{AllocationPool, Amounts, Ceiling};
+use crate::{AllocationPool, Amounts};
 
 /// Whether the ledger may decide | 台账状态
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -88,18 +88,18 @@ pub struct LedgerTenant {
     pub generation: i64,
     /// Ceilings as adopted | 采纳的上限
     #[serde(default)]
-    pub ceilings: Vec<Ceiling>,
+    pub ceilings: Vec<LedgerCharge>,
     /// Its own grants, without its children's | 自身占用
     #[serde(default)]
     pub charged: Vec<LedgerCharge>,
 }
 
-/// What a tenant holds of a pool, over all centres as granted | 租户在资源池的占用
+/// Amounts of a pool, counted once, not once a centre | 资源池与数量，不按中心重复计
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LedgerCharge {
     /// Pool | 资源池
     pub pool: String,
-    /// Granted amount n, counted once, not once a centre | 授予量，不按中心重复计
+    /// Amounts | 数量
     pub amounts: Amounts,
 }
 

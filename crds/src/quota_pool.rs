@@ -82,6 +82,7 @@ pub struct AcceleratorSpec {
     #[schemars(length(min = 3, max = 128), regex(pattern = r"^[a-z0-9.-]+/[A-Za-z0-9._-]+$"))]
     pub resource_name: String,
     /// CPU and memory that a card brings from its own node | 每卡附带的CPU与内存
+    #[schemars(schema_with = "crate::amounts::written")]
     pub per_unit: Amounts,
 }
 
@@ -121,6 +122,7 @@ pub struct PoolCentre {
     pub source: CapacitySource,
     /// Capacity, with source `Declared` | 声明的容量
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "crate::amounts::written")]
     pub amounts: Option<Amounts>,
 }
 
@@ -138,6 +140,7 @@ pub struct Reserve {
     pub percent: Option<i32>,
     /// Amounts in each centre | 每个中心的预留量
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "crate::amounts::written")]
     pub amounts: Option<Amounts>,
 }
 
@@ -147,6 +150,7 @@ pub struct Reserve {
 pub struct ApprovalPolicy {
     /// Up to these amounts no person is asked | 不超过此量自动批准
     #[serde(default)]
+    #[schemars(schema_with = "crate::amounts::written")]
     pub automatic_up_to: Amounts,
     /// One or two levels | 一级或两级审批
     #[serde(default)]
@@ -163,6 +167,7 @@ pub struct ApprovalLevel {
     pub level: i32,
     /// Asked only where the request is above one of these amounts | 超过此量才需要本级
     #[serde(default)]
+    #[schemars(schema_with = "crate::amounts::written")]
     pub above: Amounts,
     /// Groups whose members may decide | 可审批的用户组
     #[schemars(length(min = 1, max = 16))]

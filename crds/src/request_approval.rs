@@ -86,6 +86,7 @@ pub struct RequestApprovalSpec {
     pub decision: Decision,
     /// Lower amounts than asked, in total; only for compute or one kind of card | 核减后的总量
     #[serde(default)]
+    #[schemars(schema_with = "crate::amounts::written")]
     pub amounts: Amounts,
     /// Why | 意见
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -66,6 +66,7 @@ pub struct Ceiling {
     #[schemars(length(min = 1, max = 63))]
     pub pool: String,
     /// Ceiling; a resource that is absent is closed | 上限，未列出的资源不可用
+    #[schemars(schema_with = "crate::amounts::written")]
     pub amounts: Amounts,
 }
 

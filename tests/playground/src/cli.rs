@@ -19,7 +19,7 @@ use crate::{status, supervisor, teardown, tools};
 #[command(version)]
 pub struct Cli {
     /// Where the cloud's state lives
-    #[arg(long, global = true, default_value = ".playground", env = "PLAYGROUND_DIR")]
+    #[arg(long, global = true, default_value = ".playground")]
     dir: PathBuf,
     #[command(subcommand)]
     verb: Verb,

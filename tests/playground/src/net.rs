@@ -92,7 +92,7 @@ pub(crate) async fn claim(describe: impl FnOnce(u8) -> Result<State>) -> Result<
     for subnet in 0..SUBNETS {
         if let Some(dir) = holder(subnet)? {
             let state = State::load(&dir)?;
-            if state.temporary && !state.supervisor_alive() && state.supervisor.is_some() {
+            if state.temporary && !state.supervisor_alive() {
                 eprintln!("removing the cloud of a test that was killed: {}", dir.display());
                 crate::teardown::teardown(&dir).await?;
             } else {

@@ -129,7 +129,7 @@ impl Cloud {
 async fn prepare_dir(named: Option<&Path>) -> Result<PathBuf> {
     let dir = match named {
         Some(named) => std::path::absolute(named)?,
-        None => std::env::temp_dir().join(format!("xiangyun-playground-{}", random_id()?)),
+        None => std::env::temp_dir().join(format!("xiangyun-playground-{}-{:04x}", std::process::id(), random()?)),
     };
     std::fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
     let dir = dir.canonicalize()?;
@@ -147,18 +147,18 @@ async fn prepare_dir(named: Option<&Path>) -> Result<PathBuf> {
     Ok(dir)
 }
 
-/// Four hexadecimal digits.
-fn random_id() -> Result<String> {
+/// Some random number below 65,536.
+fn random() -> Result<u16> {
     use std::io::Read;
     let mut bytes = [0; 2];
-    std::fs::File::open("/dev/urandom")
-        .and_then(|mut f| f.read_exact(&mut bytes))
-        .context("no random bytes")?;
-    Ok(format!("{:04x}", u16::from_be_bytes(bytes)))
+    let filled = std::fs::File::open("/dev/urandom").and_then(|mut f| f.read_exact(&mut bytes));
+    filled.context("no random bytes")?;
+    Ok(u16::from_be_bytes(bytes))
 }
 
 fn describe(dir: &Path, subnet: u8, profile: Profile, temporary: bool, tools: PathBuf) -> Result<State> {
-    let id = random_id()?;
+    // The subnet is locked, so no other cloud has the first digit; the others tell it from earlier clouds.
+    let id = format!("{subnet:x}{:03x}", random()? >> 4);
     let (bridge, places) = net::plan(&id, subnet, profile);
     Ok(State {
         id,
@@ -169,8 +169,7 @@ fn describe(dir: &Path, subnet: u8, profile: Profile, temporary: bool, tools: Pa
         tools,
         bridge,
         places,
-        // This process until the supervisor takes over, so that nobody takes the claim for abandoned.
-        supervisor: Some(Identity::of(std::process::id())?),
+        supervisor: Identity::of(std::process::id())?,
         processes: std::collections::BTreeMap::new(),
     })
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
 use crate::place::{Place, Profile};
@@ -29,7 +29,8 @@ pub(crate) struct State {
     pub(crate) tools: PathBuf,
     pub(crate) bridge: String,
     pub(crate) places: BTreeMap<Place, PlaceNet>,
-    pub(crate) supervisor: Option<Identity>,
+    /// Owner of the processes. Until it runs, the process that starts the cloud.
+    pub(crate) supervisor: Identity,
     pub(crate) processes: BTreeMap<String, Process>,
 }
 
@@ -75,8 +76,10 @@ impl State {
     /// Reads the state of the cloud in `dir`.
     pub(crate) fn load(dir: &Path) -> Result<Self> {
         let file = dir.join(FILE);
-        let text = std::fs::read_to_string(&file)
-            .with_context(|| format!("no cloud in {}: start one with `playground up`", dir.display()))?;
+        if !file.exists() {
+            bail!("no cloud in {}: start one with `playground up`", dir.display());
+        }
+        let text = std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
         serde_json::from_str(&text).with_context(|| format!("cannot read {}", file.display()))
     }
 
@@ -109,7 +112,7 @@ impl State {
     }
 
     pub(crate) fn supervisor_alive(&self) -> bool {
-        self.supervisor.is_some_and(|s| s.condition() != Condition::Gone)
+        self.supervisor.condition() != Condition::Gone
     }
 
     /// Log file of a process.
@@ -161,7 +164,7 @@ mod tests {
             tools: "/tools".into(),
             bridge,
             places,
-            supervisor: None,
+            supervisor: Identity { pid: 8, started: 100 },
             processes: BTreeMap::from([("etcd@jishi".into(), process)]),
         };
         state.save().unwrap();

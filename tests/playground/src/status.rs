@@ -43,7 +43,7 @@ fn document(state: &State, cuts: &[(Place, Place)]) -> Value {
         "dir": state.dir,
         "profile": state.profile,
         "tools": state.tools,
-        "supervisor": state.supervisor.filter(|_| state.supervisor_alive()).map(|s| s.pid),
+        "supervisor": state.supervisor_alive().then_some(state.supervisor.pid),
         "places": places.collect::<Map<_, _>>(),
         "cuts": cuts,
         "processes": processes.collect::<Map<_, _>>(),

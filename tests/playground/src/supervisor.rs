@@ -113,7 +113,7 @@ pub(crate) fn block_on_this_thread(dir: &Path, ended: oneshot::Receiver<()>) -> 
 
 async fn serve(dir: &Path, ended: oneshot::Receiver<()>) -> Result<()> {
     let mut state = State::load(dir)?;
-    state.supervisor = Some(Identity::of(std::process::id())?);
+    state.supervisor = Identity::of(std::process::id())?;
     state.save()?;
     let listener = UnixListener::bind(state.socket()).with_context(|| format!("{}", state.socket().display()))?;
     let supervisor = Supervisor(Arc::new(Mutex::new(Owned { state, closing: false })));

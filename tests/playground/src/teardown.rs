@@ -7,9 +7,9 @@ use anyhow::{Context, Result, bail};
 use nix::sys::signal::Signal;
 
 use crate::access::eventually;
+use crate::net;
 use crate::process::{Condition, Identity};
 use crate::state::State;
-use crate::{net, state};
 
 /// How long killed processes may take to vanish (a large one returns its memory first).
 const GONE: Duration = Duration::from_secs(15);
@@ -24,18 +24,13 @@ pub(crate) async fn teardown(dir: &Path) -> Result<()> {
             state.dir.display()
         );
     }
-    let supervisor = state.supervisor.filter(|s| s.pid != std::process::id());
-    if let Some(supervisor) = supervisor {
-        supervisor.signal(Signal::SIGKILL)?;
-        gone(&[supervisor]).await?;
+    if state.supervisor.pid != std::process::id() {
+        state.supervisor.signal(Signal::SIGKILL)?;
+        gone(&[state.supervisor]).await?;
     }
     // The supervisor may have recorded more until it ended.
     let state = State::load(dir)?;
-    let processes: Vec<Identity> = state
-        .processes
-        .values()
-        .filter_map(|p: &state::Process| p.running)
-        .collect();
+    let processes: Vec<Identity> = state.processes.values().filter_map(|p| p.running).collect();
     for process in &processes {
         process.signal(Signal::SIGKILL)?;
     }

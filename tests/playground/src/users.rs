@@ -14,8 +14,6 @@ pub(crate) enum Reach {
     Hub,
     /// The hub and one centre.
     HubAnd(Place),
-    /// The centres and the hub, but only for the control plane's own programs.
-    Machinery,
 }
 
 /// One user: the name and the groups of its certificate.
@@ -39,7 +37,7 @@ impl User {
     /// Whether the user gets a kubeconfig for the cluster of `centre`, or of the hub for `None`.
     pub(crate) fn reaches(&self, centre: Option<Place>) -> bool {
         match (self.reach, centre) {
-            (Reach::Everywhere | Reach::Machinery, _) | (Reach::Hub | Reach::HubAnd(_), None) => true,
+            (Reach::Everywhere, _) | (Reach::Hub | Reach::HubAnd(_), None) => true,
             (Reach::HubAnd(own), Some(centre)) => own == centre,
             (Reach::Hub, Some(_)) => false,
         }
@@ -88,9 +86,9 @@ pub const USERS: &[User] = &[
     process("xiangyun:centre:jishi", CENTRES, Reach::HubAnd(Place::Jishi)),
     process("xiangyun:centre:jiyidong", CENTRES, Reach::HubAnd(Place::Jiyidong)),
     process("xiangyun:centre:baicheng", CENTRES, Reach::HubAnd(Place::Baicheng)),
-    process("system:kube-controller-manager", &[], Reach::Machinery),
-    process("system:kube-scheduler", &[], Reach::Machinery),
-    process("playground:kwok", &["system:masters"], Reach::Machinery),
+    process("system:kube-controller-manager", &[], Reach::Everywhere),
+    process("system:kube-scheduler", &[], Reach::Everywhere),
+    process("playground:kwok", &["system:masters"], Reach::Everywhere),
 ];
 
 /// The user of that name, if there is one.

@@ -1,1 +1,4 @@
-//! controllers/plan
+//! The decisions of xiangyun as pure functions: snapshot in, plan out. No client, no clock, no runtime, no randomness;
+//! time is an argument. Each rule stands in one place, by its name.
+
+pub mod centre;

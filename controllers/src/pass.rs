@@ -1,0 +1,71 @@
+//! The one loop behind every controller: wait for a change, make a pass over the whole state, try again after an error.
+//!
+//! A pass is level-triggered: it observes everything of its kind, so that a missed event costs time, not truth.
+
+use std::fmt::Display;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+/// Timing of a loop.
+#[derive(Clone, Copy, Debug)]
+pub struct Rhythm {
+    /// Changes that arrive within this time of the first one share a pass.
+    pub gather: Duration,
+    /// A pass is made at least this often.
+    pub resync: Duration,
+    /// First wait after an error; it doubles up to [`Rhythm::resync`].
+    pub retry: Duration,
+}
+
+impl Default for Rhythm {
+    fn default() -> Self {
+        Self {
+            gather: Duration::from_millis(50),
+            resync: Duration::from_secs(30),
+            retry: Duration::from_millis(200),
+        }
+    }
+}
+
+/// Calls `pass` until `stop`. A pass answers when it wants to be called again at the latest, if earlier than the resync.
+/// An error is logged once and retried with growing waits; it never ends the loop.
+pub async fn drive<E: Display>(
+    name: &'static str,
+    rhythm: Rhythm,
+    changed: Arc<Notify>,
+    stop: CancellationToken,
+    mut pass: impl AsyncFnMut() -> Result<Option<Duration>, E>,
+) {
+    let mut failures = 0u32;
+    loop {
+        let wait = tokio::select! {
+            () = stop.cancelled() => return,
+            outcome = pass() => match outcome {
+                Ok(again) => {
+                    failures = 0;
+                    again.unwrap_or(rhythm.resync).min(rhythm.resync)
+                }
+                Err(error) => {
+                    tracing::warn!(controller = name, %error, failures, "pass failed");
+                    failures = failures.saturating_add(1);
+                    rhythm.retry.saturating_mul(1 << failures.min(10)).min(rhythm.resync)
+                }
+            },
+        };
+        let deadline = Instant::now() + wait;
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = sleep_until(deadline) => {}
+            () = changed.notified(), if failures == 0 => {
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    () = sleep_until(Instant::now() + rhythm.gather) => {}
+                }
+            }
+        }
+    }
+}

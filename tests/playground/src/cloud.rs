@@ -19,6 +19,7 @@ use crate::{cluster, manifests, teardown, users};
 
 /// How long one stage of processes may take to become ready. Six API servers share the CPUs of one machine.
 pub(crate) const READY: Duration = Duration::from_secs(120);
+
 /// How a cloud is started.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -132,7 +133,8 @@ impl Cloud {
         Ok(file)
     }
 
-    /// A client for `cluster` as `user`. It does not retry by itself: put a deadline around calls, or use [`crate::eventually`].
+    /// A client for `cluster` as `user`. It does not retry by itself: put a deadline around calls, or use
+    /// [`crate::eventually`].
     pub async fn client(&self, cluster: &str, user: Option<&str>) -> Result<kube::Client> {
         access::client(&self.kubeconfig(cluster, user)?).await
     }

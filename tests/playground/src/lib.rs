@@ -7,6 +7,8 @@
 //! Every process of a cloud is a child of one *supervisor* and dies with it. A test holds the supervisor in a thread
 //! of its own process; `playground up` leaves a detached one.
 
+use std::path::{Path, PathBuf};
+
 mod access;
 mod certs;
 pub mod cli;
@@ -35,3 +37,9 @@ pub use fault::Cut;
 pub use place::{Place, Profile};
 pub use process::Condition;
 pub use users::{ADMIN, USERS, User};
+
+/// The root of the repository that this crate was built from.
+pub(crate) fn repository() -> PathBuf {
+    let crate_folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    crate_folder.ancestors().nth(2).unwrap_or(crate_folder).to_owned()
+}

@@ -24,7 +24,7 @@ pub(crate) fn charts_dir(named: Option<&Path>) -> Result<PathBuf> {
         }
         return Ok(std::path::absolute(named)?);
     }
-    Ok(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../charts"))
+    Ok(crate::repository().join("charts"))
 }
 
 /// A chart and the clusters that it belongs in. The hub's data is shared by its servers, but each of them has to

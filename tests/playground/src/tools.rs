@@ -171,7 +171,7 @@ pub(crate) fn ensure(ready: Option<&Path>) -> Result<PathBuf> {
     let ready = ready
         .map(Path::to_owned)
         .or_else(|| std::env::var_os("KUBEBUILDER_ASSETS").map(PathBuf::from));
-    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tools");
+    let sources = crate::repository().join("tests/tools");
     let cache = cache_dir()?;
     fs::create_dir_all(&cache).with_context(|| format!("cannot create {}", cache.display()))?;
     let _lock = lock(&cache.join("lock"))?;

@@ -246,13 +246,13 @@ impl Resources {
 
     /// The larger of both, resource by resource.
     #[must_use]
-    pub fn max(self, other: Self) -> Self {
+    pub fn each_max(self, other: Self) -> Self {
         self.zip(other, i128::max)
     }
 
     /// The smaller of both, resource by resource.
     #[must_use]
-    pub fn min(self, other: Self) -> Self {
+    pub fn each_min(self, other: Self) -> Self {
         self.zip(other, i128::min)
     }
 

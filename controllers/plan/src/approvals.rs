@@ -1,0 +1,144 @@
+//! Which approvals a request needs, and which decisions count.
+
+use std::collections::BTreeMap;
+
+use crds::{AmountError, ApprovalPolicy, Decision, RequestApproval, Resources, approval_reason as reason};
+
+/// An approval policy read into numbers. The default asks nobody.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Policy {
+    automatic_up_to: Resources,
+    levels: Vec<Level>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Level {
+    level: i32,
+    above: Resources,
+    groups: Vec<String>,
+}
+
+impl Policy {
+    /// Reads a policy.
+    ///
+    /// # Errors
+    /// An amount cannot be read.
+    pub fn read(policy: &ApprovalPolicy) -> Result<Self, AmountError> {
+        let level = |l: &crds::ApprovalLevel| {
+            Ok(Level { level: l.level, above: (&l.above).try_into()?, groups: l.groups.clone() })
+        };
+        Ok(Self {
+            automatic_up_to: (&policy.automatic_up_to).try_into()?,
+            levels: policy.levels.iter().map(level).collect::<Result<_, AmountError>>()?,
+        })
+    }
+}
+
+/// Levels that must agree, and the groups entitled at each.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Needed(pub BTreeMap<i32, Vec<String>>);
+
+/// Levels needed for what is asked of several pools, of the full n: a level is needed where one pool asks for it, and
+/// a group counts where any pool that needs the level names it.
+pub fn needed<'a>(asked: impl IntoIterator<Item = (&'a Policy, Resources)>) -> Needed {
+    let mut levels: BTreeMap<i32, Vec<String>> = BTreeMap::new();
+    for (policy, n) in asked {
+        if n.fits(policy.automatic_up_to) {
+            continue;
+        }
+        for level in &policy.levels {
+            let exceeds = level.above.is_zero() || n.iter().any(|(r, v)| level.above[r] > 0 && v > level.above[r]);
+            if exceeds {
+                let groups = levels.entry(level.level).or_default();
+                groups.extend(level.groups.iter().filter(|g| !groups.contains(g)).cloned().collect::<Vec<_>>());
+            }
+        }
+    }
+    Needed(levels)
+}
+
+/// What the decisions about one request add up to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// Levels still missing.
+    pub missing: Vec<i32>,
+    /// Levels that agreed.
+    pub given: i32,
+    /// Who said no, and why.
+    pub rejected: Option<(String, String)>,
+    /// Creation time of the approval that completed the set, RFC 3339.
+    pub decided_at: Option<String>,
+    /// The lowest amounts that any counted approval names, by resource.
+    pub lowered: BTreeMap<String, i128>,
+    /// For each approval by name: whether it counts, or the reason why not.
+    pub counted: BTreeMap<String, Result<(), &'static str>>,
+}
+
+/// Counts the decisions about the request `uid` of `requester`, oldest first. Nobody approves their own request; two
+/// levels are two people; a level counts once; a rejection ends it.
+pub fn count(uid: &str, requester: &str, needed: &Needed, approvals: &[&RequestApproval]) -> Outcome {
+    let mut order: Vec<_> = approvals.to_vec();
+    order.sort_by_key(|a| (a.metadata.creation_timestamp.clone(), a.metadata.name.clone()));
+    let mut out = Outcome::default();
+    let mut by_level: BTreeMap<i32, &str> = BTreeMap::new();
+    for approval in order {
+        let spec = &approval.spec;
+        let name = approval.metadata.name.clone().unwrap_or_default();
+        let person = spec.approver.username.as_str();
+        let verdict = judge(approval, uid, requester, needed, &by_level, out.rejected.is_some());
+        if verdict.is_ok() {
+            match spec.decision {
+                Decision::Rejected => {
+                    out.rejected = Some((person.to_owned(), spec.comment.clone().unwrap_or_default()));
+                }
+                Decision::Approved => {
+                    by_level.insert(spec.level, person);
+                    let at = approval.metadata.creation_timestamp.as_ref().map(|t| t.0.to_string());
+                    out.decided_at = at;
+                    for (resource, value) in Resources::try_from(&spec.amounts).unwrap_or_default().iter() {
+                        if spec.amounts.0.contains_key(resource) {
+                            let lowest = out.lowered.get(resource).map_or(value, |v| value.min(*v));
+                            out.lowered.insert(resource.to_owned(), lowest);
+                        }
+                    }
+                }
+            }
+        }
+        out.counted.insert(name, verdict);
+    }
+    out.given = i32::try_from(by_level.len()).unwrap_or(i32::MAX);
+    out.missing = needed.0.keys().filter(|l| !by_level.contains_key(l)).copied().collect();
+    out
+}
+
+fn judge(
+    approval: &RequestApproval,
+    uid: &str,
+    requester: &str,
+    needed: &Needed,
+    by_level: &BTreeMap<i32, &str>,
+    rejected: bool,
+) -> Result<(), &'static str> {
+    let spec = &approval.spec;
+    let person = spec.approver.username.as_str();
+    if spec.request_ref.uid != uid {
+        return Err(reason::UID_MISMATCH);
+    }
+    if person == requester {
+        return Err(reason::SELF_APPROVAL);
+    }
+    let groups = needed.0.get(&spec.level).ok_or(reason::NOT_ENTITLED)?;
+    if !spec.approver.groups.iter().any(|g| groups.contains(g)) {
+        return Err(reason::NOT_ENTITLED);
+    }
+    if by_level.iter().any(|(level, other)| *other == person && *level != spec.level) {
+        return Err(reason::SAME_PERSON);
+    }
+    if rejected || by_level.contains_key(&spec.level) {
+        return Err(reason::ALREADY_DECIDED);
+    }
+    if Resources::try_from(&spec.amounts).is_err() {
+        return Err(reason::AMOUNTS_INVALID);
+    }
+    Ok(())
+}

@@ -1,0 +1,344 @@
+//! The ledger as numbers, and the steps that change it. The rules are those of docs/decisions/0003-ledger-protocol.md:
+//!
+//! at any time, charged = Σ over requests of (record open ? max(from, to) row by row : what the allocation holds).
+//!
+//! Nothing here reads or writes a server. Whoever sends a swap made of these steps must have read in the order that the
+//! protocol asks for; `cycle` is the only caller that decides.
+
+mod stored;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crds::{LedgerState, Resources};
+
+use crate::pool::Pool;
+use crate::quota::Grant;
+
+/// Most records that may be open at once.
+pub const MAX_RECORDS: usize = 512;
+/// Of these, kept for records that lower, so that giving back never waits behind taking.
+pub const KEPT_FOR_LOWERING: usize = 128;
+
+/// One pool in one centre.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CentreEntry {
+    /// Charged by grants and open records.
+    pub charged: Resources,
+    /// Adopted capacity after reserve.
+    pub committable: Resources,
+    /// Number of the report it came from.
+    pub report: i64,
+    /// Time of that report.
+    pub reported_at: Option<String>,
+}
+
+/// A pool.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PoolEntry {
+    /// Generation that was adopted.
+    pub generation: i64,
+    /// By centre.
+    pub centres: BTreeMap<String, CentreEntry>,
+}
+
+/// A tenant.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TenantEntry {
+    /// Parent as adopted.
+    pub parent: Option<String>,
+    /// Generation that was adopted.
+    pub generation: i64,
+    /// Ceilings by pool; a pool that is absent is closed.
+    pub ceilings: BTreeMap<String, Resources>,
+    /// Its own grants by pool, without its children's.
+    pub charged: BTreeMap<String, Resources>,
+}
+
+/// A change under way.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Record {
+    /// Id, unique over the life of the ledger.
+    pub id: String,
+    /// Name of the request.
+    pub name: String,
+    /// Its tenant, which is its namespace.
+    pub tenant: String,
+    /// Before.
+    pub from: Grant,
+    /// After.
+    pub to: Grant,
+    /// Since when the grant counts.
+    pub starts: Option<String>,
+    /// Until when the grant counts.
+    pub until: Option<String>,
+}
+
+impl Record {
+    /// Whether it raises a row of any pool.
+    pub fn raises(&self) -> bool {
+        let before = rows(&self.tenant, &self.from);
+        rows(&self.tenant, &self.to).iter().any(|(row, after)| !after.fits(before.get(row).copied().unwrap_or_default()))
+    }
+
+    fn held(&self) -> Rows {
+        larger(rows(&self.tenant, &self.from), rows(&self.tenant, &self.to))
+    }
+}
+
+/// What a grant adds to: a pool in a centre, or a tenant's own sum of a pool.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Row {
+    Centre { pool: String, centre: String },
+    Tenant { tenant: String, pool: String },
+}
+type Rows = BTreeMap<Row, Resources>;
+
+fn rows(tenant: &str, grant: &Grant) -> Rows {
+    let mut out = Rows::new();
+    for (pool, g) in grant {
+        out.insert(Row::Tenant { tenant: tenant.to_owned(), pool: pool.clone() }, g.n);
+        for (centre, part) in &g.centres {
+            out.insert(Row::Centre { pool: pool.clone(), centre: centre.clone() }, part.charge());
+        }
+    }
+    out
+}
+
+fn larger(mut a: Rows, b: Rows) -> Rows {
+    for (row, amount) in b {
+        let slot = a.entry(row).or_default();
+        *slot = slot.each_max(amount);
+    }
+    a
+}
+
+/// A live request as the recount sees it.
+#[derive(Clone, Debug)]
+pub struct Holding<'a> {
+    /// Uid.
+    pub uid: &'a str,
+    /// Tenant.
+    pub tenant: &'a str,
+    /// What its allocation says.
+    pub grant: &'a Grant,
+}
+
+/// The ledger.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ledger {
+    /// Whether it may decide.
+    pub state: LedgerState,
+    /// Counts the swaps.
+    pub sequence: i64,
+    /// Epoch of the last writer.
+    pub epoch: i64,
+    /// By pool.
+    pub pools: BTreeMap<String, PoolEntry>,
+    /// By tenant.
+    pub tenants: BTreeMap<String, TenantEntry>,
+    /// By uid of the request.
+    pub records: BTreeMap<String, Record>,
+}
+
+impl Ledger {
+    /// What is left of the pool in that centre; negative where it is over-committed.
+    pub fn free(&self, pool: &str, centre: &str) -> Resources {
+        self.centre(pool, centre).map_or(Resources::ZERO, |c| c.committable.minus(c.charged))
+    }
+
+    /// The entry of a pool in a centre.
+    pub fn centre(&self, pool: &str, centre: &str) -> Option<&CentreEntry> {
+        self.pools.get(pool)?.centres.get(centre)
+    }
+
+    /// The tenant and its ancestors, nearest first. Ends at a parent that is unknown or was met before.
+    pub fn lineage(&self, tenant: &str) -> Vec<&str> {
+        let mut out: Vec<&str> = Vec::new();
+        let mut next = self.tenants.get_key_value(tenant);
+        while let Some((name, entry)) = next {
+            if out.contains(&name.as_str()) {
+                break;
+            }
+            out.push(name);
+            next = entry.parent.as_ref().and_then(|p| self.tenants.get_key_value(p.as_str()));
+        }
+        out
+    }
+
+    /// Sum of grants of the pool in the subtree of the tenant, by pool.
+    pub fn subtree(&self, tenant: &str) -> BTreeMap<String, Resources> {
+        let mut sums: BTreeMap<String, Resources> = BTreeMap::new();
+        for (name, entry) in &self.tenants {
+            if self.lineage(name).contains(&tenant) {
+                for (pool, amounts) in &entry.charged {
+                    let sum = sums.entry(pool.clone()).or_default();
+                    *sum = sum.plus(*amounts);
+                }
+            }
+        }
+        sums
+    }
+
+    /// Adopts a pool's capacity: never from an older report or generation than the one it has.
+    pub fn adopt_pool(&mut self, pool: &Pool) {
+        let entry = self.pools.entry(pool.name.clone()).or_default();
+        if pool.generation < entry.generation {
+            return;
+        }
+        let newer_spec = pool.generation > entry.generation;
+        entry.generation = pool.generation;
+        for (centre, capacity) in &pool.capacity {
+            let slot = entry.centres.entry(centre.clone()).or_default();
+            let changed = slot.committable != capacity.committable();
+            if changed && (newer_spec || capacity.report >= slot.report) {
+                slot.committable = capacity.committable();
+                slot.report = capacity.report;
+                slot.reported_at.clone_from(&capacity.reported_at);
+            }
+        }
+    }
+
+    /// Adopts a tenant's place and ceilings, unless it has a newer generation.
+    pub fn adopt_tenant(&mut self, name: &str, generation: i64, parent: Option<&str>, ceilings: BTreeMap<String, Resources>) {
+        let entry = self.tenants.entry(name.to_owned()).or_default();
+        if generation > entry.generation {
+            entry.generation = generation;
+            entry.parent = parent.map(ToOwned::to_owned);
+            entry.ceilings = ceilings;
+        }
+    }
+
+    /// Drops pools and tenants that exist no more and charge nothing.
+    pub fn forget(&mut self, pools: &BTreeSet<&str>, tenants: &BTreeSet<&str>) {
+        self.pools.retain(|name, p| pools.contains(name.as_str()) || p.centres.values().any(|c| !c.charged.is_zero()));
+        self.tenants.retain(|name, t| tenants.contains(name.as_str()) || t.charged.values().any(|c| !c.is_zero()));
+    }
+
+    /// Whether a record of that direction may still be opened.
+    pub fn has_room_for_record(&self, raises: bool) -> bool {
+        self.records.len() < if raises { MAX_RECORDS - KEPT_FOR_LOWERING } else { MAX_RECORDS }
+    }
+
+    /// OPEN: sums grow by max(from, to) − from.
+    pub fn open(&mut self, uid: &str, record: Record) {
+        let held = record.held();
+        self.add(&held, 1);
+        self.add(&rows(&record.tenant, &record.from), -1);
+        self.records.insert(uid.to_owned(), record);
+    }
+
+    /// SETTLE: the record goes, the charge becomes what the request holds.
+    pub fn settle(&mut self, uid: &str, holds: &Grant) {
+        if let Some(record) = self.records.remove(uid) {
+            self.add(&record.held(), -1);
+            self.add(&rows(&record.tenant, holds), 1);
+        }
+    }
+
+    /// RECOUNT: sums from what the requests hold; records stay and count with max(from, to). Returns what differed.
+    pub fn recount<'a>(&mut self, holdings: impl IntoIterator<Item = Holding<'a>>) -> Vec<String> {
+        let before = self.sums();
+        self.pools.values_mut().flat_map(|p| p.centres.values_mut()).for_each(|c| c.charged = Resources::ZERO);
+        self.tenants.values_mut().for_each(|t| t.charged.clear());
+        for holding in holdings {
+            if !self.records.contains_key(holding.uid) {
+                self.add(&rows(holding.tenant, holding.grant), 1);
+            }
+        }
+        let held: Vec<Rows> = self.records.values().map(Record::held).collect();
+        held.iter().for_each(|rows| self.add(rows, 1));
+        let after = self.sums();
+        let keys: BTreeSet<_> = before.keys().chain(after.keys()).collect();
+        let value = |sums: &Rows, row: &Row| sums.get(row).copied().unwrap_or_default();
+        keys.into_iter()
+            .filter(|row| value(&before, row) != value(&after, row))
+            .map(|row| match row {
+                Row::Centre { pool, centre } => format!("{pool}@{centre}: {} → {}", value(&before, row), value(&after, row)),
+                Row::Tenant { tenant, pool } => format!("{tenant}/{pool}: {} → {}", value(&before, row), value(&after, row)),
+            })
+            .collect()
+    }
+
+    fn sums(&self) -> Rows {
+        let mut out = Rows::new();
+        for (pool, entry) in &self.pools {
+            for (centre, c) in &entry.centres {
+                out.insert(Row::Centre { pool: pool.clone(), centre: centre.clone() }, c.charged);
+            }
+        }
+        for (tenant, entry) in &self.tenants {
+            for (pool, amounts) in &entry.charged {
+                out.insert(Row::Tenant { tenant: tenant.clone(), pool: pool.clone() }, *amounts);
+            }
+        }
+        out.retain(|_, amount| !amount.is_zero());
+        out
+    }
+
+    fn add(&mut self, rows: &Rows, sign: i128) {
+        for (row, amount) in rows {
+            let slot = match row {
+                Row::Centre { pool, centre } => {
+                    &mut self.pools.entry(pool.clone()).or_default().centres.entry(centre.clone()).or_default().charged
+                }
+                Row::Tenant { tenant, pool } => {
+                    self.tenants.entry(tenant.clone()).or_default().charged.entry(pool.clone()).or_default()
+                }
+            };
+            *slot = slot.zip(*amount, |a, b| a + sign * b);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::quota::{Part, PoolGrant};
+
+    fn grant(vcpu: i128) -> Grant {
+        let n = Resources { cpu: vcpu * 1000, ..Resources::ZERO };
+        let part = Part { share: n, survival: n };
+        Grant::from([("x86".into(), PoolGrant { n, centres: [("jishi".into(), part)].into() })])
+    }
+    fn record(from: i128, to: i128) -> Record {
+        let g = |n| if n == 0 { Grant::new() } else { grant(n) };
+        Record { id: "1".into(), name: "r".into(), tenant: "t".into(), from: g(from), to: g(to), ..Record::default() }
+    }
+    fn charged(ledger: &Ledger) -> i128 {
+        ledger.centre("x86", "jishi").map_or(0, |c| c.charged.cpu / 1000)
+    }
+
+    #[test]
+    fn a_raise_charges_at_open_and_a_lowering_frees_at_settle() {
+        let mut ledger = Ledger::default();
+        ledger.open("u", record(0, 8));
+        assert_eq!(charged(&ledger), 8);
+        ledger.settle("u", &grant(8));
+        assert_eq!(charged(&ledger), 8);
+        ledger.open("u", record(8, 0));
+        assert!(!ledger.records["u"].raises());
+        assert_eq!(charged(&ledger), 8);
+        ledger.settle("u", &Grant::new());
+        assert_eq!(charged(&ledger), 0);
+        assert!(ledger.tenants["t"].charged.values().all(|c| c.is_zero()));
+    }
+
+    #[test]
+    fn a_void_record_gives_back_what_it_held() {
+        let mut ledger = Ledger::default();
+        ledger.open("u", record(0, 8));
+        ledger.settle("u", &Grant::new());
+        assert_eq!(charged(&ledger), 0);
+    }
+
+    #[test]
+    fn a_recount_finds_what_is_wrong_and_says_so() {
+        let mut ledger = Ledger::default();
+        ledger.open("u", record(0, 8));
+        let held = grant(4);
+        let differences = ledger.recount([Holding { uid: "v", tenant: "t", grant: &held }]);
+        assert_eq!(charged(&ledger), 12);
+        assert_eq!(differences.len(), 2, "{differences:?}");
+        assert_eq!(ledger.recount([Holding { uid: "v", tenant: "t", grant: &held }]), Vec::<String>::new());
+    }
+}

@@ -1,0 +1,115 @@
+//! The ledger to and from the object that is stored.
+
+use std::collections::BTreeMap;
+
+use crds::{
+    AmountError, LedgerCentre, LedgerCharge, LedgerPool, LedgerRecord, LedgerTenant, QuotaLedgerSpec, Resources,
+};
+
+use super::{CentreEntry, Ledger, PoolEntry, Record, TenantEntry};
+use crate::quota::{from_stored, to_stored};
+
+fn charges(map: &BTreeMap<String, Resources>, keep_zero: bool) -> Vec<LedgerCharge> {
+    map.iter()
+        .filter(|(_, r)| keep_zero || !r.is_zero())
+        .map(|(pool, r)| LedgerCharge { pool: pool.clone(), amounts: r.to_amounts() })
+        .collect()
+}
+
+fn by_pool(charges: &[LedgerCharge]) -> Result<BTreeMap<String, Resources>, AmountError> {
+    charges.iter().map(|c| Ok((c.pool.clone(), (&c.amounts).try_into()?))).collect()
+}
+
+impl From<&Ledger> for QuotaLedgerSpec {
+    fn from(ledger: &Ledger) -> Self {
+        let centre = |(name, c): (&String, &CentreEntry)| LedgerCentre {
+            name: name.clone(),
+            charged: c.charged.to_amounts(),
+            committable: c.committable.to_amounts(),
+            report: c.report,
+            reported_at: c.reported_at.clone(),
+        };
+        Self {
+            state: ledger.state,
+            sequence: ledger.sequence,
+            epoch: ledger.epoch,
+            pools: ledger
+                .pools
+                .iter()
+                .map(|(name, p)| LedgerPool {
+                    name: name.clone(),
+                    generation: p.generation,
+                    centres: p.centres.iter().map(centre).collect(),
+                })
+                .collect(),
+            tenants: ledger
+                .tenants
+                .iter()
+                .map(|(name, t)| LedgerTenant {
+                    name: name.clone(),
+                    parent: t.parent.clone(),
+                    generation: t.generation,
+                    ceilings: charges(&t.ceilings, true),
+                    charged: charges(&t.charged, false),
+                })
+                .collect(),
+            records: ledger.records.iter().map(record_to_stored).collect(),
+        }
+    }
+}
+
+fn record_to_stored((uid, r): (&String, &Record)) -> LedgerRecord {
+    LedgerRecord {
+        id: r.id.clone(),
+        uid: uid.clone(),
+        name: r.name.clone(),
+        tenant: r.tenant.clone(),
+        from: to_stored(&r.from),
+        to: to_stored(&r.to),
+        starts: r.starts.clone(),
+        until: r.until.clone(),
+    }
+}
+
+impl TryFrom<&QuotaLedgerSpec> for Ledger {
+    type Error = AmountError;
+    fn try_from(spec: &QuotaLedgerSpec) -> Result<Self, AmountError> {
+        let mut ledger =
+            Self { state: spec.state, sequence: spec.sequence, epoch: spec.epoch, ..Self::default() };
+        for p in &spec.pools {
+            let mut entry = PoolEntry { generation: p.generation, centres: BTreeMap::new() };
+            for c in &p.centres {
+                let centre = CentreEntry {
+                    charged: (&c.charged).try_into()?,
+                    committable: (&c.committable).try_into()?,
+                    report: c.report,
+                    reported_at: c.reported_at.clone(),
+                };
+                entry.centres.insert(c.name.clone(), centre);
+            }
+            ledger.pools.insert(p.name.clone(), entry);
+        }
+        for t in &spec.tenants {
+            let entry = TenantEntry {
+                parent: t.parent.clone(),
+                generation: t.generation,
+                ceilings: by_pool(&t.ceilings)?,
+                charged: by_pool(&t.charged)?,
+            };
+            ledger.tenants.insert(t.name.clone(), entry);
+        }
+        for r in &spec.records {
+            let record = Record {
+                id: r.id.clone(),
+                name: r.name.clone(),
+                tenant: r.tenant.clone(),
+                from: from_stored(&r.from)?,
+                to: from_stored(&r.to)?,
+                starts: r.starts.clone(),
+                until: r.until.clone(),
+            };
+            ledger.records.insert(r.uid.clone(), record);
+        }
+        Ok(ledger)
+    }
+}

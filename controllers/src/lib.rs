@@ -5,4 +5,5 @@
 //! events, metrics and the HTTP port.
 
 pub mod cache;
+pub mod centre;
 pub mod pass;

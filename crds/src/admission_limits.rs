@@ -12,7 +12,11 @@ use crate::{AcceleratorUse, Amounts, Architecture, StorageTier, Zone};
 /// The largest grants of the province | 全省可授予的上限
 #[derive(CustomResource, KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[kube(
-    group = "xiangyun.io", version = "v1alpha1", kind = "AdmissionLimits", plural = "admissionlimits", derive = "PartialEq",
+    group = "xiangyun.io",
+    version = "v1alpha1",
+    kind = "AdmissionLimits",
+    plural = "admissionlimits",
+    derive = "PartialEq",
     doc = "The largest grant an empty pool could ever give; written by the operator | 空资源池可授予的最大值；由控制器写入",
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]

@@ -134,28 +134,46 @@ pub struct Resources {
 }
 
 /// Binary suffixes, as Kubernetes spells them.
-const BINARY: [(&str, i128); 6] =
-    [("Ki", 1 << 10), ("Mi", 1 << 20), ("Gi", 1 << 30), ("Ti", 1 << 40), ("Pi", 1 << 50), ("Ei", 1 << 60)];
+const BINARY: [(&str, i128); 6] = [
+    ("Ki", 1 << 10),
+    ("Mi", 1 << 20),
+    ("Gi", 1 << 30),
+    ("Ti", 1 << 40),
+    ("Pi", 1 << 50),
+    ("Ei", 1 << 60),
+];
 /// Decimal suffixes, as a power of ten.
-const DECIMAL: [(&str, i32); 9] =
-    [("n", -9), ("u", -6), ("m", -3), ("k", 3), ("M", 6), ("G", 9), ("T", 12), ("P", 15), ("E", 18)];
+const DECIMAL: [(&str, i32); 9] = [
+    ("n", -9),
+    ("u", -6),
+    ("m", -3),
+    ("k", 3),
+    ("M", 6),
+    ("G", 9),
+    ("T", 12),
+    ("P", 15),
+    ("E", 18),
+];
 
 impl Amount {
     /// Units of 10⁻ᵈⁱᵍⁱᵗˢ, exactly; `None` when it is no quantity or not a multiple of that unit.
     fn scaled(&self, digits: i32) -> Option<i128> {
         let s = self.0.trim();
-        let (number, factor, mut exponent) = if let Some((n, f)) = BINARY.iter().find_map(|(x, f)| Some((s.strip_suffix(x)?, *f))) {
-            (n, f, 0)
-        } else if let Some((n, e)) = DECIMAL.iter().find_map(|(x, e)| Some((s.strip_suffix(x)?, *e))) {
-            (n, 1, e)
-        } else if let Some((n, e)) = s.split_once(['e', 'E']) {
-            (n, 1, e.parse::<i32>().ok().filter(|e| e.abs() <= 30)?)
-        } else {
-            (s, 1, 0)
-        };
+        let (number, factor, mut exponent) =
+            if let Some((n, f)) = BINARY.iter().find_map(|(x, f)| Some((s.strip_suffix(x)?, *f))) {
+                (n, f, 0)
+            } else if let Some((n, e)) = DECIMAL.iter().find_map(|(x, e)| Some((s.strip_suffix(x)?, *e))) {
+                (n, 1, e)
+            } else if let Some((n, e)) = s.split_once(['e', 'E']) {
+                (n, 1, e.parse::<i32>().ok().filter(|e| e.abs() <= 30)?)
+            } else {
+                (s, 1, 0)
+            };
         let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
         let unsigned = whole.strip_prefix(['+', '-']).unwrap_or(whole);
-        if unsigned.is_empty() && fraction.is_empty() || !(unsigned.chars().chain(fraction.chars())).all(|c| c.is_ascii_digit()) {
+        if unsigned.is_empty() && fraction.is_empty()
+            || !(unsigned.chars().chain(fraction.chars())).all(|c| c.is_ascii_digit())
+        {
             return None;
         }
         exponent += digits - i32::try_from(fraction.len()).ok()?;
@@ -181,9 +199,18 @@ impl Amount {
         let value = match self.scaled(digits) {
             Some(v) => v,
             None if self.scaled(12).is_some() => {
-                return Err(AmountError::TooFine { value: self.0.clone(), resource, step });
+                return Err(AmountError::TooFine {
+                    value: self.0.clone(),
+                    resource,
+                    step,
+                });
             }
-            None if self.0.trim_start_matches(['+', '-']).starts_with(|c: char| c.is_ascii_digit()) && self.0.contains(['e', 'E']) => {
+            None if self
+                .0
+                .trim_start_matches(['+', '-'])
+                .starts_with(|c: char| c.is_ascii_digit())
+                && self.0.contains(['e', 'E']) =>
+            {
                 return Err(AmountError::TooLarge(self.0.clone()));
             }
             None => return Err(AmountError::Syntax(self.0.clone())),
@@ -199,18 +226,31 @@ impl Amount {
 
     /// Milli-vCPU in the shortest exact spelling.
     pub fn from_cpu(milli: i128) -> Self {
-        Self(if milli % 1000 == 0 { (milli / 1000).to_string() } else { format!("{milli}m") })
+        Self(if milli % 1000 == 0 {
+            (milli / 1000).to_string()
+        } else {
+            format!("{milli}m")
+        })
     }
 
     /// Bytes in the shortest exact spelling, binary units first.
     pub fn from_bytes(bytes: i128) -> Self {
-        let binary = BINARY.iter().rev().find(|(_, f)| bytes != 0 && bytes % f == 0).map(|(s, f)| format!("{}{s}", bytes / f));
+        let binary = BINARY
+            .iter()
+            .rev()
+            .find(|(_, f)| bytes != 0 && bytes % f == 0)
+            .map(|(s, f)| format!("{}{s}", bytes / f));
         let decimal = DECIMAL.iter().rev().filter(|(_, e)| *e > 0).find_map(|(s, e)| {
             let f = 10i128.pow(e.unsigned_abs());
             (bytes != 0 && bytes % f == 0).then(|| format!("{}{s}", bytes / f))
         });
         let plain = bytes.to_string();
-        Self([binary, decimal].into_iter().flatten().fold(plain, |best, s| if s.len() < best.len() { s } else { best }))
+        Self(
+            [binary, decimal]
+                .into_iter()
+                .flatten()
+                .fold(plain, |best, s| if s.len() < best.len() { s } else { best }),
+        )
     }
 }
 
@@ -219,7 +259,12 @@ impl Resources {
     pub const NAMES: [&'static str; 4] = ["cpu", "memory", "storage", "accelerators"];
 
     /// Nothing of anything.
-    pub const ZERO: Self = Self { cpu: 0, memory: 0, storage: 0, accelerators: 0 };
+    pub const ZERO: Self = Self {
+        cpu: 0,
+        memory: 0,
+        storage: 0,
+        accelerators: 0,
+    };
 
     /// Applies `f` to each resource of both.
     #[must_use]
@@ -273,7 +318,12 @@ impl Resources {
 
     /// In the form that is stored, zero amounts left out.
     pub fn to_amounts(self) -> Amounts {
-        Amounts(self.iter().filter(|(_, v)| *v != 0).map(|(n, v)| (n.to_owned(), Self::amount(n, v))).collect())
+        Amounts(
+            self.iter()
+                .filter(|(_, v)| *v != 0)
+                .map(|(n, v)| (n.to_owned(), Self::amount(n, v)))
+                .collect(),
+        )
     }
 
     /// One amount of the resource `name` in its own spelling.
@@ -364,12 +414,18 @@ mod tests {
         assert!(matches!(parse("0.5", "accelerators"), Err(AmountError::TooFine { .. })));
         assert!(matches!(parse("-1", "cpu"), Err(AmountError::Negative(_))));
         assert!(matches!(parse("1e30", "cpu"), Err(AmountError::TooLarge(_))));
-        assert!(matches!(parse("9223372036854775808", "memory"), Err(AmountError::TooLarge(_))));
+        assert!(matches!(
+            parse("9223372036854775808", "memory"),
+            Err(AmountError::TooLarge(_))
+        ));
         for s in ["", "m", "abc", "1 2", "0x10", "１", "--1", "1e99"] {
             assert!(parse(s, "cpu").is_err(), "{s}");
         }
         let unknown = Amounts([("gpus".to_owned(), Amount::from("1"))].into());
-        assert!(matches!(Resources::try_from(&unknown), Err(AmountError::UnknownResource(_))));
+        assert!(matches!(
+            Resources::try_from(&unknown),
+            Err(AmountError::UnknownResource(_))
+        ));
     }
 
     proptest! {

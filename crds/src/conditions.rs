@@ -1,8 +1,8 @@
 //! Conditions: one per type, with a time that moves only when the status does.
 
+use jiff::Timestamp;
 pub use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use jiff::Timestamp;
 
 /// Sets a condition by its type. `lastTransitionTime` moves to `now` only when the status changes, so that writing the
 /// same fact twice changes nothing.

@@ -30,13 +30,27 @@ pub enum CentreRole {
 /// A data centre of the province | 省级云的一个数据中心
 #[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[kube(
-    group = "xiangyun.io", version = "v1alpha1", kind = "DataCenter", plural = "datacenters", shortname = "dcn",
-    category = "xyplatform", status = "DataCenterStatus", derive = "PartialEq",
+    group = "xiangyun.io",
+    version = "v1alpha1",
+    kind = "DataCenter",
+    plural = "datacenters",
+    shortname = "dcn",
+    category = "xyplatform",
+    status = "DataCenterStatus",
+    derive = "PartialEq",
     doc = "A data centre, who runs it and what its agent reports | 数据中心：由谁运营，代理上报了什么",
     printcolumn(name = "Role", type_ = "string", json_path = ".spec.role"),
     printcolumn(name = "Operator", type_ = "string", json_path = ".spec.operator"),
-    printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
-    printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason"),
+    printcolumn(
+        name = "Ready",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].status"
+    ),
+    printcolumn(
+        name = "Reason",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].reason"
+    ),
     printcolumn(name = "Nodes", type_ = "integer", json_path = ".status.report.readyNodes"),
     printcolumn(name = "Reported", type_ = "date", json_path = ".status.report.reportedAt"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),

@@ -28,8 +28,9 @@ pub use quota_ledger::{
     LedgerCentre, LedgerCharge, LedgerPool, LedgerRecord, LedgerState, LedgerTenant, QuotaLedger, QuotaLedgerSpec,
 };
 pub use quota_pool::{
-    AcceleratorSpec, AcceleratorUse, ApprovalLevel, ApprovalPolicy, Architecture, CapacitySource, CentrePool, Overcommit, PoolCentre, PoolFigures,
-    QuotaPool, QuotaPoolSpec, QuotaPoolStatus, Reserve, StorageSpec, StorageTier, Zone, reason as pool_reason,
+    AcceleratorSpec, AcceleratorUse, ApprovalLevel, ApprovalPolicy, Architecture, CapacitySource, CentrePool,
+    Overcommit, PoolCentre, PoolFigures, QuotaPool, QuotaPoolSpec, QuotaPoolStatus, Reserve, StorageSpec, StorageTier,
+    Zone, reason as pool_reason,
 };
 pub use request_approval::{
     Approver, Decision, RequestApproval, RequestApprovalSpec, RequestApprovalStatus, RequestRef,
@@ -44,8 +45,8 @@ pub use tenant::{
     Administrator, AdministratorKind, Ceiling, Tenant, TenantLevel, TenantSpec, TenantStatus, reason as tenant_reason,
 };
 
-use kube::CustomResourceExt as _;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::CustomResourceExt as _;
 
 /// Every CustomResourceDefinition of this version, in the order in which they are installed.
 pub fn all() -> Vec<CustomResourceDefinition> {

@@ -9,7 +9,11 @@ use crate::Amounts;
 /// The queue of the pool of the same name | 同名资源池的等待队列
 #[derive(CustomResource, KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[kube(
-    group = "xiangyun.io", version = "v1alpha1", kind = "PoolQueue", plural = "poolqueues", derive = "PartialEq",
+    group = "xiangyun.io",
+    version = "v1alpha1",
+    kind = "PoolQueue",
+    plural = "poolqueues",
+    derive = "PartialEq",
     doc = "Who waits for a pool and which grants end next; written by the operator | 谁在等待该资源池，哪些配额即将到期；由控制器写入",
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]

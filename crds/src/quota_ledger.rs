@@ -19,7 +19,11 @@ pub enum LedgerState {
 /// What a decision needs, and the changes under way | 决策所需数据与进行中的变更
 #[derive(CustomResource, KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[kube(
-    group = "xiangyun.io", version = "v1alpha1", kind = "QuotaLedger", plural = "quotaledgers", derive = "PartialEq",
+    group = "xiangyun.io",
+    version = "v1alpha1",
+    kind = "QuotaLedger",
+    plural = "quotaledgers",
+    derive = "PartialEq",
     doc = "Charges of all pools and the changes under way; written by the operator alone | 各资源池的计费与进行中的变更；仅由控制器写入",
     printcolumn(name = "State", type_ = "string", json_path = ".spec.state"),
     printcolumn(name = "Sequence", type_ = "integer", json_path = ".spec.sequence"),

@@ -177,8 +177,14 @@ pub struct ApprovalLevel {
 /// One sort of capacity over the centres | 跨中心的同类容量
 #[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[kube(
-    group = "xiangyun.io", version = "v1alpha1", kind = "QuotaPool", plural = "quotapools", shortname = "qpool",
-    category = "xyplatform", status = "QuotaPoolStatus", derive = "PartialEq",
+    group = "xiangyun.io",
+    version = "v1alpha1",
+    kind = "QuotaPool",
+    plural = "quotapools",
+    shortname = "qpool",
+    category = "xyplatform",
+    status = "QuotaPoolStatus",
+    derive = "PartialEq",
     doc = "One sort of capacity over the centres, and how much of it can be sold | 资源池：跨中心的同类容量及可售余量",
     printcolumn(name = "Arch", type_ = "string", json_path = ".spec.architecture"),
     printcolumn(name = "Gross-CPU", type_ = "string", json_path = ".status.total.gross.cpu"),
@@ -187,11 +193,28 @@ pub struct ApprovalLevel {
     printcolumn(name = "Charged", type_ = "string", json_path = ".status.total.charged.cpu"),
     printcolumn(name = "Free-DA", type_ = "string", json_path = ".status.freeDualActive.cpu"),
     printcolumn(name = "Cards", type_ = "string", json_path = ".status.total.gross.accelerators"),
-    printcolumn(name = "Free-Cards-DA", type_ = "string", json_path = ".status.freeDualActive.accelerators"),
-    printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
-    printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason"),
+    printcolumn(
+        name = "Free-Cards-DA",
+        type_ = "string",
+        json_path = ".status.freeDualActive.accelerators"
+    ),
+    printcolumn(
+        name = "Ready",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].status"
+    ),
+    printcolumn(
+        name = "Reason",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].reason"
+    ),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
-    printcolumn(name = "Gross-Storage", type_ = "string", json_path = ".status.total.gross.storage", priority = 1),
+    printcolumn(
+        name = "Gross-Storage",
+        type_ = "string",
+        json_path = ".status.total.gross.storage",
+        priority = 1
+    ),
     printcolumn(name = "Name-zh", type_ = "string", json_path = ".spec.displayName", priority = 1)
 )]
 #[serde(rename_all = "camelCase")]

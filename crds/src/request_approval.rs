@@ -62,15 +62,30 @@ pub struct Approver {
 /// One decision of one person at one level, immutable | 一人在一级的一次决定，不可更改
 #[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[kube(
-    group = "xiangyun.io", version = "v1alpha1", kind = "RequestApproval", plural = "requestapprovals", shortname = "appr",
-    namespaced, category = "xiangyun", status = "RequestApprovalStatus", derive = "PartialEq",
+    group = "xiangyun.io",
+    version = "v1alpha1",
+    kind = "RequestApproval",
+    plural = "requestapprovals",
+    shortname = "appr",
+    namespaced,
+    category = "xiangyun",
+    status = "RequestApprovalStatus",
+    derive = "PartialEq",
     doc = "One decision of one person at one level about a ResourceRequest | 审批意见：一人在一级对资源申请的决定",
     printcolumn(name = "Request", type_ = "string", json_path = ".spec.requestRef.name"),
     printcolumn(name = "Level", type_ = "integer", json_path = ".spec.level"),
     printcolumn(name = "Decision", type_ = "string", json_path = ".spec.decision"),
     printcolumn(name = "Approver", type_ = "string", json_path = ".spec.approver.username"),
-    printcolumn(name = "Counted", type_ = "string", json_path = ".status.conditions[?(@.type==\"Counted\")].status"),
-    printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Counted\")].reason"),
+    printcolumn(
+        name = "Counted",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Counted\")].status"
+    ),
+    printcolumn(
+        name = "Reason",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Counted\")].reason"
+    ),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
     printcolumn(name = "Comment", type_ = "string", json_path = ".spec.comment", priority = 1)
 )]

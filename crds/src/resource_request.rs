@@ -49,8 +49,15 @@ pub mod reason {
 
     /// Which reason wins while a request waits, first wins.
     pub const ORDER: [&str; 9] = [
-        REJECTED, MISCONFIGURED, TENANT_SUSPENDED, NO_MATCHING_POOL, EXCEEDS_MAX_QUOTA, AWAITING_APPROVAL,
-        CEILING_REACHED, WAITING_FOR_QUOTA, CAPACITY_UNKNOWN,
+        REJECTED,
+        MISCONFIGURED,
+        TENANT_SUSPENDED,
+        NO_MATCHING_POOL,
+        EXCEEDS_MAX_QUOTA,
+        AWAITING_APPROVAL,
+        CEILING_REACHED,
+        WAITING_FOR_QUOTA,
+        CAPACITY_UNKNOWN,
     ];
 }
 
@@ -232,18 +239,34 @@ pub struct AllocationRef {
 /// What a department asks | 资源申请
 #[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[kube(
-    group = "xiangyun.io", version = "v1alpha1", kind = "ResourceRequest", plural = "resourcerequests", shortname = "rreq",
-    namespaced, category = "xiangyun", status = "ResourceRequestStatus", derive = "PartialEq",
+    group = "xiangyun.io",
+    version = "v1alpha1",
+    kind = "ResourceRequest",
+    plural = "resourcerequests",
+    shortname = "rreq",
+    namespaced,
+    category = "xiangyun",
+    status = "ResourceRequestStatus",
+    derive = "PartialEq",
     doc = "What a department asks, and in status.allocation what it was granted | 资源申请；授予结果见 status.allocation",
     printcolumn(name = "Type", type_ = "string", json_path = ".spec.type"),
     printcolumn(name = "CPU", type_ = "string", json_path = ".spec.resources.cpu"),
     printcolumn(name = "Mem", type_ = "string", json_path = ".spec.resources.memory"),
     printcolumn(name = "GPU", type_ = "string", json_path = ".status.gpu"),
     printcolumn(name = "Phase", type_ = "string", json_path = ".status.phase"),
-    printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason"),
+    printcolumn(
+        name = "Reason",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].reason"
+    ),
     printcolumn(name = "Until", type_ = "string", json_path = ".status.until"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
-    printcolumn(name = "Requested-By", type_ = "string", json_path = ".spec.requestedBy", priority = 1),
+    printcolumn(
+        name = "Requested-By",
+        type_ = "string",
+        json_path = ".spec.requestedBy",
+        priority = 1
+    ),
     printcolumn(name = "Name-zh", type_ = "string", json_path = ".spec.displayName", priority = 1)
 )]
 #[serde(rename_all = "camelCase")]

@@ -13,7 +13,7 @@ pub struct Policy {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Level {
-    level: i32,
+    number: i32,
     above: Resources,
     groups: Vec<String>,
 }
@@ -25,7 +25,7 @@ impl Policy {
     /// An amount cannot be read.
     pub fn read(policy: &ApprovalPolicy) -> Result<Self, AmountError> {
         let level = |l: &crds::ApprovalLevel| {
-            Ok(Level { level: l.level, above: (&l.above).try_into()?, groups: l.groups.clone() })
+            Ok(Level { number: l.level, above: (&l.above).try_into()?, groups: l.groups.clone() })
         };
         Ok(Self {
             automatic_up_to: (&policy.automatic_up_to).try_into()?,
@@ -49,7 +49,7 @@ pub fn needed<'a>(asked: impl IntoIterator<Item = (&'a Policy, Resources)>) -> N
         for level in &policy.levels {
             let exceeds = level.above.is_zero() || n.iter().any(|(r, v)| level.above[r] > 0 && v > level.above[r]);
             if exceeds {
-                let groups = levels.entry(level.level).or_default();
+                let groups = levels.entry(level.number).or_default();
                 groups.extend(level.groups.iter().filter(|g| !groups.contains(g)).cloned().collect::<Vec<_>>());
             }
         }

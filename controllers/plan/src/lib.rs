@@ -1,9 +1,14 @@
 //! The decisions of xiangyun as pure functions: snapshot in, plan out. No client, no clock, no runtime, no randomness;
 //! time is an argument. Each rule stands in one place, by its name.
 
+pub mod admission;
 pub mod approvals;
 pub mod centre;
+pub mod cycle;
 pub mod ledger;
 pub mod needs;
 pub mod pool;
+pub mod published;
 pub mod quota;
+pub mod request;
+pub mod request_status;

@@ -246,7 +246,9 @@ impl Ledger {
             }
         }
         let held: Vec<Rows> = self.records.values().map(Record::held).collect();
-        held.iter().for_each(|rows| self.add(rows, 1));
+        for rows in &held {
+            self.add(rows, 1);
+        }
         let after = self.sums();
         let keys: BTreeSet<_> = before.keys().chain(after.keys()).collect();
         let value = |sums: &Rows, row: &Row| sums.get(row).copied().unwrap_or_default();

@@ -1,0 +1,316 @@
+//! One admission cycle over all pools and tenants: settle what is proven, give back what ended, grant what fits, in one
+//! swap; then write every allocation whose record the swap holds.
+//!
+//! The caller makes two runs. The first, on caches, says which requests matter ([`CyclePlan::touched`]). Then it reads
+//! the ledger, *after that* each of these requests, and runs again; only requests of that second read are opened or
+//! settled. APPLY follows the caller's own swap, so that the request was read before the ledger showed the record.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crds::{Allocation, LedgerState, RequestApproval, RequestType, Resources};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::admission::{Assessment, Standing, assess};
+use crate::ledger::{Ledger, Record};
+use crate::needs::Market;
+use crate::pool::Pool;
+use crate::quota::{Grant, to_stored};
+use crate::request::{Request, date_at, end_of_term, held_in};
+
+/// A centre's row older than this proves nothing.
+const ROW_FRESH: SignedDuration = SignedDuration::from_secs(60);
+
+/// A tenant as the ledger adopts it.
+#[derive(Clone, Debug, Default)]
+pub struct TenantFacts {
+    /// Generation of its spec.
+    pub generation: i64,
+    /// Parent.
+    pub parent: Option<String>,
+    /// Ceilings by pool.
+    pub ceilings: BTreeMap<String, Resources>,
+}
+
+/// Which of the two runs this is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reading {
+    /// On caches: finds what matters, decides nothing that is sent.
+    #[default]
+    Nominate,
+    /// On the ledger and the requests that were read after it.
+    Decide,
+}
+
+/// Everything a cycle looks at.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    /// Which run.
+    pub reading: Reading,
+    /// Now, by the operator's wall clock.
+    pub now: Timestamp,
+    /// Epoch of this operator.
+    pub epoch: i64,
+    /// The ledger.
+    pub ledger: Ledger,
+    /// Uid of the ledger object.
+    pub ledger_uid: String,
+    /// Pools that were understood.
+    pub pools: BTreeMap<String, Pool>,
+    /// Tenants whose spec was understood and whose place in the tree is valid.
+    pub tenants: BTreeMap<String, TenantFacts>,
+    /// Names of all tenants, and whether each may be granted anything.
+    pub standing: Standing,
+    /// Requests.
+    pub requests: Vec<Request>,
+    /// Uids that a direct read found to be gone, or to be another object by now.
+    pub gone: BTreeSet<String>,
+    /// Decisions of approvers.
+    pub approvals: Vec<RequestApproval>,
+}
+
+/// An allocation to write, with the resourceVersion of the copy it was decided on.
+#[derive(Clone, Debug)]
+pub struct Apply {
+    /// Index into the snapshot's requests.
+    pub request: usize,
+    /// What to write.
+    pub allocation: Allocation,
+}
+
+/// What a cycle decided.
+#[derive(Clone, Debug, Default)]
+#[must_use]
+pub struct CyclePlan {
+    /// The ledger to swap in, where anything changes or is to be applied.
+    pub swap: Option<Ledger>,
+    /// After the swap: allocations to write.
+    pub apply: Vec<Apply>,
+    /// Allocations that end now, by index; irrevocable, decided on the copy in the snapshot.
+    pub end: Vec<usize>,
+    /// Requests whose finalizer may go, by index.
+    pub unguard: Vec<usize>,
+    /// Uids that matter to the above.
+    pub touched: BTreeSet<String>,
+    /// What was found out about each request for something new, by uid.
+    pub assessments: BTreeMap<String, Assessment>,
+    /// Uids in the order in which they are served.
+    pub order: Vec<String>,
+}
+
+/// Runs one cycle. Pure and total.
+pub fn cycle(snapshot: &Snapshot) -> CyclePlan {
+    let mut plan = CyclePlan::default();
+    if snapshot.ledger.state != LedgerState::Open {
+        return plan;
+    }
+    let mut ledger = snapshot.ledger.clone();
+    adopt(snapshot, &mut ledger);
+    settle(snapshot, &mut ledger, &mut plan);
+    end(snapshot, &mut plan);
+    lower(snapshot, &mut ledger, &mut plan);
+    raise(snapshot, &mut ledger, &mut plan);
+    apply(snapshot, &ledger, &mut plan);
+    unguard(snapshot, &ledger, &mut plan);
+    if ledger != snapshot.ledger || !plan.apply.is_empty() {
+        ledger.sequence += 1;
+        ledger.epoch = snapshot.epoch;
+        plan.swap = Some(ledger);
+    }
+    plan
+}
+
+fn adopt(snapshot: &Snapshot, ledger: &mut Ledger) {
+    for (name, facts) in &snapshot.tenants {
+        ledger.adopt_tenant(name, facts.generation, facts.parent.as_deref(), facts.ceilings.clone());
+    }
+    for pool in snapshot.pools.values() {
+        ledger.adopt_pool(pool);
+    }
+    let pools = snapshot.pools.keys().map(String::as_str).collect();
+    let tenants = snapshot.standing.keys().map(String::as_str).collect();
+    ledger.forget(&pools, &tenants);
+}
+
+/// SETTLE: only on evidence read after the ledger.
+fn settle(snapshot: &Snapshot, ledger: &mut Ledger, plan: &mut CyclePlan) {
+    for (uid, record) in &snapshot.ledger.records {
+        let evidence = match snapshot.requests.iter().find(|r| r.uid() == uid) {
+            None if snapshot.gone.contains(uid) => Some(Grant::new()),
+            None => {
+                plan.touched.insert(uid.clone());
+                None
+            }
+            Some(request) => {
+                let proven = proof(snapshot, request, record);
+                if proven.is_some() {
+                    plan.touched.insert(uid.clone());
+                }
+                proven.filter(|_| may_decide(snapshot, request))
+            }
+        };
+        if let Some(holds) = evidence {
+            ledger.settle(uid, &holds);
+        }
+    }
+}
+
+/// Whether this request may be opened or settled in this run.
+fn may_decide(snapshot: &Snapshot, request: &Request) -> bool {
+    request.fresh || snapshot.reading == Reading::Nominate
+}
+
+/// What the request is proven to hold, where that ends the record.
+fn proof(snapshot: &Snapshot, request: &Request, record: &Record) -> Option<Grant> {
+    let applied = request.record() == Some(record.id.as_str()) && request.holds == record.to;
+    if record.raises() {
+        let void = (request.ended() || request.deleting()) && request.holds == record.from && !applied;
+        return if applied {
+            Some(record.to.clone())
+        } else {
+            void.then(|| record.from.clone())
+        };
+    }
+    (applied && centres_confirm(snapshot, request, record)).then(|| record.to.clone())
+}
+
+/// A lowering ends only when each centre's fresh row says that it is applied and that no more is used than the tenant
+/// still holds there.
+fn centres_confirm(snapshot: &Snapshot, request: &Request, record: &Record) -> bool {
+    let centres: BTreeSet<&String> = record.from.values().flat_map(|g| g.centres.keys()).collect();
+    centres.into_iter().all(|centre| {
+        let Some(row) = request.rows().iter().find(|r| r.name == *centre) else { return false };
+        let fresh = row.reported_at.parse::<Timestamp>().is_ok_and(|at| snapshot.now.duration_since(at) <= ROW_FRESH);
+        let same_tenant = snapshot.requests.iter().filter(|r| r.tenant() == request.tenant());
+        let still_held = held_in(same_tenant.filter(|r| !r.ended()), centre);
+        let within = row.used.iter().all(|used| {
+            let held = still_held.get(&used.pool).copied().unwrap_or_default();
+            !record.from.contains_key(&used.pool)
+                || Resources::try_from(&used.amounts).is_ok_and(|amount| amount.fits(held.each_max(Resources::ZERO)))
+        });
+        fresh && row.record == record.id && row.reason == "Applied" && within
+    })
+}
+
+/// END: a Release, the end of the term, or deletion.
+fn end(snapshot: &Snapshot, plan: &mut CyclePlan) {
+    let today = date_at(snapshot.now);
+    let released: BTreeSet<(&str, &str)> = snapshot
+        .requests
+        .iter()
+        .filter(|r| r.object.spec.type_ == RequestType::Release && !r.deleting())
+        .filter_map(|r| Some((r.tenant(), r.object.spec.allocation_ref.as_ref()?.name.as_str())))
+        .collect();
+    for (index, request) in snapshot.requests.iter().enumerate() {
+        let expired = request.until().is_some_and(|until| until < today);
+        let over = released.contains(&(request.tenant(), request.name())) || expired || request.deleting();
+        if request.is_new() && over && !request.holds.is_empty() && !request.ended() {
+            plan.end.push(index);
+            plan.touched.insert(request.uid().to_owned());
+        }
+    }
+}
+
+/// OPEN {n → 0} for what ended.
+fn lower(snapshot: &Snapshot, ledger: &mut Ledger, plan: &mut CyclePlan) {
+    for request in &snapshot.requests {
+        let wanted = request.ended() && !request.holds.is_empty() && !ledger.records.contains_key(request.uid());
+        if wanted && ledger.has_room_for_record(false) {
+            plan.touched.insert(request.uid().to_owned());
+            if may_decide(snapshot, request) {
+                let record = record(snapshot, request, Grant::new());
+                ledger.open(request.uid(), record);
+            }
+        }
+    }
+}
+
+fn record(snapshot: &Snapshot, request: &Request, to: Grant) -> Record {
+    let ending = to.is_empty();
+    let months = request.object.spec.term.as_ref().map(|t| t.months);
+    let kept = request.allocation();
+    Record {
+        // The sequence of the swap makes it unique over the life of the ledger.
+        id: format!("{}-{}", snapshot.ledger.sequence + 1, request.uid()),
+        name: request.name().to_owned(),
+        tenant: request.tenant().to_owned(),
+        from: request.holds.clone(),
+        to,
+        starts: if ending { kept.and_then(|a| a.from.clone()) } else { Some(snapshot.now.to_string()) },
+        until: if ending {
+            kept.and_then(|a| a.until.clone())
+        } else {
+            months.and_then(|m| end_of_term(snapshot.now, m)).map(|d| d.to_string())
+        },
+    }
+}
+
+/// OPEN upwards, in the order (priority, approvedAt, uid). A request that does not fit blocks nobody behind it.
+fn raise(snapshot: &Snapshot, ledger: &mut Ledger, plan: &mut CyclePlan) {
+    let mut by_request: BTreeMap<(&str, &str), Vec<&RequestApproval>> = BTreeMap::new();
+    for approval in &snapshot.approvals {
+        let tenant = approval.metadata.namespace.as_deref().unwrap_or_default();
+        by_request.entry((tenant, &approval.spec.request_ref.name)).or_default().push(approval);
+    }
+    let approvals = |r: &Request| by_request.get(&(r.tenant(), r.name())).cloned().unwrap_or_default();
+    let waiting = snapshot.requests.iter().filter(|r| r.is_new() && !r.deleting() && r.allocation().is_none());
+    let mut queue: Vec<(&Request, Assessment)> = waiting
+        .filter(|r| !ledger.records.contains_key(r.uid()))
+        .map(|r| (r, assess(r, &approvals(r), &snapshot.standing, Market { pools: &snapshot.pools, ledger })))
+        .collect();
+    queue.sort_by_cached_key(|(r, a)| {
+        let approved = a.outcome.decided_at.clone().unwrap_or_else(|| r.created());
+        (std::cmp::Reverse(r.object.spec.priority), approved, r.uid().to_owned())
+    });
+    for (request, mut assessment) in queue {
+        let uid = request.uid().to_owned();
+        if assessment.grant.is_some() {
+            // Others were granted meanwhile: look again.
+            assessment = assess(request, &approvals(request), &snapshot.standing, Market { pools: &snapshot.pools, ledger });
+        }
+        if let Some(grant) = assessment.grant.take_if(|_| request.guarded() && ledger.has_room_for_record(true)) {
+            plan.touched.insert(uid.clone());
+            if may_decide(snapshot, request) {
+                ledger.open(&uid, record(snapshot, request, grant));
+            }
+        }
+        plan.order.push(uid.clone());
+        plan.assessments.insert(uid, assessment);
+    }
+}
+
+/// APPLY for every record that the swapped ledger holds and whose request was read in this cycle.
+fn apply(snapshot: &Snapshot, ledger: &Ledger, plan: &mut CyclePlan) {
+    for (index, request) in snapshot.requests.iter().enumerate() {
+        let Some(record) = ledger.records.get(request.uid()) else { continue };
+        let written = request.record() == Some(record.id.as_str());
+        // An ended allocation never rises, and a request on its way out takes nothing more.
+        let forbidden = record.raises() && (request.ended() || request.deleting());
+        if written || forbidden {
+            continue;
+        }
+        plan.touched.insert(request.uid().to_owned());
+        let allocation = Allocation {
+            record: record.id.clone(),
+            ledger: snapshot.ledger_uid.clone(),
+            epoch: snapshot.epoch,
+            from: record.starts.clone(),
+            until: record.until.clone(),
+            ended: request.allocation().and_then(|a| a.ended.clone()),
+            pools: to_stored(&record.to),
+        };
+        plan.apply.push(Apply { request: index, allocation });
+    }
+    plan.apply.retain(|a| snapshot.requests.get(a.request).is_some_and(|r| may_decide(snapshot, r)));
+}
+
+/// A deleted request may go when it holds nothing and no record is open for it, in the ledger that was read.
+fn unguard(snapshot: &Snapshot, ledger: &Ledger, plan: &mut CyclePlan) {
+    for (index, request) in snapshot.requests.iter().enumerate() {
+        let uid = request.uid();
+        let free = !snapshot.ledger.records.contains_key(uid) && !ledger.records.contains_key(uid);
+        if request.deleting() && request.guarded() && request.holds.is_empty() && free {
+            plan.unguard.push(index);
+            plan.touched.insert(uid.to_owned());
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! What the operator publishes besides conditions: the figures of pools, what tenants hold, the largest possible
+//! grants, and the queues.
+
+use std::collections::BTreeMap;
+
+use crds::{
+    AdmissionLimitsSpec, Amounts, CentrePool, EndingGrant, LargestGrant, PoolAmounts, PoolFigures, PoolQueueSpec, Resources,
+    WaitingRequest,
+};
+
+use crate::cycle::{CyclePlan, Snapshot};
+use crate::ledger::Ledger;
+use crate::pool::{Pool, Sort};
+use crate::quota::SurvivalRule;
+
+/// Figures of a pool.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Figures {
+    /// Per centre.
+    pub centres: Vec<CentrePool>,
+    /// In total.
+    pub total: PoolFigures,
+    /// What still fits as a grant with survival `Full`.
+    pub free_dual_active: Amounts,
+    /// Centres where more is charged than can be committed, in words.
+    pub over_committed: Vec<String>,
+    /// Centres whose capacity is not known.
+    pub unknown: Vec<String>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Sum {
+    gross: Resources,
+    reserved: Resources,
+    charged: Resources,
+    used: Resources,
+}
+
+impl Sum {
+    fn plus(self, o: Self) -> Self {
+        Self {
+            gross: self.gross.plus(o.gross),
+            reserved: self.reserved.plus(o.reserved),
+            charged: self.charged.plus(o.charged),
+            used: self.used.plus(o.used),
+        }
+    }
+
+    fn committable(self) -> Resources {
+        self.gross.minus(self.reserved)
+    }
+
+    fn figures(self) -> PoolFigures {
+        PoolFigures {
+            gross: self.gross.to_amounts(),
+            reserved: self.reserved.to_amounts(),
+            committable: self.committable().to_amounts(),
+            charged: self.charged.to_amounts(),
+            free: self.committable().minus(self.charged).to_amounts(),
+            used: self.used.to_amounts(),
+        }
+    }
+}
+
+/// The figures of a pool: capacity from the reports, charges from the ledger.
+pub fn figures(pool: &Pool, ledger: &Ledger) -> Figures {
+    let mut total = Sum::default();
+    let mut free: Option<Resources> = None;
+    let (mut centres, mut over_committed, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
+    for slot in &pool.slots {
+        let capacity = pool.capacity.get(&slot.name);
+        let charged = ledger.centre(&pool.name, &slot.name).map_or(Resources::ZERO, |c| c.charged);
+        let sum = Sum {
+            gross: capacity.map_or(Resources::ZERO, |c| c.gross),
+            reserved: capacity.map_or(Resources::ZERO, |c| c.reserved),
+            used: capacity.map_or(Resources::ZERO, |c| c.used),
+            charged,
+        };
+        if capacity.is_some() && !charged.fits(sum.committable()) {
+            over_committed.push(format!("{}: charged {charged}, committable {}", slot.name, sum.committable()));
+        }
+        if !pool.known_in(&slot.name) {
+            unknown.push(slot.name.clone());
+        }
+        let left = sum.committable().minus(charged).each_max(Resources::ZERO);
+        free = Some(free.map_or(left, |f| f.each_min(left)));
+        total = total.plus(sum);
+        centres.push(CentrePool {
+            name: slot.name.clone(),
+            figures: sum.figures(),
+            reported_at: capacity.and_then(|c| c.reported_at.clone()),
+        });
+    }
+    Figures { centres, total: total.figures(), free_dual_active: free.unwrap_or_default().to_amounts(), over_committed, unknown }
+}
+
+/// What the tenant's subtree holds.
+pub fn tenant_charged(tenant: &str, ledger: &Ledger) -> Vec<PoolAmounts> {
+    let sums = ledger.subtree(tenant).into_iter().filter(|(_, sum)| !sum.is_zero());
+    sums.map(|(pool, sum)| PoolAmounts { pool, amounts: sum.to_amounts() }).collect()
+}
+
+/// The largest grant n that the empty pool could give, resource by resource.
+fn largest(pool: &Pool, ledger: &Ledger, rule: SurvivalRule) -> Resources {
+    let committable = |name: &str| ledger.centre(&pool.name, name).map_or(Resources::ZERO, |c| c.committable);
+    let rows = pool.slots.iter().map(|s| committable(&s.name));
+    let limit = match rule {
+        SurvivalRule::Full => rows.reduce(Resources::each_min),
+        // No weaker rule lets more in than all centres together.
+        SurvivalRule::Percent(_) | SurvivalRule::None => Some(rows.fold(Resources::ZERO, Resources::plus)),
+    };
+    limit.unwrap_or_default()
+}
+
+/// One row for each pool whose capacity is known in all its centres, the largest first within its kind. A pool that is
+/// not fully known has no row, and a policy without a row lets the reconcile decide.
+pub fn limits(snapshot: &Snapshot, ledger: &Ledger) -> AdmissionLimitsSpec {
+    let known = |p: &&Pool| p.slots.iter().all(|s| p.capacity.contains_key(&s.name));
+    let mut rows: Vec<(Resources, LargestGrant)> = snapshot
+        .pools
+        .values()
+        .filter(known)
+        .map(|pool| {
+            let full = largest(pool, ledger, SurvivalRule::Full);
+            let (use_, tier) = match &pool.sort {
+                Sort::Accelerator { use_, .. } => (Some(*use_), None),
+                Sort::Storage(tier) => (None, Some(*tier)),
+                Sort::Compute(_) => (None, None),
+            };
+            let row = LargestGrant {
+                name: pool.name.clone(),
+                kind: pool.sort.kind(),
+                architecture: pool.architecture(),
+                zone: pool.zone,
+                use_,
+                tier,
+                full: full.to_amounts(),
+                any: largest(pool, ledger, SurvivalRule::None).to_amounts(),
+            };
+            (full, row)
+        })
+        .collect();
+    rows.sort_by(|(a, x), (b, y)| x.kind.cmp(&y.kind).then(b.cmp(a)).then_with(|| x.name.cmp(&y.name)));
+    AdmissionLimitsSpec { pools: rows.into_iter().map(|(_, row)| row).collect() }
+}
+
+/// The queue of each pool: the first 200 that wait, and the next five ends.
+pub fn queues(snapshot: &Snapshot, plan: &CyclePlan) -> BTreeMap<String, PoolQueueSpec> {
+    let mut queues: BTreeMap<String, PoolQueueSpec> =
+        snapshot.pools.keys().map(|name| (name.clone(), PoolQueueSpec::default())).collect();
+    let by_uid: BTreeMap<&str, _> = snapshot.requests.iter().map(|r| (r.uid(), r)).collect();
+    for uid in &plan.order {
+        let (Some(request), Some(assessment)) = (by_uid.get(uid.as_str()), plan.assessments.get(uid)) else { continue };
+        let Some(refusal) = assessment.refusal.as_ref().filter(|_| assessment.outcome.missing.is_empty()) else { continue };
+        for (pool, n) in &refusal.pools {
+            let Some(queue) = queues.get_mut(pool).filter(|q| q.waiting.len() < 200) else { continue };
+            queue.waiting.push(WaitingRequest {
+                uid: uid.clone(),
+                priority: request.object.spec.priority,
+                approved_at: assessment.outcome.decided_at.clone().unwrap_or_else(|| request.created()),
+                amounts: n.to_amounts(),
+            });
+        }
+    }
+    let mut ends: Vec<_> =
+        snapshot.requests.iter().filter(|r| !r.ended()).filter_map(|r| Some((r.until()?, r.uid(), &r.holds))).collect();
+    ends.sort_by_key(|(date, uid, _)| (*date, *uid));
+    for (date, _, holds) in ends {
+        for (pool, grant) in holds {
+            if let Some(queue) = queues.get_mut(pool).filter(|q| q.ends.len() < 5) {
+                queue.ends.push(EndingGrant { date: date.to_string(), amounts: grant.n.to_amounts() });
+            }
+        }
+    }
+    queues
+}

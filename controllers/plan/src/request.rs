@@ -1,0 +1,122 @@
+//! A request as decisions see it.
+
+use std::collections::BTreeMap;
+
+use crds::{AmountError, CentreRow, RequestType, ResourceRequest, Resources, label};
+use jiff::civil::Date;
+use jiff::tz::Offset;
+use jiff::{Timestamp, ToSpan as _};
+
+use crate::quota::{Grant, from_stored};
+
+/// A request, and what it holds.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The object as it was read.
+    pub object: ResourceRequest,
+    /// What its allocation says; empty where there is none.
+    pub holds: Grant,
+    /// Whether this copy was read from the API server after the ledger of this cycle.
+    pub fresh: bool,
+}
+
+impl Request {
+    /// Reads what it holds.
+    ///
+    /// # Errors
+    /// An amount of the allocation cannot be read.
+    pub fn read(object: ResourceRequest, fresh: bool) -> Result<Self, AmountError> {
+        let pools = object.status.as_ref().and_then(|s| s.allocation.as_ref()).map(|a| a.pools.as_slice());
+        let holds = from_stored(pools.unwrap_or_default())?;
+        Ok(Self { object, holds, fresh })
+    }
+
+    /// Uid.
+    pub fn uid(&self) -> &str {
+        self.object.metadata.uid.as_deref().unwrap_or_default()
+    }
+
+    /// Name.
+    pub fn name(&self) -> &str {
+        self.object.metadata.name.as_deref().unwrap_or_default()
+    }
+
+    /// Its tenant, which is its namespace.
+    pub fn tenant(&self) -> &str {
+        self.object.metadata.namespace.as_deref().unwrap_or_default()
+    }
+
+    /// Whether it is being deleted, which is irrevocable.
+    pub fn deleting(&self) -> bool {
+        self.object.metadata.deletion_timestamp.is_some()
+    }
+
+    /// Whether the admission policy stamped the finalizer that keeps it while it may be charged.
+    pub fn guarded(&self) -> bool {
+        self.object.metadata.finalizers.iter().flatten().any(|f| f == label::CHARGED)
+    }
+
+    /// The ledger record that its allocation was written from.
+    pub fn record(&self) -> Option<&str> {
+        self.allocation().map(|a| a.record.as_str())
+    }
+
+    /// The allocation.
+    pub fn allocation(&self) -> Option<&crds::Allocation> {
+        self.object.status.as_ref()?.allocation.as_ref()
+    }
+
+    /// Whether its allocation ended, which is irrevocable.
+    pub fn ended(&self) -> bool {
+        self.allocation().is_some_and(|a| a.ended.is_some())
+    }
+
+    /// Whether it asks for something new.
+    pub fn is_new(&self) -> bool {
+        self.object.spec.type_ == RequestType::New
+    }
+
+    /// The agents' rows.
+    pub fn rows(&self) -> &[CentreRow] {
+        self.object.status.as_ref().map(|s| s.centres.as_slice()).unwrap_or_default()
+    }
+
+    /// When it was created, RFC 3339.
+    pub fn created(&self) -> String {
+        self.object.metadata.creation_timestamp.as_ref().map(|t| t.0.to_string()).unwrap_or_default()
+    }
+
+    /// The resourceVersion of this copy.
+    pub fn version(&self) -> &str {
+        self.object.metadata.resource_version.as_deref().unwrap_or_default()
+    }
+
+    /// Last day of its grant, as written in the allocation.
+    pub fn until(&self) -> Option<Date> {
+        self.allocation()?.until.as_deref()?.parse().ok()
+    }
+}
+
+/// The date in the province, UTC+8 the year round.
+pub fn date_at(now: Timestamp) -> Date {
+    Offset::constant(8).to_datetime(now).date()
+}
+
+/// The last day of a term of that many months from `now`.
+pub fn end_of_term(now: Timestamp, months: i32) -> Option<Date> {
+    date_at(now).checked_add(months.months()).ok()
+}
+
+/// Sum by pool of what these requests hold in a centre.
+pub fn held_in<'a>(requests: impl IntoIterator<Item = &'a Request>, centre: &str) -> BTreeMap<String, Resources> {
+    let mut sums: BTreeMap<String, Resources> = BTreeMap::new();
+    for request in requests {
+        for (pool, grant) in &request.holds {
+            if let Some(part) = grant.centres.get(centre) {
+                let sum = sums.entry(pool.clone()).or_default();
+                *sum = sum.plus(part.share);
+            }
+        }
+    }
+    sums
+}

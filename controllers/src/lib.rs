@@ -4,6 +4,7 @@
 //! what came of it. What is shared between kinds stands here: caches, the pass that drives a loop, leases, writes,
 //! events, metrics and the HTTP port.
 
+pub mod admission;
 pub mod cache;
 pub mod centre;
 pub mod pass;

@@ -182,6 +182,15 @@ impl Pool {
         }
     }
 
+    /// Resources that its figures are printed for, zero or not.
+    pub fn resources(&self) -> &'static [&'static str] {
+        match self.sort {
+            Sort::Compute(_) => &["cpu", "memory"],
+            Sort::Accelerator { .. } => &["cpu", "memory", "accelerators"],
+            Sort::Storage(_) => &["storage"],
+        }
+    }
+
     /// Architecture of its nodes.
     pub fn architecture(&self) -> Option<Architecture> {
         match &self.sort {

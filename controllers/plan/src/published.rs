@@ -50,16 +50,21 @@ impl Sum {
         self.gross.minus(self.reserved)
     }
 
-    fn figures(self) -> PoolFigures {
+    fn figures(self, pool: &Pool) -> PoolFigures {
         PoolFigures {
-            gross: self.gross.to_amounts(),
-            reserved: self.reserved.to_amounts(),
-            committable: self.committable().to_amounts(),
-            charged: self.charged.to_amounts(),
-            free: self.committable().minus(self.charged).to_amounts(),
-            used: self.used.to_amounts(),
+            gross: printed(self.gross, pool),
+            reserved: printed(self.reserved, pool),
+            committable: printed(self.committable(), pool),
+            charged: printed(self.charged, pool),
+            free: printed(self.committable().minus(self.charged), pool),
+            used: printed(self.used, pool),
         }
     }
+}
+
+/// The pool's own resources, zero or not: a figure that is left out would keep its old value in a merge.
+fn printed(figure: Resources, pool: &Pool) -> Amounts {
+    Amounts(pool.resources().iter().map(|r| ((*r).to_owned(), Resources::amount(r, figure[r]))).collect())
 }
 
 /// The figures of a pool: capacity from the reports, charges from the ledger.
@@ -87,11 +92,12 @@ pub fn figures(pool: &Pool, ledger: &Ledger) -> Figures {
         total = total.plus(sum);
         centres.push(CentrePool {
             name: slot.name.clone(),
-            figures: sum.figures(),
+            figures: sum.figures(pool),
             reported_at: capacity.and_then(|c| c.reported_at.clone()),
         });
     }
-    Figures { centres, total: total.figures(), free_dual_active: free.unwrap_or_default().to_amounts(), over_committed, unknown }
+    let free_dual_active = printed(free.unwrap_or_default(), pool);
+    Figures { centres, total: total.figures(pool), free_dual_active, over_committed, unknown }
 }
 
 /// What the tenant's subtree holds.

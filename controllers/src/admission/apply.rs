@@ -1,0 +1,66 @@
+//! Writes on requests, each conditional on the copy it was decided on: uid and resourceVersion.
+
+use crds::ResourceRequest;
+use jiff::Timestamp;
+use kube::api::{Patch, PatchParams};
+use kube::{Api, Client};
+use plan::cycle::{Apply, Snapshot};
+use plan::request::Request;
+use plan::request_status;
+use serde_json::{Value, json};
+
+use super::book::without_ours;
+use super::{Error, call};
+
+fn requests(client: Client, request: &Request) -> Api<ResourceRequest> {
+    Api::namespaced(client, request.tenant())
+}
+
+fn precondition(request: &Request) -> Value {
+    json!({"uid": request.uid(), "resourceVersion": request.version()})
+}
+
+/// A status without the agents' rows, which are not ours to write.
+pub(super) fn own_part(status: &crds::ResourceRequestStatus) -> Value {
+    let mut value = json!(status);
+    if let Some(fields) = value.as_object_mut() {
+        fields.remove("centres");
+    }
+    value
+}
+
+/// APPLY: the allocation and its conditions in one write.
+pub(super) async fn allocation(client: Client, snapshot: &Snapshot, apply: &Apply) -> Result<(), Error> {
+    let Some(request) = snapshot.requests.get(apply.request) else { return Ok(()) };
+    let mut object = request.object.clone();
+    object.status.get_or_insert_default().allocation = Some(apply.allocation.clone());
+    let granted = Request::read(object, true)?;
+    let status = request_status::status(&granted, None, &snapshot.requests, snapshot.now);
+    let patch = json!({"metadata": precondition(request), "status": own_part(&status)});
+    let api = requests(client, request);
+    call("write an allocation", api.patch_status(request.name(), &PatchParams::default(), &Patch::Merge(patch))).await?;
+    tracing::info!(tenant = request.tenant(), request = request.name(), record = apply.allocation.record, "allocation written");
+    Ok(())
+}
+
+/// END: irrevocable, on the copy it was decided on.
+pub(super) async fn end(client: Client, request: &Request, now: Timestamp) -> Result<(), Error> {
+    let patch = json!({"metadata": precondition(request), "status": {"allocation": {"ended": now.to_string()}}});
+    let api = requests(client, request);
+    call("end a grant", api.patch_status(request.name(), &PatchParams::default(), &Patch::Merge(patch))).await?;
+    tracing::info!(tenant = request.tenant(), request = request.name(), "grant ended");
+    Ok(())
+}
+
+/// Lets a deleted request go.
+pub(super) async fn unguard(client: Client, request: &Request) -> Result<(), Error> {
+    let mut metadata = precondition(request);
+    if let Some(fields) = metadata.as_object_mut() {
+        fields.insert("finalizers".to_owned(), json!(without_ours(request)));
+    }
+    let patch = json!({"metadata": metadata});
+    let api = requests(client, request);
+    call("let a request go", api.patch(request.name(), &PatchParams::default(), &Patch::Merge(patch))).await?;
+    tracing::info!(tenant = request.tenant(), request = request.name(), "request let go");
+    Ok(())
+}

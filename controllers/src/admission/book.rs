@@ -1,0 +1,171 @@
+//! The ledger as an object: read, swap, recount. Every swap carries the uid and resourceVersion of the read it was
+//! decided on; nothing is ever created inside a swap.
+
+use std::collections::BTreeSet;
+
+use crds::{LedgerState, QuotaLedger, QuotaLedgerSpec, ResourceRequest, label, object};
+use futures::{StreamExt as _, TryStreamExt as _};
+use jiff::Timestamp;
+use kube::api::{ListParams, Patch, PatchParams, PostParams};
+use kube::core::DeserializeGuard;
+use kube::{Api, Client, ResourceExt as _};
+use plan::cycle::Snapshot;
+use plan::ledger::{Holding, Ledger};
+use plan::request::Request;
+
+use super::{AdmissionMetrics, Error, WRITES_AT_ONCE, call};
+
+/// Above this many requests one consistent list is cheaper than reading each.
+const LIST_ABOVE: usize = 64;
+/// Page of a consistent list; all pages belong to one snapshot.
+const PAGE: u32 = 500;
+/// Annotation that names the ledger a request was last counted in. Writing it voids every decision about the request
+/// that was made against a ledger that is lost, because it moves the resourceVersion.
+const LEDGER: &str = "xiangyun.io/ledger";
+
+/// The ledger's object in the hub.
+pub(super) struct Book {
+    client: Client,
+    epoch: i64,
+}
+
+impl Book {
+    pub(super) fn new(client: Client, epoch: i64) -> Self {
+        Self { client, epoch }
+    }
+
+    fn ledgers(&self) -> Api<QuotaLedger> {
+        Api::all(self.client.clone())
+    }
+
+    /// READ. Refuses when somebody newer wrote it.
+    pub(super) async fn read(&self) -> Result<(QuotaLedger, Ledger), Error> {
+        let found = call("read the ledger", self.ledgers().get(object::PROVINCE)).await?;
+        if found.spec.epoch > self.epoch {
+            return Err(Error::Superseded { found: found.spec.epoch, ours: self.epoch });
+        }
+        let ledger = Ledger::try_from(&found.spec)?;
+        Ok((found, ledger))
+    }
+
+    /// The compare-and-swap.
+    pub(super) async fn swap(&self, read: &QuotaLedger, next: &Ledger) -> Result<QuotaLedger, Error> {
+        let mut object = QuotaLedger::new(object::PROVINCE, QuotaLedgerSpec::from(next));
+        object.metadata.resource_version.clone_from(&read.metadata.resource_version);
+        object.metadata.uid.clone_from(&read.metadata.uid);
+        call("swap the ledger", self.ledgers().replace(object::PROVINCE, &PostParams::default(), &object)).await
+    }
+
+    /// READ of the requests that matter, after the ledger: each without resourceVersion, or one consistent list.
+    pub(super) async fn refresh(&self, snapshot: &mut Snapshot, touched: &BTreeSet<String>) -> Result<(), Error> {
+        let names: Vec<(String, String, String)> = touched.iter().filter_map(|uid| name_of(snapshot, uid)).collect();
+        let fresh: Vec<ResourceRequest> = if names.len() > LIST_ABOVE {
+            self.list().await?.into_iter().filter(|r| touched.contains(r.uid().as_deref().unwrap_or_default())).collect()
+        } else {
+            let reads = names.iter().map(|(_, ns, name)| async move {
+                let api: Api<ResourceRequest> = Api::namespaced(self.client.clone(), ns);
+                call("read a request", api.get_opt(name)).await
+            });
+            let found: Vec<_> = futures::stream::iter(reads).buffer_unordered(WRITES_AT_ONCE).try_collect().await?;
+            found.into_iter().flatten().collect()
+        };
+        snapshot.requests.retain(|r| !touched.contains(r.uid()));
+        for object in fresh {
+            if touched.contains(object.uid().as_deref().unwrap_or_default()) {
+                snapshot.requests.push(Request::read(object, true)?);
+            }
+        }
+        // What was asked for and not found under its uid is gone: NotFound, or another object by that name.
+        let found: BTreeSet<&str> = snapshot.requests.iter().map(Request::uid).collect();
+        snapshot.gone = names.iter().map(|(uid, ..)| uid).filter(|uid| !found.contains(uid.as_str())).cloned().collect();
+        Ok(())
+    }
+
+    /// Every request, from one consistent snapshot of the store.
+    async fn list(&self) -> Result<Vec<ResourceRequest>, Error> {
+        let api: Api<DeserializeGuard<ResourceRequest>> = Api::all(self.client.clone());
+        let mut params = ListParams::default().limit(PAGE);
+        let (mut out, mut unreadable) = (Vec::new(), 0);
+        loop {
+            let page = call("list all requests", api.list(&params)).await?;
+            for guard in page.items {
+                match guard.0 {
+                    Ok(request) => out.push(request),
+                    Err(_) => unreadable += 1,
+                }
+            }
+            match page.metadata.continue_.filter(|c| !c.is_empty()) {
+                Some(token) => params = ListParams::default().limit(PAGE).continue_token(&token),
+                // What an unreadable request holds is not known; unknown is not zero.
+                None if unreadable > 0 => return Err(Error::Unreadable(unreadable)),
+                None => return Ok(out),
+            }
+        }
+    }
+
+    /// RECOUNT, and what comes before it where the ledger is new. Answers the differences that were repaired.
+    pub(super) async fn recount(&self, metrics: &AdmissionMetrics) -> Result<Vec<String>, Error> {
+        let (object, mut ledger) = match self.read().await {
+            Err(error) if error.is_not_found() => self.create().await?,
+            other => other?,
+        };
+        let uid = object.uid().unwrap_or_default();
+        let counting = ledger.state == LedgerState::Recounting;
+        let mut requests = self.list().await?;
+        if counting {
+            self.stamp(&requests, &uid).await?;
+            requests = self.list().await?;
+        }
+        let requests = requests.into_iter().map(|r| Request::read(r, true)).collect::<Result<Vec<_>, _>>()?;
+        let holdings = requests.iter().map(|r| Holding { uid: r.uid(), tenant: r.tenant(), grant: &r.holds });
+        let before = ledger.clone();
+        let differences = ledger.recount(holdings);
+        ledger.state = LedgerState::Open;
+        ledger.epoch = self.epoch;
+        if ledger != before {
+            ledger.sequence += 1;
+            self.swap(&object, &ledger).await?;
+        }
+        if !counting && !differences.is_empty() {
+            metrics.repaired();
+            tracing::warn!(reason = "LedgerRepaired", differences = differences.join("; "), "the ledger was wrong and was repaired");
+        }
+        Ok(differences)
+    }
+
+    /// A new ledger sells nothing until it was counted.
+    async fn create(&self) -> Result<(QuotaLedger, Ledger), Error> {
+        let ledger = Ledger { state: LedgerState::Recounting, epoch: self.epoch, ..Ledger::default() };
+        let object = QuotaLedger::new(object::PROVINCE, QuotaLedgerSpec::from(&ledger));
+        let created = call("create the ledger", self.ledgers().create(&PostParams::default(), &object)).await?;
+        tracing::warn!(uid = created.uid(), at = %Timestamp::now(), "no ledger was there; a new one starts empty and recounts");
+        Ok((created, ledger))
+    }
+
+    async fn stamp(&self, requests: &[ResourceRequest], uid: &str) -> Result<(), Error> {
+        let unstamped = requests.iter().filter(|r| r.annotations().get(LEDGER).map(String::as_str) != Some(uid));
+        let writes = unstamped.map(|request| async move {
+            let api: Api<ResourceRequest> = Api::namespaced(self.client.clone(), &request.namespace().unwrap_or_default());
+            let patch = serde_json::json!({"metadata": {"uid": request.uid(), "annotations": {LEDGER: uid}}});
+            match call("stamp a request", api.patch(&request.name_any(), &PatchParams::default(), &Patch::Merge(patch))).await {
+                Err(error) if error.is_conflict() || error.is_not_found() => Ok(()),
+                other => other.map(|_| ()),
+            }
+        });
+        futures::stream::iter(writes).buffer_unordered(WRITES_AT_ONCE).try_collect::<Vec<()>>().await.map(|_| ())
+    }
+}
+
+fn name_of(snapshot: &Snapshot, uid: &str) -> Option<(String, String, String)> {
+    let request = snapshot.requests.iter().find(|r| r.uid() == uid);
+    let (ns, name) = match request {
+        Some(r) => (r.tenant(), r.name()),
+        None => snapshot.ledger.records.get(uid).map(|r| (r.tenant.as_str(), r.name.as_str()))?,
+    };
+    Some((uid.to_owned(), ns.to_owned(), name.to_owned()))
+}
+
+/// The finalizers of a request without ours.
+pub(super) fn without_ours(request: &Request) -> Vec<String> {
+    request.object.finalizers().iter().filter(|f| *f != label::CHARGED).cloned().collect()
+}

@@ -1,0 +1,219 @@
+//! Admission: grants from all pools in one serial cycle, through the ledger.
+//!
+//! observe (caches) → [`plan::cycle`] nominates → read the ledger, then the requests that matter → [`plan::cycle`]
+//! decides → swap → write allocations → publish statuses. The rules are in docs/decisions/0003-ledger-protocol.md.
+
+mod apply;
+mod book;
+mod metrics;
+mod observe;
+mod publish;
+mod status;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use futures::future::select_all;
+use kube::Client;
+use plan::cycle::{CyclePlan, Reading, Snapshot, cycle};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+pub use metrics::AdmissionMetrics;
+
+use crate::pass::{Rhythm, drive};
+use book::Book;
+use observe::Caches;
+
+/// At most five swaps a second.
+const SWAP_INTERVAL: Duration = Duration::from_millis(200);
+/// How often the ledger is compared with what the requests hold.
+const RECOUNT_INTERVAL: Duration = Duration::from_secs(600);
+/// Writes under way at once; more only queue in the API server.
+const WRITES_AT_ONCE: usize = 16;
+
+/// What the controller needs.
+#[derive(Clone)]
+pub struct Options {
+    /// Client of the hub.
+    pub client: Client,
+    /// Epoch of this leadership.
+    pub epoch: i64,
+    /// Where its figures go.
+    pub metrics: Arc<AdmissionMetrics>,
+}
+
+/// Why a pass failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A call to the hub.
+    #[error("{what}: {source}")]
+    Call {
+        /// What was called.
+        what: &'static str,
+        /// Its error.
+        source: kube::Error,
+    },
+    /// A call that did not answer in time; it may have landed.
+    #[error("{0}: no answer in time; it may have landed")]
+    Timeout(&'static str),
+    /// A cache never filled.
+    #[error(transparent)]
+    NotReady(#[from] crate::cache::NotReady),
+    /// The stored ledger cannot be read.
+    #[error("the ledger cannot be read: {0}")]
+    Ledger(#[from] crds::AmountError),
+    /// Somebody with a newer epoch wrote the ledger: this process leads no more.
+    #[error("the ledger carries epoch {found}, newer than ours {ours}")]
+    Superseded {
+        /// In the ledger.
+        found: i64,
+        /// Ours.
+        ours: i64,
+    },
+    /// A request does not parse, so what it holds is not known and nothing is recounted.
+    #[error("{0} requests cannot be read; the ledger is not recounted until they can")]
+    Unreadable(usize),
+}
+
+impl Error {
+    /// Whether somebody else wrote first: not an error, only a reason to look again.
+    fn is_conflict(&self) -> bool {
+        matches!(self, Self::Call { source: kube::Error::Api(status), .. } if status.code == 409)
+    }
+
+    fn is_not_found(&self) -> bool {
+        matches!(self, Self::Call { source: kube::Error::Api(status), .. } if status.code == 404)
+    }
+}
+
+/// A call with a deadline.
+async fn call<T>(what: &'static str, future: impl Future<Output = kube::Result<T>>) -> Result<T, Error> {
+    match tokio::time::timeout(Duration::from_secs(5), future).await {
+        Ok(answer) => answer.map_err(|source| Error::Call { what, source }),
+        Err(_) => Err(Error::Timeout(what)),
+    }
+}
+
+/// Runs until `stop`, or until a cache's task ends.
+///
+/// # Errors
+/// A cache that never filled.
+pub async fn run(options: Options, stop: CancellationToken) -> Result<(), Error> {
+    let changed = Arc::new(Notify::new());
+    let (caches, tasks) = Caches::start(&options.client, &changed);
+    caches.ready().await?;
+    let mut controller = Controller {
+        book: Book::new(options.client.clone(), options.epoch),
+        caches,
+        options,
+        next_swap: Instant::now(),
+        next_recount: Instant::now(),
+    };
+    let passes = drive("admission", Rhythm::default(), changed, stop, async || controller.pass().await);
+    tokio::select! {
+        () = passes => Ok(()),
+        _ = select_all(tasks) => Ok(()),
+    }
+}
+
+struct Controller {
+    options: Options,
+    caches: Caches,
+    book: Book,
+    next_swap: Instant,
+    next_recount: Instant,
+}
+
+impl Controller {
+    /// One pass. Answers when it wants to be called again.
+    async fn pass(&mut self) -> Result<Option<Duration>, Error> {
+        if self.next_recount <= Instant::now() || !self.caches.ledger_open() {
+            let differences = self.book.recount(&self.options.metrics).await?;
+            self.next_recount = Instant::now() + RECOUNT_INTERVAL;
+            tracing::info!(epoch = self.options.epoch, differences = differences.len(), "ledger recounted");
+        }
+        let Some(snapshot) = self.caches.snapshot(self.options.epoch)? else {
+            // The watch has not delivered the ledger that the recount wrote.
+            return Ok(Some(SWAP_INTERVAL));
+        };
+        let nominated = cycle(&snapshot);
+        let acts = nominated.swap.is_some() || !nominated.end.is_empty() || !nominated.unguard.is_empty();
+        let wait = self.next_swap.saturating_duration_since(Instant::now());
+        let mut again = None;
+        if acts && wait.is_zero() {
+            self.next_swap = Instant::now() + SWAP_INTERVAL;
+            self.decide(snapshot.clone(), &nominated).await?;
+        } else if acts {
+            again = Some(wait);
+        }
+        self.publish(&snapshot, &nominated).await?;
+        Ok(again)
+    }
+
+    /// READ the ledger, then the requests; decide; swap; write.
+    async fn decide(&mut self, mut snapshot: Snapshot, nominated: &CyclePlan) -> Result<(), Error> {
+        let (object, ledger) = self.book.read().await?;
+        snapshot.reading = Reading::Decide;
+        snapshot.ledger = ledger;
+        snapshot.ledger_uid = object.metadata.uid.clone().unwrap_or_default();
+        self.book.refresh(&mut snapshot, &nominated.touched).await?;
+        let decided = cycle(&snapshot);
+        if let Some(next) = &decided.swap {
+            if let Err(error) = self.book.swap(&object, next).await {
+                self.options.metrics.swap(if error.is_conflict() { "conflict" } else { "failed" });
+                // After a conflict or a timeout no decision outlives its swap.
+                return if error.is_conflict() { Ok(()) } else { Err(error) };
+            }
+            self.options.metrics.swap("done");
+            tracing::info!(
+                sequence = next.sequence,
+                records = next.records.len(),
+                allocations = decided.apply.len(),
+                "ledger swapped"
+            );
+        }
+        let requests = &snapshot.requests;
+        let writes = decided.apply.iter().map(|a| apply::allocation(self.options.client.clone(), &snapshot, a));
+        let ends = decided.end.iter().filter_map(|i| requests.get(*i)).filter(|r| r.fresh);
+        let ends = ends.map(|r| apply::end(self.options.client.clone(), r, snapshot.now));
+        let free = decided.unguard.iter().filter_map(|i| requests.get(*i)).filter(|r| r.fresh);
+        let free = free.map(|r| apply::unguard(self.options.client.clone(), r));
+        all(writes, &self.options.metrics, "allocation").await?;
+        all(ends, &self.options.metrics, "end").await?;
+        all(free, &self.options.metrics, "finalizer").await
+    }
+
+    async fn publish(&mut self, snapshot: &Snapshot, plan: &CyclePlan) -> Result<(), Error> {
+        self.options.metrics.observe(snapshot);
+        let client = &self.options.client;
+        all(status::requests(client, snapshot, plan), &self.options.metrics, "status").await?;
+        all(status::approvals(client, snapshot, plan), &self.options.metrics, "status").await?;
+        publish::all(client, &self.caches, snapshot, plan, &self.options.metrics).await
+    }
+}
+
+/// Sends writes side by side. A conflict or an object that is gone is left to the next pass; the first other error is
+/// answered after all were tried.
+async fn all<F>(writes: impl IntoIterator<Item = F>, metrics: &AdmissionMetrics, kind: &'static str) -> Result<(), Error>
+where
+    F: Future<Output = Result<(), Error>>,
+{
+    let mut stream = futures::stream::iter(writes).buffer_unordered(WRITES_AT_ONCE);
+    let mut first = Ok(());
+    while let Some(outcome) = stream.next().await {
+        match outcome {
+            Ok(()) => metrics.write(kind, "done"),
+            Err(error) if error.is_conflict() || error.is_not_found() => metrics.write(kind, "conflict"),
+            Err(error) => {
+                metrics.write(kind, "failed");
+                if first.is_ok() {
+                    first = Err(error);
+                }
+            }
+        }
+    }
+    first
+}

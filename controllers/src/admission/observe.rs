@@ -1,0 +1,119 @@
+//! Caches of all that a cycle looks at, and the snapshot made of them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crds::{
+    AdmissionLimits, DataCenter, LedgerState, PoolQueue, QuotaLedger, QuotaPool, RequestApproval, ResourceRequest,
+    Resources, Tenant,
+};
+use jiff::Timestamp;
+use kube::runtime::watcher::Config;
+use kube::{Client, ResourceExt as _};
+use plan::admission::Standing;
+use plan::cycle::{Reading, Snapshot, TenantFacts};
+use plan::ledger::Ledger;
+use plan::pool::Pool;
+use plan::request::Request;
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+
+use super::Error;
+use crate::cache::{Cache, NotReady};
+
+/// How long the first lists may take.
+const FIRST_LIST: Duration = Duration::from_secs(30);
+
+/// Everything that is watched.
+pub(super) struct Caches {
+    pub(super) centres: Cache<DataCenter>,
+    pub(super) pools: Cache<QuotaPool>,
+    pub(super) tenants: Cache<Tenant>,
+    pub(super) requests: Cache<ResourceRequest>,
+    pub(super) approvals: Cache<RequestApproval>,
+    pub(super) ledgers: Cache<QuotaLedger>,
+    pub(super) limits: Cache<AdmissionLimits>,
+    pub(super) queues: Cache<PoolQueue>,
+}
+
+impl Caches {
+    pub(super) fn start(client: &Client, changed: &Arc<Notify>) -> (Self, Vec<JoinHandle<()>>) {
+        let mut tasks = Vec::new();
+        macro_rules! watch {
+            () => {{
+                let (cache, task) = Cache::start(client.clone(), Config::default(), Arc::clone(changed));
+                tasks.push(task);
+                cache
+            }};
+        }
+        let caches = Self {
+            centres: watch!(),
+            pools: watch!(),
+            tenants: watch!(),
+            requests: watch!(),
+            approvals: watch!(),
+            ledgers: watch!(),
+            limits: watch!(),
+            queues: watch!(),
+        };
+        (caches, tasks)
+    }
+
+    pub(super) async fn ready(&self) -> Result<(), NotReady> {
+        self.centres.ready(FIRST_LIST).await?;
+        self.pools.ready(FIRST_LIST).await?;
+        self.tenants.ready(FIRST_LIST).await?;
+        self.requests.ready(FIRST_LIST).await?;
+        self.approvals.ready(FIRST_LIST).await?;
+        self.ledgers.ready(FIRST_LIST).await?;
+        self.limits.ready(FIRST_LIST).await?;
+        self.queues.ready(FIRST_LIST).await
+    }
+
+    /// Whether the ledger, as last seen, may decide.
+    pub(super) fn ledger_open(&self) -> bool {
+        self.ledgers.list().iter().any(|l| l.spec.state == LedgerState::Open)
+    }
+
+    /// A snapshot for nomination; nothing while no ledger was seen.
+    pub(super) fn snapshot(&self, epoch: i64) -> Result<Option<Snapshot>, Error> {
+        let Some(object) = self.ledgers.list().into_iter().next() else { return Ok(None) };
+        let now = Timestamp::now();
+        let centres = self.centres.list();
+        let tenants = self.tenants.list();
+        let standing = standing(&tenants);
+        let requests = self.requests.list().into_iter();
+        Ok(Some(Snapshot {
+            reading: Reading::Nominate,
+            now,
+            epoch,
+            ledger: Ledger::try_from(&object.spec)?,
+            ledger_uid: object.uid().unwrap_or_default(),
+            pools: self.pools.list().iter().filter_map(|p| Some((p.name_any(), Pool::read(p, &centres, now).ok()?))).collect(),
+            tenants: tenants.iter().filter_map(|t| facts(t, &standing)).collect(),
+            standing,
+            // A request whose allocation cannot be read stays out of every decision; its charge stays in the ledger.
+            requests: requests.filter_map(|r| Request::read(r, false).ok()).collect(),
+            gone: std::collections::BTreeSet::new(),
+            approvals: self.approvals.list(),
+        }))
+    }
+}
+
+/// Name and facts of a tenant that may be adopted.
+fn facts(tenant: &Tenant, standing: &Standing) -> Option<(String, TenantFacts)> {
+    let name = tenant.name_any();
+    standing.get(&name)?.as_ref().ok()?;
+    let ceilings = ceilings(tenant).ok()?;
+    let generation = tenant.metadata.generation.unwrap_or_default();
+    Some((name, TenantFacts { generation, parent: tenant.spec.parent_ref.clone(), ceilings }))
+}
+
+fn ceilings(tenant: &Tenant) -> Result<BTreeMap<String, Resources>, crds::AmountError> {
+    tenant.spec.ceilings.iter().map(|c| Ok((c.pool.clone(), Resources::try_from(&c.amounts)?))).collect()
+}
+
+fn standing(tenants: &[Tenant]) -> Standing {
+    tenants.iter().map(|t| (t.name_any(), Ok(()))).collect()
+}

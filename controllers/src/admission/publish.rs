@@ -1,0 +1,150 @@
+//! Figures of pools and tenants, the largest possible grants, and the queues: written when a fact changed.
+
+use std::collections::BTreeMap;
+
+use crds::{
+    AdmissionLimits, PoolQueue, QuotaPool, QuotaPoolStatus, ResourceRequest, Tenant, condition, object, pool_reason,
+    set_condition,
+};
+use futures::future::BoxFuture;
+use kube::api::{Patch, PatchParams};
+use kube::{Api, Client, Resource, ResourceExt as _};
+use plan::cycle::{CyclePlan, Snapshot};
+use plan::pool::Pool;
+use plan::published::{self, Figures};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::json;
+
+use super::observe::Caches;
+use super::{AdmissionMetrics, Error, call};
+
+type Write<'a> = BoxFuture<'a, Result<(), Error>>;
+
+/// Everything that is published besides the statuses of requests.
+pub(super) async fn all(
+    client: &Client,
+    caches: &Caches,
+    snapshot: &Snapshot,
+    plan: &CyclePlan,
+    metrics: &AdmissionMetrics,
+) -> Result<(), Error> {
+    let mut writes = Vec::new();
+    let centres = caches.centres.list();
+    for pool in caches.pools.list() {
+        writes.extend(pool_status(client, &pool, &centres, snapshot, metrics));
+    }
+    for tenant in caches.tenants.list() {
+        writes.extend(tenant_charged(client, &tenant, snapshot));
+    }
+    let limits = published::limits(snapshot, &snapshot.ledger);
+    if caches.limits.list().iter().all(|l| l.spec != limits) {
+        writes.push(apply(client, AdmissionLimits::new(object::PROVINCE, limits)));
+    }
+    let queues: BTreeMap<String, _> = caches.queues.list().into_iter().map(|q| (q.name_any(), q.spec)).collect();
+    for (name, queue) in published::queues(snapshot, plan) {
+        if queues.get(&name) != Some(&queue) {
+            writes.push(apply(client, PoolQueue::new(&name, queue)));
+        }
+    }
+    metrics.unreadable::<ResourceRequest>(caches.requests.unreadable().len());
+    super::all(writes, metrics, "published").await
+}
+
+fn apply<'a, K>(client: &'a Client, object: K) -> Write<'a>
+where
+    K: Resource<DynamicType = (), Scope = k8s_openapi::ClusterResourceScope>
+        + Serialize
+        + DeserializeOwned
+        + Clone
+        + std::fmt::Debug
+        + Send
+        + Sync
+        + 'static,
+{
+    Box::pin(async move {
+        let api: Api<K> = Api::all(client.clone());
+        let params = PatchParams::apply(object::CONTROLLER).force();
+        call("publish", api.patch(&object.name_any(), &params, &Patch::Apply(&object))).await.map(|_| ())
+    })
+}
+
+fn pool_status<'a>(
+    client: &'a Client,
+    pool: &QuotaPool,
+    centres: &[crds::DataCenter],
+    snapshot: &Snapshot,
+    metrics: &AdmissionMetrics,
+) -> Option<Write<'a>> {
+    let mut status = pool.status.clone().unwrap_or_default();
+    let mut set = |kind, value, reason, words: String| {
+        set_condition(&mut status.conditions, kind, value, reason, words, pool.metadata.generation, snapshot.now);
+    };
+    match Pool::read(pool, centres, snapshot.now) {
+        Err(error) => set(condition::READY, Some(false), pool_reason::MISCONFIGURED, error.to_string()),
+        Ok(read) => {
+            let figures = published::figures(&read, &snapshot.ledger);
+            metrics.pool(&read.name, &figures);
+            let (ready, reason, words) = readiness(&figures, &read);
+            set(condition::READY, Some(ready), reason, words);
+            let over = !figures.over_committed.is_empty();
+            let (reason, words) = if over {
+                let words = figures.over_committed.join("; ");
+                (pool_reason::OVER_COMMITTED, format!("{words}; nothing is evicted, nothing more is granted | 已超出可承诺量，不驱逐，也不再授予"))
+            } else {
+                (pool_reason::WITHIN_COMMITTABLE, "no more is charged than can be committed | 未超出可承诺量".to_owned())
+            };
+            set(condition::OVER_COMMITTED, Some(over), reason, words);
+            status.centres = figures.centres;
+            status.total = Some(figures.total);
+            status.free_dual_active = Some(figures.free_dual_active);
+        }
+    }
+    status.observed_generation = pool.metadata.generation;
+    if pool.status.as_ref().is_some_and(|old| without_times(old) == without_times(&status)) {
+        return None;
+    }
+    let (name, uid, version) = (pool.name_any(), pool.uid(), pool.resource_version());
+    Some(Box::pin(async move {
+        let api: Api<QuotaPool> = Api::all(client.clone());
+        let patch = json!({"status": status, "metadata": {"uid": uid, "resourceVersion": version}});
+        call("write a pool's status", api.patch_status(&name, &PatchParams::default(), &Patch::Merge(patch))).await?;
+        Ok(())
+    }))
+}
+
+fn readiness(figures: &Figures, pool: &Pool) -> (bool, &'static str, String) {
+    let never: Vec<&str> =
+        figures.unknown.iter().map(String::as_str).filter(|c| !pool.capacity.contains_key(*c)).collect();
+    if !never.is_empty() {
+        let names = never.join(", ");
+        return (false, pool_reason::CENTRE_MISSING, format!("{names}: no such centre, or its agent never reported; nothing is sold there | {names}：中心不存在或代理从未上报，暂不授予"));
+    }
+    if !figures.unknown.is_empty() {
+        let names = figures.unknown.join(", ");
+        return (false, pool_reason::CAPACITY_UNKNOWN, format!("{names}: the report is too old; nothing is sold, nothing is taken away | {names}：上报过期，暂停授予，已授予不受影响"));
+    }
+    (true, pool_reason::AVAILABLE, "every centre reports | 各中心均在上报".to_owned())
+}
+
+/// The status without the times that change while nothing happens.
+fn without_times(status: &QuotaPoolStatus) -> QuotaPoolStatus {
+    let mut status = status.clone();
+    status.centres.iter_mut().for_each(|c| c.reported_at = None);
+    status
+}
+
+fn tenant_charged<'a>(client: &'a Client, tenant: &Tenant, snapshot: &Snapshot) -> Option<Write<'a>> {
+    let name = tenant.name_any();
+    let charged = published::tenant_charged(&name, &snapshot.ledger);
+    let known = tenant.status.as_ref().map(|s| s.charged.as_slice()).unwrap_or_default();
+    if known == charged {
+        return None;
+    }
+    Some(Box::pin(async move {
+        let api: Api<Tenant> = Api::all(client.clone());
+        let patch = json!({"status": {"charged": charged}});
+        call("write a tenant's charges", api.patch_status(&name, &PatchParams::default(), &Patch::Merge(patch))).await?;
+        Ok(())
+    }))
+}

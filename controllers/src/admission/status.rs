@@ -1,0 +1,106 @@
+//! Statuses of requests and approvals, written where they differ from what is there.
+
+use crds::{RequestApproval, ResourceRequest, approval_reason, condition, set_condition};
+use futures::future::BoxFuture;
+use kube::api::{Patch, PatchParams};
+use kube::{Api, Client, ResourceExt as _};
+use plan::cycle::{CyclePlan, Snapshot};
+use plan::request::Request;
+use plan::request_status;
+use serde_json::json;
+
+use super::apply::own_part;
+use super::{Error, call};
+
+type Write<'a> = BoxFuture<'a, Result<(), Error>>;
+
+/// Writes for every request whose status differs. A request that this pass granted, or that a record is open for, gets
+/// its status with its allocation.
+pub(super) fn requests<'a>(client: &'a Client, snapshot: &'a Snapshot, plan: &'a CyclePlan) -> Vec<Write<'a>> {
+    let mut writes: Vec<Write<'a>> = Vec::new();
+    for request in &snapshot.requests {
+        let undecided = snapshot.ledger.records.get(request.uid()).is_some_and(|r| request.record() != Some(r.id.as_str()));
+        let touched_now = plan.touched.contains(request.uid());
+        let assessment = plan.assessments.get(request.uid());
+        if undecided || touched_now || request.deleting() {
+            continue;
+        }
+        let wanted = request_status::status(request, assessment, &snapshot.requests, snapshot.now);
+        if request.object.status.as_ref() == Some(&wanted) {
+            continue;
+        }
+        writes.push(Box::pin(async move {
+            let api: Api<ResourceRequest> = Api::namespaced(client.clone(), request.tenant());
+            let metadata = json!({"uid": request.uid(), "resourceVersion": request.version()});
+            let patch = json!({"metadata": metadata, "status": own_part(&wanted)});
+            call("write a request's status", api.patch_status(request.name(), &PatchParams::default(), &Patch::Merge(patch)))
+                .await?;
+            let why = crds::find_condition(&wanted.conditions, condition::READY);
+            tracing::info!(
+                tenant = request.tenant(),
+                request = request.name(),
+                phase = wanted.phase,
+                reason = why.map(|c| c.reason.as_str()),
+                "request"
+            );
+            Ok(())
+        }));
+    }
+    writes
+}
+
+/// Whether each approval counts. Once its request is granted the answer stays.
+pub(super) fn approvals<'a>(client: &'a Client, snapshot: &'a Snapshot, plan: &'a CyclePlan) -> Vec<Write<'a>> {
+    let mut writes: Vec<Write<'a>> = Vec::new();
+    for approval in &snapshot.approvals {
+        let Some((counts, reason)) = verdict(approval, snapshot, plan) else { continue };
+        let mut status = approval.status.clone().unwrap_or_default();
+        let words = if counts { "counted | 已计入" } else { words(reason) };
+        let generation = approval.metadata.generation;
+        set_condition(&mut status.conditions, condition::COUNTED, Some(counts), reason, words, generation, snapshot.now);
+        if approval.status.as_ref() == Some(&status) {
+            continue;
+        }
+        writes.push(Box::pin(async move {
+            let api: Api<RequestApproval> = Api::namespaced(client.clone(), &approval.namespace().unwrap_or_default());
+            let metadata = json!({"uid": approval.uid(), "resourceVersion": approval.resource_version()});
+            let patch = json!({"metadata": metadata, "status": status});
+            let name = approval.name_any();
+            call("write an approval's status", api.patch_status(&name, &PatchParams::default(), &Patch::Merge(patch))).await?;
+            tracing::info!(tenant = approval.namespace(), approval = name, reason, "approval");
+            Ok(())
+        }));
+    }
+    writes
+}
+
+/// Counted or not, with the reason; nothing while its request is not being assessed and the answer is known.
+fn verdict(approval: &RequestApproval, snapshot: &Snapshot, plan: &CyclePlan) -> Option<(bool, &'static str)> {
+    let wanted = &approval.spec.request_ref;
+    let tenant = approval.namespace().unwrap_or_default();
+    let target: Option<&Request> = snapshot.requests.iter().find(|r| r.tenant() == tenant && r.name() == wanted.name);
+    let Some(target) = target else { return Some((false, approval_reason::REQUEST_NOT_FOUND)) };
+    if target.uid() != wanted.uid {
+        return Some((false, approval_reason::UID_MISMATCH));
+    }
+    let assessed = plan.assessments.get(target.uid()).and_then(|a| a.outcome.counted.get(&approval.name_any()));
+    match assessed {
+        Some(Ok(())) => Some((true, approval_reason::COUNTED)),
+        Some(Err(reason)) => Some((false, reason)),
+        // Granted already: what counted before was written before; what comes now is too late.
+        None if target.allocation().is_some() && approval.status.is_none() => Some((false, approval_reason::ALREADY_DECIDED)),
+        None => None,
+    }
+}
+
+fn words(reason: &str) -> &'static str {
+    match reason {
+        approval_reason::SELF_APPROVAL => "requester and approver are the same person | 申请人与审批人相同",
+        approval_reason::SAME_PERSON => "the same person decided at the other level; a second person is needed | 同一人已在另一级审批，需另一人",
+        approval_reason::NOT_ENTITLED => "the approver is in no group of that level, or that level is not needed | 审批人不在该级用户组，或无需该级审批",
+        approval_reason::REQUEST_NOT_FOUND => "there is no such request in this namespace | 本命名空间无此申请",
+        approval_reason::UID_MISMATCH => "another request of that name was meant; approve again | 同名申请已更换，请重新审批",
+        approval_reason::AMOUNTS_INVALID => "the amounts cannot be read | 数量不合法",
+        _ => "the request was already decided at that level | 该级已有决定",
+    }
+}

@@ -1,1 +1,12 @@
-//! What a centre agent decides: the objects that a grant becomes, and the capacity that nodes add up to.
+//! What a centre agent decides: the objects that a grant becomes, the rows it answers with, and the capacity that nodes
+//! add up to.
+
+pub mod capacity;
+pub mod catalogue;
+pub mod epoch;
+pub mod grant;
+pub mod quota;
+pub mod rows;
+
+#[cfg(test)]
+mod testing;

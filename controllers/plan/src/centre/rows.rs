@@ -1,0 +1,235 @@
+//! The row with which a centre answers for one grant: what is applied, how much of it is used, and why not.
+
+use crds::{CentreRow, PoolAmounts};
+use jiff::{SignedDuration, Timestamp};
+
+use super::catalogue::Catalogue;
+use super::grant::{Answer, Place};
+use super::quota::{self, NamespaceUse};
+
+/// A use that changed is reported this often at the most, unless somebody waits for it to fall.
+const USED_EVERY: SignedDuration = SignedDuration::from_secs(10);
+/// While the end of a grant is not settled its row is renewed this often: the operator settles on fresh rows only.
+const FRESH: SignedDuration = SignedDuration::from_secs(20);
+/// Longest message, in characters.
+const LONGEST: usize = 512;
+
+/// Reason of a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reason {
+    /// In force.
+    Applied,
+    /// Something that is not ours stands in the way.
+    Conflict,
+    /// The decision is older than one that was seen.
+    StaleEpoch,
+    /// It could not be read or written; it is tried again.
+    ApplyFailed,
+}
+
+impl Reason {
+    /// As it stands in the row, and as the label of a metric.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Applied => "Applied",
+            Self::Conflict => "Conflict",
+            Self::StaleEpoch => "StaleEpoch",
+            Self::ApplyFailed => "ApplyFailed",
+        }
+    }
+}
+
+/// How far a namespace is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Force {
+    /// The API server enforces what is wanted.
+    Yes,
+    /// Written, but the quota's status does not say so yet, and the status is what the API server enforces.
+    NotYet,
+    /// A write failed.
+    Failed(String),
+}
+
+/// What is known of a namespace after the writes.
+pub trait Centre {
+    /// How far it is.
+    fn force(&self, namespace: &str) -> Force;
+    /// What it uses; `None` where it does not exist.
+    fn used(&self, namespace: &str) -> Option<NamespaceUse>;
+}
+
+/// The row for an answer. `None`: nothing can be said yet, the row stays as it is.
+pub fn row(
+    centre: &str,
+    answer: &Answer,
+    old: Option<&CentreRow>,
+    state: &impl Centre,
+    catalogue: &Catalogue,
+    now: Timestamp,
+) -> Option<CentreRow> {
+    let (reason, message) = match &answer.refusal {
+        Some(refusal) => (refusal.reason, Some(refusal.message.clone())),
+        None => outcome(&answer.places, state)?,
+    };
+    let (record, epoch) = match (reason, old) {
+        (Reason::Applied, _) => (answer.record.clone(), answer.epoch),
+        (_, Some(old)) => (old.record.clone(), old.epoch),
+        (_, None) => Default::default(),
+    };
+    Some(CentreRow {
+        name: centre.to_owned(),
+        record,
+        epoch,
+        used: answer
+            .places
+            .iter()
+            .filter_map(|place| used(place, state, catalogue))
+            .collect(),
+        reason: reason.as_str().to_owned(),
+        message: message.map(|m| m.chars().take(LONGEST).collect()),
+        reported_at: now.to_string(),
+    })
+}
+
+fn outcome(places: &[Place], state: &impl Centre) -> Option<(Reason, Option<String>)> {
+    let mut waits = false;
+    for place in places {
+        match state.force(&place.namespace) {
+            Force::Yes => {}
+            Force::NotYet => waits = true,
+            Force::Failed(error) => {
+                return Some((
+                    Reason::ApplyFailed,
+                    Some(format!("namespace {}: {error}", place.namespace)),
+                ));
+            }
+        }
+    }
+    (!waits).then_some((Reason::Applied, None))
+}
+
+/// The tenant's use of the pool in that namespace: a quota knows no single grant.
+fn used(place: &Place, state: &impl Centre, catalogue: &Catalogue) -> Option<PoolAmounts> {
+    let used = state.used(&place.namespace)?;
+    Some(PoolAmounts {
+        pool: place.pool.clone(),
+        amounts: quota::used_of(&place.pool, catalogue, &used).to_amounts(),
+    })
+}
+
+/// How long until `new` should be written over `old`; zero is now, `None` is never as things stand.
+pub fn due(old: Option<&CentreRow>, new: &CentreRow, pending: bool, now: Timestamp) -> Option<SignedDuration> {
+    let Some(old) = old else {
+        return Some(SignedDuration::ZERO);
+    };
+    if (&old.record, old.epoch, &old.reason, &old.message) != (&new.record, new.epoch, &new.reason, &new.message) {
+        return Some(SignedDuration::ZERO);
+    }
+    let age = old
+        .reported_at
+        .parse::<Timestamp>()
+        .map_or(SignedDuration::MAX, |at| now.duration_since(at));
+    let left = |every: SignedDuration| every.saturating_sub(age).max(SignedDuration::ZERO);
+    match (old.used != new.used, pending) {
+        (true, true) => Some(SignedDuration::ZERO),
+        (true, false) => Some(left(USED_EVERY)),
+        (false, true) => Some(left(FRESH)),
+        (false, false) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::grant::Refusal;
+    use super::super::testing::{catalogue, map};
+    use super::*;
+
+    struct One(Force);
+    impl Centre for One {
+        fn force(&self, _: &str) -> Force {
+            self.0.clone()
+        }
+        fn used(&self, _: &str) -> Option<NamespaceUse> {
+            Some(NamespaceUse {
+                pool: Some("x86".to_owned()),
+                used: map(&[("requests.cpu", "4")]),
+            })
+        }
+    }
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + seconds).unwrap()
+    }
+
+    fn answer(refusal: Option<Refusal>) -> Answer {
+        Answer {
+            tenant: "dept".to_owned(),
+            request: "r".to_owned(),
+            record: "new".to_owned(),
+            epoch: 8,
+            refusal,
+            places: vec![Place {
+                pool: "x86".to_owned(),
+                namespace: "dept".to_owned(),
+            }],
+            ended: false,
+            pending: false,
+        }
+    }
+
+    fn make(answer: &Answer, old: Option<&CentreRow>, force: Force) -> Option<CentreRow> {
+        row("jishi", answer, old, &One(force), &catalogue(), at(0))
+    }
+
+    #[test]
+    fn applied_is_said_only_when_it_is_in_force() {
+        assert_eq!(make(&answer(None), None, Force::NotYet), None);
+        let row = make(&answer(None), None, Force::Yes).unwrap();
+        assert_eq!(
+            (row.record.as_str(), row.epoch, row.reason.as_str()),
+            ("new", 8, "Applied")
+        );
+        assert_eq!(row.used[0].amounts.0.get("cpu"), Some(&"4".into()));
+    }
+
+    #[test]
+    fn what_failed_or_was_refused_keeps_the_record_that_is_in_force() {
+        let old = CentreRow {
+            record: "old".to_owned(),
+            epoch: 7,
+            ..CentreRow::default()
+        };
+        let failed = make(&answer(None), Some(&old), Force::Failed("no".to_owned())).unwrap();
+        assert_eq!(
+            (failed.record.as_str(), failed.epoch, failed.reason.as_str()),
+            ("old", 7, "ApplyFailed")
+        );
+        let refusal = Refusal {
+            reason: Reason::StaleEpoch,
+            message: "x".repeat(2000),
+        };
+        let stale = make(&answer(Some(refusal)), None, Force::Yes).unwrap();
+        assert_eq!((stale.record.as_str(), stale.reason.as_str()), ("", "StaleEpoch"));
+        assert_eq!(stale.message.unwrap().len(), LONGEST);
+    }
+
+    #[test]
+    fn a_row_is_written_when_a_fact_changed() {
+        let old = make(&answer(None), None, Force::Yes).unwrap();
+        assert_eq!(due(None, &old, false, at(0)), Some(SignedDuration::ZERO));
+        assert_eq!(due(Some(&old), &old, false, at(3600)), None);
+        assert_eq!(due(Some(&old), &old, true, at(5)), Some(SignedDuration::from_secs(15)));
+        assert_eq!(due(Some(&old), &old, true, at(21)), Some(SignedDuration::ZERO));
+        let used = CentreRow {
+            used: vec![],
+            ..old.clone()
+        };
+        assert_eq!(due(Some(&old), &used, false, at(4)), Some(SignedDuration::from_secs(6)));
+        assert_eq!(due(Some(&old), &used, true, at(4)), Some(SignedDuration::ZERO));
+        let record = CentreRow {
+            record: "other".to_owned(),
+            ..old.clone()
+        };
+        assert_eq!(due(Some(&old), &record, false, at(0)), Some(SignedDuration::ZERO));
+    }
+}

@@ -4,6 +4,7 @@
 pub mod admission;
 pub mod approvals;
 pub mod centre;
+pub mod check;
 pub mod cycle;
 pub mod ledger;
 pub mod needs;

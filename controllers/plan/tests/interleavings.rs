@@ -1,0 +1,307 @@
+//! Two operators, one store, any order: after every step no pool is oversold and the ledger is never too low; at rest
+//! it equals what is held. The store refuses stale writes as an API server does; everything else may happen: a pause
+//! between any two steps, a cache of any age, a crash, an answer that got lost, deletion, release.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crds::{CentreRow, LedgerState, QuotaLedgerSpec, ResourceRequest, Resources, label};
+use jiff::Timestamp;
+use plan::check::{ceilings_broken, recounted, violations};
+use plan::cycle::{CyclePlan, Reading, Snapshot, TenantFacts, cycle};
+use plan::ledger::Ledger;
+use plan::pool::{Capacity, Pool, Sort};
+use plan::quota::Slot;
+use plan::request::Request;
+use proptest::prelude::*;
+use serde_json::json;
+
+const CENTRES: [&str; 2] = ["jishi", "jiyidong"];
+const REQUESTS: usize = 4;
+
+#[derive(Clone, Debug)]
+enum Step {
+    Create(usize, u8),
+    Delete(usize),
+    Release(usize),
+    CentresConfirm(usize),
+    Read(usize, u8),
+    Swap(usize),
+    Apply(usize, usize),
+    End(usize),
+    Unguard(usize),
+    Crash(usize),
+    Recount(usize),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let (request, operator) = (0..REQUESTS, 0usize..2);
+    prop_oneof![
+        4 => (request.clone(), 1u8..12).prop_map(|(i, n)| Step::Create(i, n)),
+        1 => request.clone().prop_map(Step::Delete),
+        1 => request.clone().prop_map(Step::Release),
+        3 => request.clone().prop_map(Step::CentresConfirm),
+        6 => (operator.clone(), 0u8..4).prop_map(|(o, age)| Step::Read(o, age)),
+        6 => operator.clone().prop_map(Step::Swap),
+        6 => (operator.clone(), request).prop_map(|(o, i)| Step::Apply(o, i)),
+        2 => operator.clone().prop_map(Step::End),
+        2 => operator.clone().prop_map(Step::Unguard),
+        1 => operator.clone().prop_map(Step::Crash),
+        1 => operator.prop_map(Step::Recount),
+    ]
+}
+
+/// What an operator has in its hands.
+#[derive(Default)]
+struct Operator {
+    snapshot: Snapshot,
+    plan: CyclePlan,
+    ledger_version: u64,
+    swapped: bool,
+}
+
+struct World {
+    version: u64,
+    ledger: Ledger,
+    ledger_version: u64,
+    requests: BTreeMap<String, ResourceRequest>,
+    history: Vec<BTreeMap<String, ResourceRequest>>,
+    operators: [Operator; 2],
+}
+
+fn x86() -> Pool {
+    let n = |vcpu: i128| Resources { cpu: vcpu * 1000, memory: vcpu << 30, ..Resources::ZERO };
+    let capacity = Capacity { gross: n(20), known: true, ..Capacity::default() };
+    Pool {
+        name: "x86".into(),
+        generation: 1,
+        sort: Sort::Compute(crds::Architecture::Amd64),
+        zone: crds::Zone::GovExtranet,
+        slots: CENTRES.map(|c| Slot { name: c.into(), weight: 1, primary: c == "jishi" }).to_vec(),
+        capacity: CENTRES.map(|c| (c.to_owned(), capacity.clone())).into(),
+        policy: plan::approvals::Policy::default(),
+    }
+}
+
+impl World {
+    fn new() -> Self {
+        let ledger = Ledger { state: LedgerState::Open, ..Ledger::default() };
+        let operators = [Operator::default(), Operator::default()];
+        Self { version: 1, ledger, ledger_version: 1, requests: BTreeMap::new(), history: Vec::new(), operators }
+    }
+
+    fn bump(&mut self) -> String {
+        self.version += 1;
+        self.version.to_string()
+    }
+
+    /// A write that carries the resourceVersion it was decided on.
+    fn write(&mut self, read: &Request, change: impl FnOnce(&mut ResourceRequest)) {
+        let version = self.bump();
+        if let Some(stored) = self.requests.get_mut(read.name()) {
+            if stored.metadata.uid.as_deref() == Some(read.uid())
+                && stored.metadata.resource_version.as_deref() == Some(read.version())
+            {
+                change(stored);
+                stored.metadata.resource_version = Some(version);
+            }
+        }
+    }
+
+    fn snapshot(&self, requests: &BTreeMap<String, ResourceRequest>, reading: Reading) -> Snapshot {
+        let ceiling = Resources { cpu: 30_000, memory: 30 << 30, ..Resources::ZERO };
+        let facts = TenantFacts { generation: 1, parent: None, ceilings: [("x86".to_owned(), ceiling)].into() };
+        Snapshot {
+            reading,
+            now: Timestamp::UNIX_EPOCH,
+            epoch: 1,
+            ledger: self.ledger.clone(),
+            ledger_uid: "l".into(),
+            pools: [("x86".to_owned(), x86())].into(),
+            tenants: [("t".to_owned(), facts)].into(),
+            standing: [("t".to_owned(), Ok(()))].into(),
+            requests: requests.values().map(|r| Request::read(r.clone(), reading == Reading::Decide).unwrap()).collect(),
+            gone: BTreeSet::new(),
+            approvals: Vec::new(),
+        }
+    }
+
+    fn run(&mut self, step: Step) {
+        self.history.push(self.requests.clone());
+        match step {
+            Step::Create(i, n) => self.create(i, n),
+            Step::Delete(i) => {
+                let version = self.bump();
+                if let Some(r) = self.requests.get_mut(&format!("r{i}")) {
+                    let at = k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(Timestamp::UNIX_EPOCH);
+                    r.metadata.deletion_timestamp = Some(at);
+                    r.metadata.resource_version = Some(version);
+                }
+            }
+            Step::Release(i) => {
+                let version = self.bump();
+                let release = json!({"apiVersion": "xiangyun.io/v1alpha1", "kind": "ResourceRequest",
+                    "metadata": {"name": format!("x{i}"), "namespace": "t", "uid": format!("x{i}"), "resourceVersion": version},
+                    "spec": {"displayName": "x", "type": "Release", "allocationRef": {"name": format!("r{i}")}}});
+                self.requests.insert(format!("x{i}"), serde_json::from_value(release).unwrap());
+            }
+            Step::CentresConfirm(i) => self.confirm(i),
+            Step::Read(o, age) => self.read(o, age),
+            Step::Swap(o) => self.swap(o),
+            Step::Apply(o, i) => self.apply(o, i),
+            Step::End(o) => {
+                let o = &self.operators[o];
+                let ends: Vec<Request> = o.plan.end.iter().map(|i| o.snapshot.requests[*i].clone()).filter(|r| r.fresh).collect();
+                for read in ends {
+                    self.write(&read, |r| {
+                        r.status.as_mut().unwrap().allocation.as_mut().unwrap().ended = Some("now".into());
+                    });
+                }
+            }
+            Step::Unguard(o) => {
+                let o = &self.operators[o];
+                let free: Vec<Request> = o.plan.unguard.iter().map(|i| o.snapshot.requests[*i].clone()).filter(|r| r.fresh).collect();
+                for read in free {
+                    let stored = self.requests.get(read.name());
+                    if stored.is_some_and(|s| s.metadata.resource_version.as_deref() == Some(read.version())) {
+                        self.requests.remove(read.name());
+                    }
+                }
+            }
+            Step::Crash(o) => self.operators[o] = Operator::default(),
+            Step::Recount(o) => {
+                self.operators[o] = Operator::default();
+                let requests = self.read_all();
+                let next = recounted(&self.ledger, &requests);
+                if next != self.ledger {
+                    self.ledger = next;
+                    self.ledger_version += 1;
+                }
+            }
+        }
+    }
+
+    fn create(&mut self, i: usize, n: u8) {
+        let version = self.bump();
+        let name = format!("r{i}");
+        if self.requests.contains_key(&name) {
+            return;
+        }
+        let object = json!({"apiVersion": "xiangyun.io/v1alpha1", "kind": "ResourceRequest",
+            "metadata": {"name": name, "namespace": "t", "uid": format!("{name}-{version}"), "resourceVersion": version,
+                "finalizers": [label::CHARGED]},
+            "spec": {"displayName": "x", "type": "New", "resources": {"cpu": n.to_string(), "memory": format!("{n}Gi")},
+                "survival": if n % 3 == 0 { "None" } else { "Full" }}});
+        self.requests.insert(name, serde_json::from_value(object).unwrap());
+    }
+
+    /// The agents say that they applied what is written, and that nothing is used.
+    fn confirm(&mut self, i: usize) {
+        let version = self.bump();
+        let Some(r) = self.requests.get_mut(&format!("r{i}")) else { return };
+        let Some(record) = r.status.as_ref().and_then(|s| s.allocation.as_ref()).map(|a| a.record.clone()) else { return };
+        let row = |name: &str| CentreRow {
+            name: name.to_owned(),
+            record: record.clone(),
+            epoch: 1,
+            used: Vec::new(),
+            reason: "Applied".into(),
+            message: None,
+            reported_at: Timestamp::UNIX_EPOCH.to_string(),
+        };
+        r.status.get_or_insert_default().centres = CENTRES.map(row).to_vec();
+        r.metadata.resource_version = Some(version);
+    }
+
+    /// Nominate on a cache of some age, read the ledger, then the requests, decide.
+    fn read(&mut self, o: usize, age: u8) {
+        let past = self.history.len().saturating_sub(1 + usize::from(age));
+        let cached = self.history[past].clone();
+        let nominated = cycle(&self.snapshot(&cached, Reading::Nominate));
+        let mut snapshot = self.snapshot(&self.requests, Reading::Decide);
+        for request in &mut snapshot.requests {
+            request.fresh = nominated.touched.contains(request.uid());
+        }
+        let found: BTreeSet<&str> = snapshot.requests.iter().map(Request::uid).collect();
+        snapshot.gone = nominated.touched.iter().filter(|uid| !found.contains(uid.as_str())).cloned().collect();
+        let plan = cycle(&snapshot);
+        self.operators[o] = Operator { snapshot, plan, ledger_version: self.ledger_version, swapped: false };
+    }
+
+    fn swap(&mut self, o: usize) {
+        let operator = &mut self.operators[o];
+        let Some(next) = &operator.plan.swap else { return };
+        if operator.ledger_version == self.ledger_version && !operator.swapped {
+            // Through the stored form, as over the wire.
+            self.ledger = Ledger::try_from(&QuotaLedgerSpec::from(next)).unwrap();
+            self.ledger_version += 1;
+            operator.swapped = true;
+        }
+    }
+
+    fn apply(&mut self, o: usize, i: usize) {
+        let operator = &self.operators[o];
+        if !operator.swapped {
+            return;
+        }
+        let Some(apply) = operator.plan.apply.get(i).cloned() else { return };
+        let read = operator.snapshot.requests[apply.request].clone();
+        self.write(&read, |r| r.status.get_or_insert_default().allocation = Some(apply.allocation));
+    }
+
+    fn read_all(&self) -> Vec<Request> {
+        self.requests.values().map(|r| Request::read(r.clone(), true).unwrap()).collect()
+    }
+
+    fn check(&self) -> Result<(), TestCaseError> {
+        let wrong = violations(&self.ledger, &self.read_all(), false);
+        prop_assert!(wrong.is_empty(), "{wrong:?}");
+        let sorts = [("x86".to_owned(), x86().sort)].into();
+        let wrong = ceilings_broken(&self.ledger, &sorts);
+        prop_assert!(wrong.is_empty(), "{wrong:?}");
+        Ok(())
+    }
+
+    /// One operator works alone until nothing changes.
+    fn rest(&mut self) -> Result<(), TestCaseError> {
+        for _ in 0..40 {
+            let before = (self.ledger.clone(), self.requests.clone());
+            for step in [Step::Read(0, 0), Step::Swap(0), Step::End(0), Step::Unguard(0)] {
+                self.run(step);
+            }
+            for i in 0..2 * REQUESTS {
+                self.run(Step::Apply(0, i));
+            }
+            for i in 0..REQUESTS {
+                let unconfirmed = self.requests.get(&format!("r{i}")).and_then(|r| r.status.clone()).is_some_and(|s| {
+                    s.allocation.is_some_and(|a| s.centres.iter().any(|c| c.record != a.record) || s.centres.is_empty())
+                });
+                if unconfirmed {
+                    self.run(Step::CentresConfirm(i));
+                }
+            }
+            self.check()?;
+            if before == (self.ledger.clone(), self.requests.clone()) {
+                return Ok(());
+            }
+        }
+        Err(TestCaseError::fail("it never comes to rest"))
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1500, ..ProptestConfig::default() })]
+    #[test]
+    fn never_oversold_and_exact_at_rest(steps in proptest::collection::vec(step(), 1..60)) {
+        let mut world = World::new();
+        for step in steps {
+            world.run(step);
+            world.check()?;
+        }
+        world.rest()?;
+        let requests = world.read_all();
+        let exact = recounted(&world.ledger, &requests);
+        prop_assert_eq!(&exact.pools, &world.ledger.pools);
+        prop_assert!(world.ledger.records.is_empty(), "open at rest: {:?}", world.ledger.records);
+        prop_assert!(!requests.iter().any(Request::deleting), "a deleted request stays");
+    }
+}

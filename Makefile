@@ -1,0 +1,45 @@
+# One entry for people and for CI. `make` alone lists the targets.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help demo demo-down test lint generate tools bench docs ready
+
+CARGO ?= cargo
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/xiangyun
+BIN := $(or $(CARGO_TARGET_DIR),target)/debug
+NAME ?= grant
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+demo: ready ## Start a real three-centre cloud and walk through a request, step by step (root)
+	@BIN=$(BIN) examples/demo.sh
+
+demo-down: ## Remove every trace of the demo's cloud
+	@BIN=$(BIN) examples/demo.sh down
+
+test: ready tools ## Build everything and run every test: unit, property, scenario (root)
+	@CARGO=$(CARGO) .ci/test
+
+lint: ready ## Format, clippy, licences and sources of dependencies, stale generated files
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	@CARGO=$(CARGO) CACHE=$(CACHE) .ci/deny
+	@CARGO=$(CARGO) .ci/stale
+
+generate: ## Write what is generated from the code: CustomResourceDefinitions
+	$(CARGO) run --quiet -p xiangyun -- crds --dir charts/xiangyun/crds
+
+tools: ready ## Build the cloud's programs (Kubernetes, etcd, kwok) from the Go module proxy, once
+	$(CARGO) build -p playground
+	@$(BIN)/playground tools
+
+bench: ready tools ## Measure one figure: make bench NAME=grant
+	$(CARGO) run --release -p tests --bin bench -- $(NAME)
+
+docs: ## Build the API documentation of the crates
+	$(CARGO) doc --workspace --no-deps
+
+ready: # What the machine must have; installed by apt where that is possible
+	@.ci/ready

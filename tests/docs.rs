@@ -1,0 +1,94 @@
+//! What is written for people must be true: every link and every path that a page names exists.
+
+use std::path::{Path, PathBuf};
+
+use tests::repository;
+
+/// README.md and every page under docs/.
+fn pages() -> Vec<PathBuf> {
+    let mut found = vec![PathBuf::from("README.md")];
+    let mut folders = vec![PathBuf::from("docs")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(repository().join(&folder)).unwrap() {
+            let entry = entry.unwrap();
+            let path = folder.join(entry.file_name());
+            if entry.file_type().unwrap().is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|e| e == "md") {
+                found.push(path);
+            }
+        }
+    }
+    found
+}
+
+/// Targets of `[text](target)`, without those that lead out of the repository.
+fn links(text: &str) -> impl Iterator<Item = &str> {
+    text.split("](").skip(1).filter_map(|rest| rest.split(')').next()).filter(|target| !target.contains("://"))
+}
+
+/// What stands between back-ticks or on a line of a shell block and looks like a path of the repository.
+fn paths(text: &str) -> impl Iterator<Item = &str> {
+    let tops = ["crds/", "controllers/", "operator/", "tests/", "charts/", "dashboards/", "docs/", "examples/", ".ci/"];
+    text.split(|c: char| c.is_whitespace() || "`()[],;|".contains(c))
+        .map(|word| word.trim_end_matches(['.', ':']))
+        .filter(move |word| tops.iter().any(|top| word.starts_with(top)))
+}
+
+/// The headings of a page as anchors.
+fn anchors(page: &str) -> Vec<String> {
+    let keep = |c: char| c.is_alphanumeric() || c == ' ' || c == '-';
+    page.lines()
+        .filter(|l| l.starts_with('#'))
+        .map(|l| l.trim_start_matches('#').trim().to_lowercase().chars().filter(|c| keep(*c)).collect::<String>().replace(' ', "-"))
+        .collect()
+}
+
+#[test]
+fn every_link_leads_somewhere() {
+    for page in pages() {
+        let text = std::fs::read_to_string(repository().join(&page)).unwrap();
+        for link in links(&text) {
+            let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
+            let target = if file.is_empty() { page.clone() } else { page.parent().unwrap_or(Path::new("")).join(file) };
+            let target = repository().join(target);
+            assert!(target.exists(), "{}: {link}", page.display());
+            if !anchor.is_empty() {
+                let text = std::fs::read_to_string(target).unwrap();
+                assert!(anchors(&text).contains(&anchor.to_owned()), "{}: no heading #{anchor}", page.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn every_path_that_is_named_exists() {
+    for page in pages() {
+        let text = std::fs::read_to_string(repository().join(&page)).unwrap();
+        for path in paths(&text) {
+            assert!(repository().join(path).exists(), "{}: {path}", page.display());
+        }
+    }
+}
+
+#[test]
+fn comments_refer_to_pages_that_exist() {
+    for file in ["crds", "controllers", "operator", "tests"].iter().flat_map(|top| rust_files(&repository().join(top))) {
+        let text = std::fs::read_to_string(&file).unwrap();
+        for page in paths(&text).filter(|p| p.starts_with("docs/") && p.contains(".md")) {
+            let page = page.trim_end_matches(|c: char| !c.is_alphanumeric());
+            assert!(repository().join(page).exists(), "{}: {page}", file.display());
+        }
+    }
+}
+
+fn rust_files(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path());
+    entries
+        .flat_map(|path| match path.is_dir() {
+            true => rust_files(&path),
+            false if path.extension().is_some_and(|e| e == "rs") => vec![path],
+            false => Vec::new(),
+        })
+        .collect()
+}

@@ -1,0 +1,205 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+use crate::lang::Lang;
+
+/// What is said below every help.
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done; `why`: granted
+  1  refused by the server, or failed; `why`: refused for good, or the grant ended
+  2  the command line or the file cannot be read
+  3  not found, or the hub cannot be reached
+  4  `why` only: pending";
+
+const EXAMPLES: &str = "\
+Examples:
+  kubectl xiangyun status                                   The province on one page
+  kubectl xiangyun quote -f request.yaml                    What a request would get, before it is applied
+  kubectl xiangyun why rreq/ocr-2026 -n dept-yibao          Why a request waits, and what would fit instead
+  kubectl xiangyun approve rreq/ocr-2026 -n dept-yibao --comment 同意
+  kubectl xiangyun reject rreq/ocr-2026 -n dept-yibao --comment 'no funding'
+
+What you may not read is shown as `-` with a note.";
+
+/// Ask the control plane of the provincial cloud | 省级双活云命令行
+#[derive(Parser, Debug)]
+#[command(name = "kubectl-xiangyun", bin_name = "kubectl xiangyun", version, max_term_width = 100)]
+#[command(after_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
+pub struct Cli {
+    /// Where the hub is and how it is printed.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options of every command.
+#[derive(Args, Debug)]
+pub struct Global {
+    /// Namespace, which is the department's name; that of the kubeconfig's context if not given
+    #[arg(short, long, global = true)]
+    pub namespace: Option<String>,
+    /// Context of the kubeconfig
+    #[arg(long, global = true)]
+    pub context: Option<String>,
+    /// The kubeconfig file; as kubectl finds it if not given
+    #[arg(long, global = true)]
+    pub kubeconfig: Option<PathBuf>,
+    /// Language; from LC_ALL, LC_MESSAGES or LANG if not given
+    #[arg(long, global = true, value_enum)]
+    pub lang: Option<Lang>,
+    /// How to print: `json` has exact amounts and both languages
+    #[arg(short, long, global = true, value_enum, default_value = "table")]
+    pub output: Output,
+}
+
+/// How to print.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// For people
+    Table,
+    /// For programs
+    Json,
+}
+
+/// Commands.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// The province: centres, pools with their six figures, requests by reason
+    #[command(after_help = "\
+Figures of a pool: GROSS is found or declared, RESERVED is kept back, COMMIT is gross less reserved, CHARGED is held by
+grants, FREE is commit less charged, USED is what runs. FREE-DA still fits as a grant that survives in either centre.
+Amounts are rounded down; `-o json` has them exactly.")]
+    Status {
+        /// Each pool in each centre as well
+        #[arg(long)]
+        per_centre: bool,
+    },
+    /// Why a request is where it is: figures, place in the queue, earliest date, and what would fit now
+    #[command(after_help = format!("\
+Examples:
+  kubectl xiangyun why rreq/train-lab -n dept-jyt
+  kubectl xiangyun why train-lab -n dept-jyt -o json
+
+PENDING waits, GRANTED holds its quota, REFUSED will never get it as it is, ENDED was given back or expired.
+The date comes from the next five ends of grants of a pool; others may free more, or sooner.\n\n{EXIT_CODES}"))]
+    Why {
+        /// The request: rreq/NAME or NAME
+        #[arg(value_parser = request_name)]
+        request: String,
+    },
+    /// What a request would get, before it is applied: pools, split over the centres, approvals, whether it fits now
+    #[command(after_help = format!("\
+Examples:
+  kubectl xiangyun quote -f request.yaml
+  cat requests/*.yaml | kubectl xiangyun quote -f - -n dept-yibao
+
+The server checks the file as it would on apply, without storing anything. Each request of the file is quoted by itself.
+SHARE is its part in normal life, SURVIVAL what the centre holds alone, CHARGE the larger of both.\n\n{EXIT_CODES}"))]
+    Quote {
+        /// A YAML or JSON file with one or more ResourceRequests; `-` reads standard input
+        #[arg(short, long)]
+        filename: PathBuf,
+    },
+    /// Agree to a request
+    #[command(after_help = "\
+Examples:
+  kubectl xiangyun approve rreq/ocr-2026 -n dept-yibao --comment 同意
+  kubectl xiangyun approve rreq/ocr-2026 -n dept-yibao --amount cpu=32,memory=128Gi --comment 'half for now'
+
+Nobody approves their own request, and two levels are two people.")]
+    Approve {
+        /// What is decided.
+        #[command(flatten)]
+        decision: DecisionArgs,
+        /// Grant less than was asked, in total: cpu=32,memory=128Gi
+        #[arg(long)]
+        amount: Option<String>,
+    },
+    /// Say no to a request; it frees at once
+    Reject {
+        /// What is decided.
+        #[command(flatten)]
+        decision: DecisionArgs,
+    },
+    /// Print the completion script of a shell: source <(kubectl-xiangyun completion bash)
+    Completion {
+        /// Shell
+        #[arg(value_parser = clap::builder::EnumValueParser::<CompletionShell>::new())]
+        shell: CompletionShell,
+    },
+}
+
+/// What `approve` and `reject` share.
+#[derive(Args, Debug)]
+pub struct DecisionArgs {
+    /// The request: rreq/NAME or NAME
+    #[arg(value_parser = request_name)]
+    pub request: String,
+    /// Why, for everybody to read
+    #[arg(long)]
+    pub comment: Option<String>,
+    /// Level; the lowest missing one that your groups may decide if not given
+    #[arg(long, value_parser = clap::value_parser!(i32).range(1..=2))]
+    pub level: Option<i32>,
+}
+
+/// Shells with a completion script.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CompletionShell {
+    /// Bash
+    Bash,
+    /// Zsh
+    Zsh,
+    /// Fish
+    Fish,
+}
+
+impl From<CompletionShell> for Shell {
+    fn from(shell: CompletionShell) -> Self {
+        match shell {
+            CompletionShell::Bash => Self::Bash,
+            CompletionShell::Zsh => Self::Zsh,
+            CompletionShell::Fish => Self::Fish,
+        }
+    }
+}
+
+/// `rreq/NAME`, any other spelling of the kind, or the bare name.
+fn request_name(text: &str) -> Result<String, String> {
+    let kinds = ["rreq", "resourcerequest", "resourcerequests", "resourcerequest.xiangyun.io", "resourcerequests.xiangyun.io"];
+    let name = match text.split_once('/') {
+        Some((kind, name)) if kinds.contains(&kind.to_ascii_lowercase().as_str()) => name,
+        Some((kind, _)) => return Err(format!("{kind} is no ResourceRequest; write rreq/NAME | 请写 rreq/名称")),
+        None => text,
+    };
+    if name.is_empty() || name.contains('/') {
+        return Err("the name is missing; write rreq/NAME | 请写 rreq/名称".to_owned());
+    }
+    Ok(name.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn spellings_of_a_request() {
+        assert_eq!(request_name("rreq/a").unwrap(), "a");
+        assert_eq!(request_name("resourcerequests.xiangyun.io/a").unwrap(), "a");
+        assert_eq!(request_name("a").unwrap(), "a");
+        assert!(request_name("pod/a").is_err() && request_name("rreq/").is_err());
+    }
+}

@@ -1,0 +1,94 @@
+//! The documents of a YAML file.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::failure::Failure;
+use crate::lang::both;
+
+/// Largest file that is read, in bytes.
+const LARGEST: u64 = 8 << 20;
+
+/// The text of a file, or of standard input for `-`.
+///
+/// # Errors
+/// It cannot be read.
+pub fn read(file: &Path) -> Result<String, Failure> {
+    use std::io::Read as _;
+    let shown = file.display();
+    let mut text = String::new();
+    let read = if file == Path::new("-") {
+        std::io::stdin().take(LARGEST).read_to_string(&mut text)
+    } else {
+        std::fs::File::open(file).and_then(|f| f.take(LARGEST).read_to_string(&mut text))
+    };
+    read.map_err(|e| Failure::Usage(both(format!("{shown}: {e}"), format!("无法读取 {shown}：{e}"))))?;
+    Ok(text)
+}
+
+/// What a file holds.
+#[derive(Debug, Default, PartialEq)]
+pub struct Documents {
+    /// ResourceRequests, as they were written.
+    pub requests: Vec<Value>,
+    /// Kind and name of everything else; it is left out of a quote.
+    pub others: Vec<String>,
+}
+
+/// Takes the file apart. A `List` counts as its items.
+///
+/// # Errors
+/// It is no YAML, or holds no ResourceRequest.
+pub fn documents(text: &str) -> Result<Documents, Failure> {
+    let parsed: Vec<Value> = serde_saphyr::from_multiple(text)
+        .map_err(|e| Failure::Usage(both(format!("the file is no valid YAML: {e}"), format!("YAML 格式有误：{e}"))))?;
+    let mut out = Documents::default();
+    for document in parsed {
+        match (text_at(&document, "/kind"), document.pointer("/items")) {
+            ("List", Some(Value::Array(items))) => items.iter().for_each(|item| sort(item.clone(), &mut out)),
+            _ if document.is_null() => {}
+            _ => sort(document, &mut out),
+        }
+    }
+    if out.requests.is_empty() {
+        let (en, zh) = ("the file holds no ResourceRequest of xiangyun.io/v1alpha1", "文件中没有 xiangyun.io/v1alpha1 的 ResourceRequest");
+        return Err(Failure::Usage(both(en, zh)));
+    }
+    Ok(out)
+}
+
+fn sort(document: Value, out: &mut Documents) {
+    let (kind, name) = (text_at(&document, "/kind"), text_at(&document, "/metadata/name"));
+    if kind == "ResourceRequest" && text_at(&document, "/apiVersion").starts_with("xiangyun.io/") {
+        out.requests.push(document);
+    } else {
+        out.others.push(format!("{kind}/{name}"));
+    }
+}
+
+/// The text at that pointer, empty where there is none.
+pub fn text_at<'a>(document: &'a Value, pointer: &str) -> &'a str {
+    document.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn several_documents_and_a_list() {
+        let one = "apiVersion: xiangyun.io/v1alpha1\nkind: ResourceRequest\nmetadata: {name: a}\n";
+        let list = "apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: Secret, metadata: {name: s}}\n- {apiVersion: xiangyun.io/v1alpha1, kind: ResourceRequest, metadata: {name: b}}\n";
+        let found = documents(&format!("---\n{one}---\n{list}---\n")).unwrap();
+        assert_eq!(found.requests.len(), 2);
+        assert_eq!(found.others, ["Secret/s"]);
+    }
+
+    #[test]
+    fn nothing_to_quote_is_an_error_of_usage() {
+        assert_eq!(documents("kind: Secret").unwrap_err().code(), 2);
+        assert_eq!(documents("a: [").unwrap_err().code(), 2);
+        assert_eq!(documents("").unwrap_err().code(), 2);
+    }
+}

@@ -1,0 +1,191 @@
+//! What a reader sees of the market: pools and a ledger put together from the published figures, so that `why` and
+//! `quote` run the operator's own decisions without reading its ledger.
+
+use std::collections::BTreeMap;
+
+use crds::{
+    CapacitySource, DataCenter, PoolQueue, QuotaPool, RequestApproval, ResourceRequest, ResourceRequestSpec, Resources,
+    Tenant, condition, find_condition, pool_reason, tenant_reason,
+};
+use jiff::Timestamp;
+use plan::admission::{self, Assessment, Standing};
+use plan::ledger::{CentreEntry, Ledger, PoolEntry, TenantEntry};
+use plan::needs::{self, Choice, Market};
+use plan::pool::{Capacity, Pool};
+use plan::request::Request;
+
+use crate::lang::both;
+
+/// What was read of the province. `None` is what the reader may not see.
+#[derive(Clone, Debug, Default)]
+pub struct Province {
+    /// Centres.
+    pub centres: Option<Vec<DataCenter>>,
+    /// Pools.
+    pub pools: Option<Vec<QuotaPool>>,
+    /// Queues.
+    pub queues: Option<Vec<PoolQueue>>,
+    /// Tenants: all, or the one that asks and those above it.
+    pub tenants: Option<Vec<Tenant>>,
+    /// Whether these are all tenants, so that one that is missing does not exist.
+    pub every_tenant: bool,
+}
+
+/// Pools, ledger and standing as the reader sees them.
+#[derive(Clone, Debug, Default)]
+pub struct Floor {
+    /// Pools by name.
+    pub pools: BTreeMap<String, Pool>,
+    /// The published figures in the form of a ledger.
+    pub ledger: Ledger,
+    /// Whether a tenant's place in the tree is valid.
+    pub standing: Standing,
+    /// Model of the cards of a pool.
+    pub models: BTreeMap<String, String>,
+    /// What could not be looked at, `English | 中文`.
+    pub notes: Vec<String>,
+}
+
+impl Floor {
+    /// Puts together what was read, for requests of `tenant`.
+    pub fn new(province: &Province, tenant: &str) -> Self {
+        let mut floor = Self::default();
+        let centres = province.centres.as_deref().unwrap_or_default();
+        for object in province.pools.iter().flatten() {
+            floor.add_pool(object, centres, province.centres.is_some());
+        }
+        if province.pools.is_none() {
+            floor.notes.push(both("pools: you may not read them, so no figures", "资源池：无查看权限，不显示数字"));
+        }
+        if province.queues.is_none() {
+            floor.notes.push(both("queues: you may not read them, so no position", "排队：无查看权限，不显示位置"));
+        }
+        floor.add_tenants(province.tenants.as_deref().unwrap_or_default());
+        if !province.every_tenant && !floor.ledger.tenants.contains_key(tenant) {
+            floor.open_everything_to(tenant);
+            let (en, zh) = ("you may not read this tenant, so ceilings are not checked", "无权查看该租户，未核对上限");
+            floor.notes.push(both(format!("{tenant}: {en}"), format!("{tenant}：{zh}")));
+        }
+        floor
+    }
+
+    /// The market that decisions look at.
+    pub fn market(&self) -> Market<'_> {
+        Market { pools: &self.pools, ledger: &self.ledger }
+    }
+
+    /// Pools that are open to the tenant.
+    pub fn open(&self, tenant: &str) -> Vec<&str> {
+        let entry = self.ledger.tenants.get(tenant);
+        entry.map(|t| t.ceilings.keys().map(String::as_str).collect()).unwrap_or_default()
+    }
+
+    /// The operator's own judgement on what is published now. `None` where the object cannot be read.
+    pub fn assess(&self, request: &ResourceRequest, approvals: &[RequestApproval]) -> Option<Assessment> {
+        let request = Request::read(request.clone(), false).ok()?;
+        let about: Vec<&RequestApproval> =
+            approvals.iter().filter(|a| a.spec.request_ref.name == request.name()).collect();
+        Some(admission::assess(&request, &about, &self.standing, self.market()))
+    }
+
+    /// Pools and parts for what is asked, whether or not it fits; empty where no choice can be right.
+    pub fn choices(&self, spec: &ResourceRequestSpec, tenant: &str, lowered: &BTreeMap<String, i128>) -> Vec<Choice> {
+        needs::resolve(spec, lowered, &self.open(tenant), self.market()).unwrap_or_default()
+    }
+
+    fn add_pool(&mut self, object: &QuotaPool, centres: &[DataCenter], all_seen: bool) {
+        // Whether a report is too old was judged by the operator's clock; the reader's clock has no say.
+        let Ok(mut pool) = Pool::read(object, centres, Timestamp::MIN) else { return };
+        pool.capacity.clear();
+        let mut entry = PoolEntry { generation: pool.generation, ..PoolEntry::default() };
+        for row in object.status.iter().flat_map(|s| &s.centres) {
+            let f = &row.figures;
+            let read = |a| Resources::try_from(a).unwrap_or_default();
+            let capacity = Capacity {
+                gross: read(&f.gross),
+                reserved: read(&f.reserved),
+                used: read(&f.used),
+                report: 0,
+                reported_at: row.reported_at.clone(),
+                known: known(object, &row.name, centres, all_seen),
+            };
+            let (charged, committable) = (read(&f.charged), capacity.committable());
+            pool.capacity.insert(row.name.clone(), capacity);
+            entry.centres.insert(row.name.clone(), CentreEntry { charged, committable, ..CentreEntry::default() });
+        }
+        if let Some(card) = &object.spec.accelerator {
+            self.models.insert(pool.name.clone(), card.model.clone());
+        }
+        self.ledger.pools.insert(pool.name.clone(), entry);
+        self.pools.insert(pool.name.clone(), pool);
+    }
+
+    /// A tenant publishes the sum of its subtree; its own part is that less its children's.
+    fn add_tenants(&mut self, tenants: &[Tenant]) {
+        let held = |t: &Tenant| -> BTreeMap<String, Resources> {
+            let rows = t.status.iter().flat_map(|s| &s.charged);
+            rows.filter_map(|c| Some((c.pool.clone(), Resources::try_from(&c.amounts).ok()?))).collect()
+        };
+        for tenant in tenants {
+            let name = tenant.metadata.name.clone().unwrap_or_default();
+            let mut own = held(tenant);
+            for child in tenants.iter().filter(|t| t.spec.parent_ref.as_deref() == Some(&name)) {
+                for (pool, amounts) in held(child) {
+                    let slot = own.entry(pool).or_default();
+                    *slot = slot.minus(amounts).each_max(Resources::ZERO);
+                }
+            }
+            let ceilings = tenant.spec.ceilings.iter();
+            let entry = TenantEntry {
+                parent: tenant.spec.parent_ref.clone(),
+                generation: tenant.metadata.generation.unwrap_or_default(),
+                ceilings: ceilings.filter_map(|c| Some((c.pool.clone(), (&c.amounts).try_into().ok()?))).collect(),
+                charged: own,
+            };
+            self.standing.insert(name.clone(), standing(tenant));
+            self.ledger.tenants.insert(name, entry);
+        }
+    }
+
+    fn open_everything_to(&mut self, tenant: &str) {
+        let most = i128::from(i64::MAX);
+        let all = Resources { cpu: most, memory: most, storage: most, accelerators: most };
+        let ceilings = self.pools.keys().map(|pool| (pool.clone(), all)).collect();
+        self.ledger.tenants.insert(tenant.to_owned(), TenantEntry { ceilings, ..TenantEntry::default() });
+        self.standing.insert(tenant.to_owned(), Ok(()));
+    }
+}
+
+/// Reasons under which the operator grants nothing to a tenant. A tenant that was not looked at yet is no such case.
+fn standing(tenant: &Tenant) -> Result<(), String> {
+    let conditions = tenant.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
+    let ready = find_condition(conditions, condition::READY);
+    let bad = [
+        tenant_reason::PARENT_MISSING,
+        tenant_reason::CYCLE,
+        tenant_reason::SECOND_ROOT,
+        tenant_reason::ANCESTOR_INVALID,
+        tenant_reason::MISCONFIGURED,
+    ];
+    match ready {
+        Some(c) if bad.contains(&c.reason.as_str()) => Err(c.message.clone()),
+        _ => Ok(()),
+    }
+}
+
+/// Whether the operator sells against the pool in that centre, from what it published.
+fn known(pool: &QuotaPool, centre: &str, centres: &[DataCenter], all_seen: bool) -> bool {
+    let conditions = pool.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
+    let doubtful = find_condition(conditions, condition::READY)
+        .is_some_and(|c| [pool_reason::CAPACITY_UNKNOWN, pool_reason::CENTRE_MISSING].contains(&c.reason.as_str()));
+    let declared = pool.spec.centres.iter().any(|c| c.name == centre && c.source == CapacitySource::Declared);
+    let object = centres.iter().find(|c| c.metadata.name.as_deref() == Some(centre));
+    if !doubtful {
+        return true;
+    }
+    match object {
+        None => !all_seen && declared,
+        Some(_) if declared => true,
+        Some(o) => o.status.as_ref().is_some_and(|s| crds::condition_is_true(&s.conditions, condition::READY)),
+    }
+}

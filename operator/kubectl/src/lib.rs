@@ -1,0 +1,22 @@
+//! `kubectl xiangyun`: what people ask of the control plane beyond plain kubectl.
+//!
+//! Reading (`read`), deciding what to say (`verdict`, `options`, `quote`, `status`) and printing (`print`) are apart.
+//! Decisions about quota are those of the crate `plan`, the same code that the operator runs.
+
+pub mod amount;
+pub mod cli;
+pub mod connect;
+pub mod decide;
+pub mod document;
+pub mod failure;
+pub mod floor;
+pub mod lang;
+pub mod options;
+pub mod print;
+pub mod quote;
+pub mod read;
+pub mod run;
+pub mod status;
+pub mod table;
+pub mod verdict;
+pub mod wait;

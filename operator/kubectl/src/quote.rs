@@ -1,0 +1,129 @@
+//! `quote`: what a request that was not applied would get.
+
+use std::collections::BTreeMap;
+
+use crds::{RequestType, ResourceRequest, request_reason as reason};
+use plan::admission::{all_fit, needed, under_ceilings};
+use plan::needs::Choice;
+use serde::Serialize;
+
+use crate::floor::{Floor, Province};
+use crate::options::options;
+use crate::verdict::Level;
+use crate::wait::Wait;
+
+/// The answer for one request of the file.
+#[derive(Clone, Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Quote {
+    /// Name.
+    pub name: String,
+    /// Namespace.
+    pub namespace: String,
+    /// Whether the server would accept it.
+    pub accepted: bool,
+    /// What the server refused, `English | 中文`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub refusals: Vec<String>,
+    /// What it would take.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub pools: Vec<Taken>,
+    /// Approvals that it needs; empty where it is approved automatically.
+    pub approvals: Vec<Level>,
+    /// Whether it would be granted now, once approved.
+    pub fits: bool,
+    /// Why not, or why never: one of the reasons of a request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The same in words, `English | 中文`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// What it would wait for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub waits: Vec<Wait>,
+    /// What would fit now instead, `English | 中文`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub options: Vec<String>,
+    /// What could not be looked at, `English | 中文`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+    /// With `Release`: what would be given back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub releases: Option<String>,
+}
+
+/// What is taken from a pool in a centre. Amounts are exact.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Taken {
+    /// Pool.
+    pub pool: String,
+    /// Centre.
+    pub centre: String,
+    /// In normal life.
+    pub share: crds::Amounts,
+    /// Alone.
+    pub survival: crds::Amounts,
+    /// What is charged: the larger of both.
+    pub charge: crds::Amounts,
+    /// What is free there now.
+    pub free: crds::Amounts,
+}
+
+impl Quote {
+    /// For a request that the server refused.
+    pub fn refused(name: &str, namespace: &str, refusals: Vec<String>) -> Self {
+        Self { name: name.to_owned(), namespace: namespace.to_owned(), refusals, ..Self::default() }
+    }
+}
+
+/// What the request would get, as the server completed it in the dry run.
+pub fn quote(request: &ResourceRequest, province: &Province) -> Quote {
+    let namespace = request.metadata.namespace.clone().unwrap_or_default();
+    let mut out = Quote {
+        name: request.metadata.name.clone().unwrap_or_default(),
+        namespace: namespace.clone(),
+        accepted: true,
+        ..Quote::default()
+    };
+    if request.spec.type_ == RequestType::Release {
+        out.fits = true;
+        out.releases = request.spec.allocation_ref.as_ref().map(|r| r.name.clone());
+        return out;
+    }
+    let floor = Floor::new(province, &namespace);
+    out.notes.clone_from(&floor.notes);
+    // Nobody decided yet: what stands in the way is judged as if all approvals were given.
+    let refusal = floor.assess(request, &[]).and_then(|a| a.refusal).filter(|r| r.reason != reason::AWAITING_APPROVAL);
+    let choices = floor.choices(&request.spec, &namespace, &BTreeMap::new());
+    let market = floor.market();
+    let refusal = refusal
+        .or_else(|| under_ceilings(&namespace, &choices, market).err())
+        .or_else(|| all_fit(&choices, market).err());
+    out.approvals = needed(&choices, market).0.into_iter().map(|(level, groups)| Level { level, groups }).collect();
+    out.pools = choices.iter().flat_map(|c| taken(c, &floor)).collect();
+    out.fits = refusal.is_none();
+    if let Some(refusal) = refusal {
+        out.reason = Some(refusal.reason.to_owned());
+        out.message = Some(refusal.message);
+        let queues = province.queues.as_deref();
+        let waits = choices.iter().map(|c| Wait::new(c, &floor, queues, None));
+        if refusal.reason != reason::CEILING_REACHED {
+            out.waits = waits.filter(|w| !w.lacks.is_empty() || !w.unknown.is_empty()).collect();
+        }
+        out.options = options(&floor, &request.spec, &namespace, &choices);
+    }
+    out
+}
+
+fn taken(choice: &Choice, floor: &Floor) -> Vec<Taken> {
+    let row = |(centre, part): (&String, &plan::quota::Part)| Taken {
+        pool: choice.pool.clone(),
+        centre: centre.clone(),
+        share: part.share.to_amounts(),
+        survival: part.survival.to_amounts(),
+        charge: part.charge().to_amounts(),
+        free: floor.ledger.free(&choice.pool, centre).to_amounts(),
+    };
+    choice.grant.centres.iter().map(row).collect()
+}

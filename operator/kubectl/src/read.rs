@@ -1,0 +1,99 @@
+//! What is read from the hub. What the user may not read is `None`, never an error.
+
+use std::fmt::Debug;
+
+use crds::{PoolQueue, QuotaPool, RequestApproval, ResourceRequest, Tenant};
+use kube::api::ListParams;
+use kube::{Api, Client, Resource};
+use serde::de::DeserializeOwned;
+
+use crate::connect::{Hub, if_allowed, within};
+use crate::failure::Failure;
+use crate::floor::Province;
+
+/// Objects a page of a list.
+const PAGE: u32 = 500;
+
+/// All objects, page by page.
+///
+/// # Errors
+/// The hub is not reachable.
+async fn all<K>(api: &Api<K>) -> Result<Option<Vec<K>>, Failure>
+where
+    K: Clone + Debug + DeserializeOwned + Resource,
+{
+    let mut params = ListParams::default().limit(PAGE);
+    let mut items = Vec::new();
+    loop {
+        let Some(page) = if_allowed(api.list(&params)).await? else { return Ok(None) };
+        items.extend(page.items);
+        match page.metadata.continue_.filter(|token| !token.is_empty()) {
+            Some(token) => params = ListParams::default().limit(PAGE).continue_token(&token),
+            None => return Ok(Some(items)),
+        }
+    }
+}
+
+fn everywhere<K>(client: &Client) -> Api<K>
+where
+    K: Resource<DynamicType = ()>,
+{
+    Api::all(client.clone())
+}
+
+/// Centres, pools, queues, and the tenants that matter for `tenant`: all, or as far up as the user may read.
+///
+/// # Errors
+/// The hub is not reachable.
+pub async fn province(hub: &Hub, tenant: Option<&str>) -> Result<Province, Failure> {
+    let (centres, pools, queues) = (everywhere(&hub.client), everywhere::<QuotaPool>(&hub.client), everywhere::<PoolQueue>(&hub.client));
+    let (centres, pools, queues, tenants) = tokio::join!(all(&centres), all(&pools), all(&queues), tenants(hub, tenant));
+    let (tenants, every_tenant) = tenants?;
+    Ok(Province { centres: centres?, pools: pools?, queues: queues?, tenants: Some(tenants), every_tenant })
+}
+
+async fn tenants(hub: &Hub, tenant: Option<&str>) -> Result<(Vec<Tenant>, bool), Failure> {
+    let Some(tenant) = tenant else { return Ok((Vec::new(), false)) };
+    let api = everywhere::<Tenant>(&hub.client);
+    if let Some(everyone) = all(&api).await? {
+        return Ok((everyone, true));
+    }
+    let mut lineage: Vec<Tenant> = Vec::new();
+    let mut next = Some(tenant.to_owned());
+    while let Some(name) = next.take() {
+        let known = lineage.iter().any(|t| t.metadata.name.as_deref() == Some(&name));
+        let found = if known { None } else { if_allowed(api.get_opt(&name)).await?.flatten() };
+        let Some(found) = found else { break };
+        next.clone_from(&found.spec.parent_ref);
+        lineage.push(found);
+    }
+    Ok((lineage, false))
+}
+
+/// Requests of all namespaces, or else of the user's own; with the namespace in that case.
+///
+/// # Errors
+/// The hub is not reachable.
+pub async fn requests(hub: &Hub) -> Result<Option<(Vec<ResourceRequest>, Option<String>)>, Failure> {
+    if let Some(everyone) = all(&everywhere::<ResourceRequest>(&hub.client)).await? {
+        return Ok(Some((everyone, None)));
+    }
+    let own = all(&Api::<ResourceRequest>::namespaced(hub.client.clone(), &hub.namespace)).await?;
+    Ok(own.map(|requests| (requests, Some(hub.namespace.clone()))))
+}
+
+/// One request.
+///
+/// # Errors
+/// `NotFound`, `Refused`, `Unreachable`.
+pub async fn request(hub: &Hub, name: &str) -> Result<ResourceRequest, Failure> {
+    within(Api::<ResourceRequest>::namespaced(hub.client.clone(), &hub.namespace).get(name)).await
+}
+
+/// Decisions in the namespace.
+///
+/// # Errors
+/// The hub is not reachable.
+pub async fn approvals(hub: &Hub) -> Result<Option<Vec<RequestApproval>>, Failure> {
+    all(&Api::<RequestApproval>::namespaced(hub.client.clone(), &hub.namespace)).await
+}

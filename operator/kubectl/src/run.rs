@@ -1,0 +1,198 @@
+//! From the command line to what is printed.
+
+use std::io::Write as _;
+use std::path::Path;
+
+use clap::CommandFactory as _;
+use crds::{Amounts, Decision, RequestType, ResourceRequest};
+use jiff::Timestamp;
+use kube::Resource as _;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::cli::{Cli, Command, CompletionShell, DecisionArgs, Output};
+use crate::connect::{Hub, within};
+use crate::decide::{self, Decided, Wanted};
+use crate::document::{documents, read as read_file, text_at};
+use crate::failure::{Failure, refusals};
+use crate::lang::{Lang, both};
+use crate::print::{self, Style};
+use crate::quote::{Quote, quote};
+use crate::read;
+use crate::status::status;
+use crate::table::terminal_width;
+use crate::verdict::verdict;
+
+/// Runs one command and returns its exit code.
+///
+/// # Errors
+/// What to print after `error: `; the failure knows its exit code.
+pub async fn run(cli: Cli, lang: Lang) -> Result<u8, Failure> {
+    if let Command::Completion { shell } = cli.command {
+        completion(shell);
+        return Ok(0);
+    }
+    let global = cli.global;
+    let named = global.namespace.clone();
+    let out = Out { style: Style { lang, width: terminal_width() }, output: global.output };
+    // A file that cannot be read is said before anything is asked of the hub.
+    let file = match &cli.command {
+        Command::Quote { filename } => Some(read_documents(filename, lang)?),
+        _ => None,
+    };
+    let hub = Hub::connect(global.kubeconfig, global.context, global.namespace).await?;
+    match cli.command {
+        Command::Status { per_centre } => show_status(&hub, per_centre, out).await,
+        Command::Why { request } => show_why(&hub, &request, out).await,
+        Command::Quote { .. } => show_quotes(&hub, named.as_deref(), file.unwrap_or_default(), out).await,
+        Command::Approve { decision, amount } => {
+            let amounts = amount.as_deref().map(decide::amounts).transpose()?.unwrap_or_default();
+            decided(&hub, decision, Decision::Approved, amounts, out).await
+        }
+        Command::Reject { decision } => decided(&hub, decision, Decision::Rejected, Amounts::default(), out).await,
+        Command::Completion { .. } => Ok(0),
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Out {
+    style: Style,
+    output: Output,
+}
+
+impl Out {
+    fn put<T: Serialize>(self, what: &T, text: impl FnOnce(&T, Style) -> String) -> Result<(), Failure> {
+        let text = match self.output {
+            Output::Table => text(what, self.style),
+            Output::Json => serde_json::to_string_pretty(what).map_err(|e| Failure::Refused(e.to_string()))? + "\n",
+        };
+        write(&text);
+        Ok(())
+    }
+}
+
+/// A reader that went away, such as `head`, is no failure.
+fn write(text: &str) {
+    let _ = std::io::stdout().write_all(text.as_bytes());
+}
+
+fn completion(shell: CompletionShell) {
+    let mut script = Vec::new();
+    clap_complete::generate(clap_complete::Shell::from(shell), &mut Cli::command(), "kubectl-xiangyun", &mut script);
+    write(&String::from_utf8_lossy(&script));
+}
+
+async fn show_status(hub: &Hub, per_centre: bool, out: Out) -> Result<u8, Failure> {
+    let (province, requests) = tokio::join!(read::province(hub, None), read::requests(hub));
+    let requests = requests?;
+    let seen = requests.as_ref().map(|(all, only)| (all.as_slice(), only.as_deref()));
+    out.put(&status(&province?, seen, per_centre, Timestamp::now()), print::status)?;
+    Ok(0)
+}
+
+async fn show_why(hub: &Hub, name: &str, out: Out) -> Result<u8, Failure> {
+    let (request, approvals, province) =
+        tokio::join!(read::request(hub, name), read::approvals(hub), read::province(hub, Some(&hub.namespace)));
+    let verdict = verdict(&request?, approvals?.as_deref(), &province?);
+    out.put(&verdict, print::verdict)?;
+    Ok(verdict.state.exit())
+}
+
+fn read_documents(file: &Path, lang: Lang) -> Result<Vec<Value>, Failure> {
+    let found = documents(&read_file(file)?)?;
+    if !found.others.is_empty() {
+        let names = found.others.join(", ");
+        eprintln!("{}", lang.half(&both(format!("left out, no ResourceRequest: {names}"), format!("已略过非资源申请：{names}"))));
+    }
+    Ok(found.requests)
+}
+
+async fn show_quotes(hub: &Hub, named: Option<&str>, requests: Vec<Value>, out: Out) -> Result<u8, Failure> {
+    let mut quotes = Vec::new();
+    for mut request in requests {
+        let own = text_at(&request, "/metadata/namespace").to_owned();
+        if let Some(named) = named.filter(|n| !own.is_empty() && *n != own) {
+            return Err(Failure::Usage(both(
+                format!("the file says namespace {own}, -n says {named}"),
+                format!("文件中的命名空间为 {own}，与 -n {named} 不符"),
+            )));
+        }
+        let namespace = if own.is_empty() { hub.namespace.clone() } else { own };
+        if let Some(Value::Object(metadata)) = request.pointer_mut("/metadata") {
+            metadata.insert("namespace".to_owned(), Value::String(namespace.clone()));
+        }
+        quotes.push(one_quote(hub, &namespace, &request).await?);
+    }
+    out.put(&quotes, |all, style| all.iter().map(|q| print::quote(q, style)).collect::<Vec<_>>().join("\n"))?;
+    Ok(u8::from(quotes.iter().any(|q| !q.accepted)))
+}
+
+async fn one_quote(hub: &Hub, namespace: &str, document: &Value) -> Result<Quote, Failure> {
+    let name = text_at(document, "/metadata/name");
+    let (accepted, exists) = match within_server(hub, namespace, document).await? {
+        Answer::Accepted(request) => (*request, false),
+        Answer::Refused(words) => return Ok(Quote::refused(name, namespace, words)),
+        Answer::Exists => match serde_json::from_value(document.clone()) {
+            Ok(request) => (request, true),
+            Err(e) => return Ok(Quote::refused(name, namespace, vec![e.to_string()])),
+        },
+    };
+    let province = read::province(hub, Some(namespace)).await?;
+    let mut quote = quote(&accepted, &province);
+    if exists {
+        quote.refusals.push(both(
+            format!("rreq/{name} exists already and cannot be changed; this is what another one like it would get"),
+            format!("rreq/{name} 已存在且不可更改；以下为另建一份同样申请的结果"),
+        ));
+    }
+    if let (RequestType::Release, Some(target)) = (accepted.spec.type_, &quote.releases) {
+        let hub = Hub { namespace: namespace.to_owned(), ..hub.clone() };
+        read::request(&hub, target).await?;
+    }
+    Ok(quote)
+}
+
+enum Answer {
+    Accepted(Box<ResourceRequest>),
+    Refused(Vec<String>),
+    Exists,
+}
+
+/// Creates it in a dry run, with the strictness of `kubectl apply`: an unknown field is refused.
+async fn within_server(hub: &Hub, namespace: &str, document: &Value) -> Result<Answer, Failure> {
+    let path = ResourceRequest::url_path(&(), Some(namespace));
+    let uri = format!("{path}?dryRun=All&fieldValidation=Strict&fieldManager=kubectl-xiangyun");
+    let request = http::Request::post(uri)
+        .header(http::header::CONTENT_TYPE, "application/json")
+        .body(document.to_string().into_bytes())
+        .map_err(|e| Failure::Usage(e.to_string()))?;
+    let call = async {
+        match hub.client.request::<ResourceRequest>(request).await {
+            Ok(accepted) => Ok(Answer::Accepted(Box::new(accepted))),
+            Err(kube::Error::Api(status)) if status.code == 409 && status.reason == "AlreadyExists" => Ok(Answer::Exists),
+            Err(kube::Error::Api(status)) => Ok(Answer::Refused(refusals(&status))),
+            Err(e) => Err(e),
+        }
+    };
+    within(call).await
+}
+
+async fn decided(
+    hub: &Hub,
+    args: DecisionArgs,
+    decision: Decision,
+    amounts: Amounts,
+    out: Out,
+) -> Result<u8, Failure> {
+    let name = args.request.clone();
+    let wanted = Wanted { name: args.request, decision, amounts, level: args.level, comment: args.comment };
+    let decided = decide::decide(hub, wanted).await?;
+    let word = match decision {
+        Decision::Approved => "approved",
+        Decision::Rejected => "rejected",
+    };
+    out.put(&decided, |d: &Decided, style| {
+        format!("rreq/{name} {word} at level {}: appr/{}\n{}\n", d.level, d.name, style.lang.half(&d.message))
+    })?;
+    Ok(0)
+}

@@ -1,0 +1,181 @@
+//! Why a request does not get what it asks from one pool now: what is short, who is ahead, and what ends next.
+
+use crds::{Amount, PoolQueue, Resources};
+use plan::needs::Choice;
+use serde::Serialize;
+
+use crate::amount::{brief, chinese, short};
+use crate::floor::Floor;
+use crate::lang::both;
+
+/// Most rows that a queue publishes.
+const PUBLISHED: usize = 200;
+
+/// Waiting for one pool.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Wait {
+    /// Pool.
+    pub pool: String,
+    /// What is short; empty where it fits now.
+    pub lacks: Vec<Lack>,
+    /// Centres whose capacity is not known.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unknown: Vec<String>,
+    /// Place in the queue.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queue: Option<Place>,
+    /// Date of the end of a grant after which it fits, as far as ends are published.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub earliest: Option<String>,
+    /// Whether the ends could be read.
+    #[serde(skip)]
+    pub ends_seen: bool,
+}
+
+/// One resource that is short.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Lack {
+    /// Resource.
+    pub resource: &'static str,
+    /// What the request asks in all.
+    pub asked: Amount,
+    /// What that charges in the centre.
+    pub charge: Amount,
+    /// The centre that has the least for it.
+    pub centre: String,
+    /// What is free there.
+    pub free: Amount,
+    /// What is missing there.
+    pub short: Amount,
+    #[serde(skip)]
+    words: [String; 4],
+}
+
+/// Place in a queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Place {
+    /// From 1; `None` behind the published rows.
+    pub position: Option<usize>,
+    /// Rows that are published.
+    pub total: usize,
+}
+
+impl Wait {
+    /// What stands between the choice and its grant. `uid` is that of the request, `None` for one that was not applied
+    /// (it would be the last of the queue).
+    pub fn new(choice: &Choice, floor: &Floor, queues: Option<&[PoolQueue]>, uid: Option<&str>) -> Self {
+        let queue = queues.and_then(|q| q.iter().find(|q| q.metadata.name.as_deref() == Some(&choice.pool)));
+        let pool = floor.pools.get(&choice.pool);
+        let unknown = choice.grant.centres.keys().filter(|c| !pool.is_some_and(|p| p.known_in(c))).cloned().collect();
+        let mut lacks: Vec<Lack> = Resources::NAMES.into_iter().filter_map(|r| lack(choice, floor, r)).collect();
+        if lacks.iter().any(|l| l.resource == "accelerators") {
+            // CPU and memory come with the cards; that they are short as well says nothing new.
+            lacks.retain(|l| l.resource == "accelerators");
+        }
+        let place = queue.and_then(|q| place(q, uid));
+        let earliest = queue.filter(|_| !lacks.is_empty()).and_then(|q| earliest(choice, floor, q, uid));
+        Self { pool: choice.pool.clone(), lacks, unknown, queue: place, earliest, ends_seen: queue.is_some() }
+    }
+
+    /// In one sentence a fact, `English | 中文`.
+    pub fn in_words(&self) -> String {
+        let (mut en, mut zh) = (vec![self.figures(false)], vec![self.figures(true)]);
+        if let Some(place) = self.queue {
+            let total = if place.total >= PUBLISHED { format!("{}+", place.total) } else { place.total.to_string() };
+            let (e, z) = match place.position {
+                Some(position) => (format!("Queue {position} of {total}"), format!("排队第{position}，共{total}")),
+                None => (format!("Queue behind {total}"), format!("排在{total}个之后")),
+            };
+            en.push(e);
+            zh.push(z);
+        }
+        if let Some(date) = &self.earliest {
+            en.push(format!("Earliest {date} (a grant ends)"));
+            zh.push(format!("最早{date}（有配额到期）"));
+        } else if self.ends_seen && !self.lacks.is_empty() {
+            en.push("No known end of a grant frees enough".to_owned());
+            zh.push("已知的到期配额不足以满足".to_owned());
+        }
+        both(en.join(". "), zh.join("；"))
+    }
+
+    fn figures(&self, zh: bool) -> String {
+        let pool = &self.pool;
+        if !self.unknown.is_empty() {
+            let centres = self.unknown.join(", ");
+            return if zh { format!("{pool}：{centres} 容量未知，暂停授予") } else { format!("{pool}: capacity of {centres} is not known, nothing is sold there") };
+        }
+        if self.lacks.is_empty() {
+            return if zh { format!("{pool}：余量已足，等待下一轮") } else { format!("{pool}: fits now, the next cycle decides") };
+        }
+        let one = |lack: &Lack| {
+            let [asked, charge, free, missing] = &lack.words;
+            let (centre, r) = (&lack.centre, brief(lack.resource));
+            let unit = if self.lacks.len() == 1 && lack.resource == "accelerators" { String::new() } else { format!(" {r}") };
+            match (zh, asked == charge) {
+                (false, true) => format!("asked {asked}{unit}, free {free}, short {missing}"),
+                (false, false) => format!("asked {asked}{unit}, {charge} of it in {centre}, free there {free}, short {missing}"),
+                (true, true) => format!("{}需{asked}，可用{free}，缺{missing}", chinese(lack.resource)),
+                (true, false) => format!("{}需{asked}，其中{centre}需{charge}，可用{free}，缺{missing}", chinese(lack.resource)),
+            }
+        };
+        let parts: Vec<String> = self.lacks.iter().map(one).collect();
+        if zh { format!("{pool}：{}", parts.join("；")) } else { format!("{pool}: {}", parts.join("; ")) }
+    }
+}
+
+/// The centre with the least left for it, if it is short of that resource.
+fn lack(choice: &Choice, floor: &Floor, resource: &'static str) -> Option<Lack> {
+    let rows = choice.grant.centres.iter().map(|(centre, part)| {
+        let (charge, free) = (part.charge()[resource], floor.ledger.free(&choice.pool, centre)[resource]);
+        (charge - free, charge, free, centre)
+    });
+    let (missing, charge, free, centre) = rows.filter(|(missing, charge, ..)| *charge > 0 && *missing > 0).max_by_key(|r| r.0)?;
+    let asked = choice.n[resource];
+    let amount = |v| Resources::amount(resource, v);
+    Some(Lack {
+        resource,
+        asked: amount(asked),
+        charge: amount(charge),
+        centre: centre.clone(),
+        free: amount(free),
+        short: amount(missing),
+        words: [asked, charge, free, missing].map(|v| short(resource, v)),
+    })
+}
+
+fn place(queue: &PoolQueue, uid: Option<&str>) -> Option<Place> {
+    let waiting = &queue.spec.waiting;
+    let Some(uid) = uid else {
+        let total = waiting.len() + 1;
+        return (total > 1).then_some(Place { position: Some(total), total });
+    };
+    match waiting.iter().position(|w| w.uid == uid) {
+        Some(index) => Some(Place { position: Some(index + 1), total: waiting.len() }),
+        None if waiting.len() >= PUBLISHED => Some(Place { position: None, total: waiting.len() }),
+        None => None,
+    }
+}
+
+/// The first published end after which all that is ahead and this request fit.
+fn earliest(choice: &Choice, floor: &Floor, queue: &PoolQueue, uid: Option<&str>) -> Option<String> {
+    let read = |a| Resources::try_from(a).unwrap_or_default();
+    let before = queue.spec.waiting.iter().take_while(|w| Some(w.uid.as_str()) != uid);
+    let ahead = before.fold(Resources::ZERO, |sum, w| sum.plus(read(&w.amounts)));
+    let mut freed = Resources::ZERO;
+    for end in &queue.spec.ends {
+        freed = freed.plus(read(&end.amounts));
+        let fits = choice.grant.centres.iter().all(|(centre, part)| {
+            let room = floor.ledger.free(&choice.pool, centre).plus(freed);
+            let wanted = part.charge();
+            // Only what this request asks counts: a queue for CPU is no obstacle where cards are short.
+            wanted.iter().all(|(r, v)| v == 0 || v + ahead[r] <= room[r])
+        });
+        if fits {
+            return Some(end.date.clone());
+        }
+    }
+    None
+}

@@ -1,0 +1,144 @@
+//! What is printed, against files: both languages, widths 80 and 120. `UPDATE_GOLDEN=1 cargo test` writes them anew;
+//! read the difference before it is committed.
+
+use std::path::{Path, PathBuf};
+
+use crds::{DataCenter, PoolQueue, QuotaPool, ResourceRequest, Tenant};
+use kubectl_xiangyun::floor::Province;
+use kubectl_xiangyun::lang::Lang;
+use kubectl_xiangyun::print::{self, Style};
+use kubectl_xiangyun::quote::{Quote, quote};
+use kubectl_xiangyun::status::status;
+use kubectl_xiangyun::verdict::{State, verdict};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+fn file(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(name)
+}
+
+fn objects<T: DeserializeOwned>(name: &str, kind: &str) -> Vec<T> {
+    let text = std::fs::read_to_string(file(name)).unwrap();
+    let all: Vec<Value> = serde_saphyr::from_multiple(&text).unwrap();
+    all.into_iter().filter(|v| v["kind"] == kind).map(|v| serde_json::from_value(v).unwrap()).collect()
+}
+
+fn province() -> Province {
+    let name = "province.yaml";
+    Province {
+        centres: Some(objects::<DataCenter>(name, "DataCenter")),
+        pools: Some(objects::<QuotaPool>(name, "QuotaPool")),
+        queues: Some(objects::<PoolQueue>(name, "PoolQueue")),
+        tenants: Some(objects::<Tenant>(name, "Tenant")),
+        every_tenant: true,
+    }
+}
+
+fn requests() -> Vec<ResourceRequest> {
+    objects("requests.yaml", "ResourceRequest")
+}
+
+fn now() -> jiff::Timestamp {
+    "2026-11-25T02:00:10Z".parse().unwrap()
+}
+
+/// Compares with `golden/NAME.LANG.WIDTH.txt`, or writes it.
+fn golden(name: &str, print: impl Fn(Style) -> String) {
+    for (lang, tag) in [(Lang::En, "en"), (Lang::Zh, "zh")] {
+        for width in [80, 120] {
+            let text = print(Style { lang, width: Some(width) });
+            let path = file("golden").join(format!("{name}.{tag}.{width}.txt"));
+            if std::env::var_os("UPDATE_GOLDEN").is_some() {
+                std::fs::write(&path, &text).unwrap();
+            }
+            let expected = std::fs::read_to_string(&path).unwrap_or_default();
+            assert_eq!(text, expected, "{} differs", path.display());
+        }
+    }
+}
+
+#[test]
+fn the_province_on_one_page() {
+    let requests = requests();
+    let page = status(&province(), Some((&requests, None)), false, now());
+    golden("status", |style| print::status(&page, style));
+}
+
+#[test]
+fn each_pool_in_each_centre() {
+    let page = status(&province(), Some((&[], None)), true, now());
+    golden("status-per-centre", |style| print::status(&page, style));
+}
+
+#[test]
+fn what_may_not_be_read_is_a_dash_with_a_note() {
+    let page = status(&Province::default(), Some((&[], Some("dept-jyt"))), false, now());
+    golden("status-hidden", |style| print::status(&page, style));
+}
+
+#[test]
+fn why_of_each_reason() {
+    let (province, requests) = (province(), requests());
+    golden("why", |style| {
+        let one = |r: &ResourceRequest| print::verdict(&verdict(r, Some(&[]), &province), style);
+        requests.iter().map(one).collect::<Vec<_>>().join("\n")
+    });
+}
+
+#[test]
+fn why_for_a_department_that_sees_little() {
+    let hidden = Province { tenants: None, every_tenant: false, queues: None, centres: None, ..province() };
+    let request = &requests()[0];
+    golden("why-hidden", |style| print::verdict(&verdict(request, None, &hidden), style));
+    let blind = Province::default();
+    golden("why-blind", |style| print::verdict(&verdict(request, None, &blind), style));
+}
+
+#[test]
+fn quote_of_each_outcome() {
+    let (province, requests) = (province(), requests());
+    golden("quote", |style| {
+        requests.iter().map(|r| print::quote(&quote(r, &province), style)).collect::<Vec<_>>().join("\n")
+    });
+    let refused = Quote::refused(
+        "too-big",
+        "dept-jyt",
+        vec!["spec.resources.cpu: 90000 exceeds the largest possible grant | spec.resources.cpu：超过可授予上限".to_owned()],
+    );
+    golden("quote-refused", |style| print::quote(&refused, style));
+}
+
+#[test]
+fn no_line_is_wider_than_the_terminal_where_it_is_a_table() {
+    let page = status(&province(), None, true, now());
+    for lang in [Lang::En, Lang::Zh] {
+        let text = print::status(&page, Style { lang, width: Some(80) });
+        let wide = text.lines().filter(|l| !l.starts_with("note") && !l.starts_with("说明"));
+        // A Chinese character takes two columns.
+        let columns = |l: &str| l.chars().map(|c| if c.is_ascii() { 1 } else { 2 }).sum::<usize>();
+        assert!(wide.clone().all(|l| columns(l) <= 80), "{text}");
+    }
+}
+
+#[test]
+fn exit_codes_of_why() {
+    let (province, requests) = (province(), requests());
+    let state = |name: &str| {
+        let found = requests.iter().find(|r| r.metadata.name.as_deref() == Some(name)).unwrap();
+        verdict(found, None, &province).state
+    };
+    assert_eq!(state("train-lab").exit(), 4);
+    assert_eq!(state("portal").exit(), 0);
+    assert_eq!(state("wishful"), State::Refused);
+    assert_eq!(State::Ended.exit(), 1);
+}
+
+#[test]
+fn json_has_both_languages_and_exact_amounts() {
+    let verdict = verdict(&requests()[0], None, &province());
+    let json = serde_json::to_value(&verdict).unwrap();
+    assert_eq!(json["state"], "PENDING");
+    assert_eq!(json["waits"][0]["lacks"][0]["short"], "6");
+    assert_eq!(json["waits"][0]["queue"]["position"], 3);
+    assert!(json["options"][0].as_str().unwrap().contains(" | "));
+}

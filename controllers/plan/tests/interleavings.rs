@@ -16,7 +16,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 const CENTRES: [&str; 2] = ["jishi", "jiyidong"];
-const REQUESTS: usize = 4;
+const REQUESTS: usize = 3;
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -36,15 +36,15 @@ enum Step {
 fn step() -> impl Strategy<Value = Step> {
     let (request, operator) = (0..REQUESTS, 0usize..2);
     prop_oneof![
-        4 => (request.clone(), 1u8..12).prop_map(|(i, n)| Step::Create(i, n)),
+        4 => (request.clone(), 4u8..12).prop_map(|(i, n)| Step::Create(i, n)),
         1 => request.clone().prop_map(Step::Delete),
         1 => request.clone().prop_map(Step::Release),
         3 => request.clone().prop_map(Step::CentresConfirm),
-        6 => (operator.clone(), 0u8..4).prop_map(|(o, age)| Step::Read(o, age)),
-        6 => operator.clone().prop_map(Step::Swap),
+        9 => (operator.clone(), 0u8..12).prop_map(|(o, age)| Step::Read(o, age)),
+        9 => operator.clone().prop_map(Step::Swap),
         6 => (operator.clone(), request).prop_map(|(o, i)| Step::Apply(o, i)),
-        2 => operator.clone().prop_map(Step::End),
-        2 => operator.clone().prop_map(Step::Unguard),
+        3 => operator.clone().prop_map(Step::End),
+        3 => operator.clone().prop_map(Step::Unguard),
         1 => operator.clone().prop_map(Step::Crash),
         1 => operator.prop_map(Step::Recount),
     ]
@@ -69,14 +69,28 @@ struct World {
 }
 
 fn x86() -> Pool {
-    let n = |vcpu: i128| Resources { cpu: vcpu * 1000, memory: vcpu << 30, ..Resources::ZERO };
-    let capacity = Capacity { gross: n(20), known: true, ..Capacity::default() };
+    let n = |vcpu: i128| Resources {
+        cpu: vcpu * 1000,
+        memory: vcpu << 30,
+        ..Resources::ZERO
+    };
+    let capacity = Capacity {
+        gross: n(20),
+        known: true,
+        ..Capacity::default()
+    };
     Pool {
         name: "x86".into(),
         generation: 1,
         sort: Sort::Compute(crds::Architecture::Amd64),
         zone: crds::Zone::GovExtranet,
-        slots: CENTRES.map(|c| Slot { name: c.into(), weight: 1, primary: c == "jishi" }).to_vec(),
+        slots: CENTRES
+            .map(|c| Slot {
+                name: c.into(),
+                weight: 1,
+                primary: c == "jishi",
+            })
+            .to_vec(),
         capacity: CENTRES.map(|c| (c.to_owned(), capacity.clone())).into(),
         policy: plan::approvals::Policy::default(),
     }
@@ -84,9 +98,19 @@ fn x86() -> Pool {
 
 impl World {
     fn new() -> Self {
-        let ledger = Ledger { state: LedgerState::Open, ..Ledger::default() };
+        let ledger = Ledger {
+            state: LedgerState::Open,
+            ..Ledger::default()
+        };
         let operators = [Operator::default(), Operator::default()];
-        Self { version: 1, ledger, ledger_version: 1, requests: BTreeMap::new(), history: Vec::new(), operators }
+        Self {
+            version: 1,
+            ledger,
+            ledger_version: 1,
+            requests: BTreeMap::new(),
+            history: Vec::new(),
+            operators,
+        }
     }
 
     fn bump(&mut self) -> String {
@@ -108,8 +132,16 @@ impl World {
     }
 
     fn snapshot(&self, requests: &BTreeMap<String, ResourceRequest>, reading: Reading) -> Snapshot {
-        let ceiling = Resources { cpu: 30_000, memory: 30 << 30, ..Resources::ZERO };
-        let facts = TenantFacts { generation: 1, parent: None, ceilings: [("x86".to_owned(), ceiling)].into() };
+        let ceiling = Resources {
+            cpu: 30_000,
+            memory: 30 << 30,
+            ..Resources::ZERO
+        };
+        let facts = TenantFacts {
+            generation: 1,
+            parent: None,
+            ceilings: [("x86".to_owned(), ceiling)].into(),
+        };
         Snapshot {
             reading,
             now: Timestamp::UNIX_EPOCH,
@@ -119,7 +151,10 @@ impl World {
             pools: [("x86".to_owned(), x86())].into(),
             tenants: [("t".to_owned(), facts)].into(),
             standing: [("t".to_owned(), Ok(()))].into(),
-            requests: requests.values().map(|r| Request::read(r.clone(), reading == Reading::Decide).unwrap()).collect(),
+            requests: requests
+                .values()
+                .map(|r| Request::read(r.clone(), reading == Reading::Decide).unwrap())
+                .collect(),
             gone: BTreeSet::new(),
             approvals: Vec::new(),
         }
@@ -142,7 +177,8 @@ impl World {
                 let release = json!({"apiVersion": "xiangyun.io/v1alpha1", "kind": "ResourceRequest",
                     "metadata": {"name": format!("x{i}"), "namespace": "t", "uid": format!("x{i}"), "resourceVersion": version},
                     "spec": {"displayName": "x", "type": "Release", "allocationRef": {"name": format!("r{i}")}}});
-                self.requests.insert(format!("x{i}"), serde_json::from_value(release).unwrap());
+                self.requests
+                    .insert(format!("x{i}"), serde_json::from_value(release).unwrap());
             }
             Step::CentresConfirm(i) => self.confirm(i),
             Step::Read(o, age) => self.read(o, age),
@@ -150,7 +186,13 @@ impl World {
             Step::Apply(o, i) => self.apply(o, i),
             Step::End(o) => {
                 let o = &self.operators[o];
-                let ends: Vec<Request> = o.plan.end.iter().map(|i| o.snapshot.requests[*i].clone()).filter(|r| r.fresh).collect();
+                let ends: Vec<Request> = o
+                    .plan
+                    .end
+                    .iter()
+                    .map(|i| o.snapshot.requests[*i].clone())
+                    .filter(|r| r.fresh)
+                    .collect();
                 for read in ends {
                     self.write(&read, |r| {
                         r.status.as_mut().unwrap().allocation.as_mut().unwrap().ended = Some("now".into());
@@ -159,7 +201,13 @@ impl World {
             }
             Step::Unguard(o) => {
                 let o = &self.operators[o];
-                let free: Vec<Request> = o.plan.unguard.iter().map(|i| o.snapshot.requests[*i].clone()).filter(|r| r.fresh).collect();
+                let free: Vec<Request> = o
+                    .plan
+                    .unguard
+                    .iter()
+                    .map(|i| o.snapshot.requests[*i].clone())
+                    .filter(|r| r.fresh)
+                    .collect();
                 for read in free {
                     let stored = self.requests.get(read.name());
                     if stored.is_some_and(|s| s.metadata.resource_version.as_deref() == Some(read.version())) {
@@ -197,8 +245,17 @@ impl World {
     /// The agents say that they applied what is written, and that nothing is used.
     fn confirm(&mut self, i: usize) {
         let version = self.bump();
-        let Some(r) = self.requests.get_mut(&format!("r{i}")) else { return };
-        let Some(record) = r.status.as_ref().and_then(|s| s.allocation.as_ref()).map(|a| a.record.clone()) else { return };
+        let Some(r) = self.requests.get_mut(&format!("r{i}")) else {
+            return;
+        };
+        let Some(record) = r
+            .status
+            .as_ref()
+            .and_then(|s| s.allocation.as_ref())
+            .map(|a| a.record.clone())
+        else {
+            return;
+        };
         let row = |name: &str| CentreRow {
             name: name.to_owned(),
             record: record.clone(),
@@ -218,13 +275,25 @@ impl World {
         let cached = self.history[past].clone();
         let nominated = cycle(&self.snapshot(&cached, Reading::Nominate));
         let mut snapshot = self.snapshot(&self.requests, Reading::Decide);
-        for request in &mut snapshot.requests {
-            request.fresh = nominated.touched.contains(request.uid());
-        }
-        let found: BTreeSet<&str> = snapshot.requests.iter().map(Request::uid).collect();
-        snapshot.gone = nominated.touched.iter().filter(|uid| !found.contains(uid.as_str())).cloned().collect();
+        snapshot.requests.retain(|r| nominated.touched.contains(r.uid()));
+        let stale = self.snapshot(&cached, Reading::Nominate).requests;
+        snapshot
+            .requests
+            .extend(stale.into_iter().filter(|r| !nominated.touched.contains(r.uid())));
+        let found: BTreeSet<&str> = snapshot.requests.iter().filter(|r| r.fresh).map(Request::uid).collect();
+        snapshot.gone = nominated
+            .touched
+            .iter()
+            .filter(|uid| !found.contains(uid.as_str()))
+            .cloned()
+            .collect();
         let plan = cycle(&snapshot);
-        self.operators[o] = Operator { snapshot, plan, ledger_version: self.ledger_version, swapped: false };
+        self.operators[o] = Operator {
+            snapshot,
+            plan,
+            ledger_version: self.ledger_version,
+            swapped: false,
+        };
     }
 
     fn swap(&mut self, o: usize) {
@@ -243,13 +312,20 @@ impl World {
         if !operator.swapped {
             return;
         }
-        let Some(apply) = operator.plan.apply.get(i).cloned() else { return };
+        let Some(apply) = operator.plan.apply.get(i).cloned() else {
+            return;
+        };
         let read = operator.snapshot.requests[apply.request].clone();
-        self.write(&read, |r| r.status.get_or_insert_default().allocation = Some(apply.allocation));
+        self.write(&read, |r| {
+            r.status.get_or_insert_default().allocation = Some(apply.allocation)
+        });
     }
 
     fn read_all(&self) -> Vec<Request> {
-        self.requests.values().map(|r| Request::read(r.clone(), true).unwrap()).collect()
+        self.requests
+            .values()
+            .map(|r| Request::read(r.clone(), true).unwrap())
+            .collect()
     }
 
     fn check(&self) -> Result<(), TestCaseError> {
@@ -272,9 +348,14 @@ impl World {
                 self.run(Step::Apply(0, i));
             }
             for i in 0..REQUESTS {
-                let unconfirmed = self.requests.get(&format!("r{i}")).and_then(|r| r.status.clone()).is_some_and(|s| {
-                    s.allocation.is_some_and(|a| s.centres.iter().any(|c| c.record != a.record) || s.centres.is_empty())
-                });
+                let unconfirmed = self
+                    .requests
+                    .get(&format!("r{i}"))
+                    .and_then(|r| r.status.clone())
+                    .is_some_and(|s| {
+                        s.allocation
+                            .is_some_and(|a| s.centres.iter().any(|c| c.record != a.record) || s.centres.is_empty())
+                    });
                 if unconfirmed {
                     self.run(Step::CentresConfirm(i));
                 }
@@ -289,9 +370,9 @@ impl World {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1500, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
     #[test]
-    fn never_oversold_and_exact_at_rest(steps in proptest::collection::vec(step(), 1..60)) {
+    fn never_oversold_and_exact_at_rest(steps in proptest::collection::vec(step(), 1..80)) {
         let mut world = World::new();
         for step in steps {
             world.run(step);

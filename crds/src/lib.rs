@@ -13,6 +13,7 @@ mod pool_queue;
 mod quota_ledger;
 mod quota_pool;
 mod request_approval;
+mod resource_need;
 mod resource_request;
 mod tenant;
 
@@ -36,10 +37,11 @@ pub use request_approval::{
     Approver, Decision, RequestApproval, RequestApprovalSpec, RequestApprovalStatus, RequestRef,
     reason as approval_reason,
 };
+pub use resource_need::{AcceleratorNeed, PoolAmounts, PoolNeed, ResourceNeed, StorageNeed};
 pub use resource_request::{
-    AcceleratorNeed, Allocation, AllocationPool, AllocationRef, ApprovalCount, CentreRow, CentreShare, Compliance,
-    Funding, InForce, PoolAmounts, PoolNeed, Project, RequestArchitecture, RequestType, ResourceNeed, ResourceRequest,
-    ResourceRequestSpec, ResourceRequestStatus, StorageNeed, Survival, Term, reason as request_reason,
+    Allocation, AllocationPool, AllocationRef, ApprovalCount, CentreRow, CentreShare, Compliance, Funding, InForce,
+    Project, RequestArchitecture, RequestType, ResourceRequest, ResourceRequestSpec, ResourceRequestStatus, Survival,
+    Term, reason as request_reason,
 };
 pub use tenant::{
     Administrator, AdministratorKind, Ceiling, Tenant, TenantLevel, TenantSpec, TenantStatus, reason as tenant_reason,

@@ -1,9 +1,15 @@
 //! Amounts for people: short, and never more than there is.
 
-use crds::{Amounts, Resources};
+use crds::{Amount, Amounts, Resources};
 
 /// Units of bytes, largest first.
-const BYTES: [(&str, i128); 5] = [("Pi", 1 << 50), ("Ti", 1 << 40), ("Gi", 1 << 30), ("Mi", 1 << 20), ("Ki", 1 << 10)];
+const BYTES: [(&str, i128); 5] = [
+    ("Pi", 1 << 50),
+    ("Ti", 1 << 40),
+    ("Gi", 1 << 30),
+    ("Mi", 1 << 20),
+    ("Ki", 1 << 10),
+];
 
 /// One amount, with at most one decimal, rounded down: `64`, `1.5`, `251.9Gi`.
 pub fn short(resource: &str, value: i128) -> String {
@@ -11,31 +17,40 @@ pub fn short(resource: &str, value: i128) -> String {
         let tenths = value.unsigned_abs() * 10 / unit.unsigned_abs();
         let sign = if value < 0 { "-" } else { "" };
         let (whole, tenth) = (tenths / 10, tenths % 10);
-        if tenth == 0 { format!("{sign}{whole}{suffix}") } else { format!("{sign}{whole}.{tenth}{suffix}") }
+        if tenth == 0 {
+            format!("{sign}{whole}{suffix}")
+        } else {
+            format!("{sign}{whole}.{tenth}{suffix}")
+        }
     };
     match resource {
         "cpu" if value != 0 && value.abs() < 1000 => format!("{value}m"),
         "cpu" => decimal(1000, ""),
         "accelerators" => value.to_string(),
         _ => {
-            let exact = BYTES.iter().find(|(_, unit)| value.abs() >= *unit && value % unit == 0 && value.abs() / unit < 10_000);
+            let exact = BYTES
+                .iter()
+                .find(|(_, unit)| value.abs() >= *unit && value % unit == 0 && value.abs() / unit < 10_000);
             let near = || BYTES.iter().find(|(_, unit)| value.abs() >= *unit);
-            exact.or_else(near).map_or_else(|| value.to_string(), |(suffix, unit)| decimal(*unit, suffix))
+            exact
+                .or_else(near)
+                .map_or_else(|| value.to_string(), |(suffix, unit)| decimal(*unit, suffix))
         }
     }
 }
 
-/// Every amount that is not zero: `cpu 64, memory 256Gi`; `-` where there is none.
-pub fn list(amounts: Resources) -> String {
-    let named: Vec<String> =
-        amounts.iter().filter(|(_, v)| *v != 0).map(|(r, v)| format!("{} {}", brief(r), short(r, v))).collect();
-    if named.is_empty() { "-".to_owned() } else { named.join(", ") }
-}
-
-/// As [`list`], from an object. What cannot be read is shown as it is written.
-pub fn list_of(amounts: &Amounts) -> String {
-    let written = |a: &Amounts| a.0.iter().map(|(r, v)| format!("{} {}", brief(r), v.0)).collect::<Vec<_>>().join(", ");
-    Resources::try_from(amounts).map_or_else(|_| written(amounts), list)
+/// Amounts that a program wrote: free is negative where a pool is over-committed, which the parser of what people write
+/// refuses. `None` where one cannot be read.
+pub fn signed(amounts: &Amounts) -> Option<Resources> {
+    let mut out = Resources::ZERO;
+    for (key, amount) in &amounts.0 {
+        let name = Resources::NAMES.into_iter().find(|n| n == key)?;
+        out[name] = match amount.0.strip_prefix('-') {
+            Some(rest) => -Amount::from(rest).parse(name).ok()?,
+            None => amount.parse(name).ok()?,
+        };
+    }
+    Some(out)
 }
 
 /// The resource in a word that fits a column.
@@ -47,14 +62,28 @@ pub fn brief(resource: &str) -> &str {
     }
 }
 
-/// A resource in Chinese.
-pub fn chinese(resource: &str) -> &str {
+/// The resource behind a number: ` cpu`; cards need no word in a pool of cards.
+pub fn unit(resource: &str) -> String {
+    if resource == "accelerators" {
+        String::new()
+    } else {
+        format!(" {}", brief(resource))
+    }
+}
+
+/// The same in Chinese: `核`, `卡`.
+pub fn unit_zh(resource: &str) -> &'static str {
     match resource {
+        "cpu" => "核",
         "memory" => "内存",
         "storage" => "存储",
-        "accelerators" => "卡",
-        _ => "核",
+        _ => "卡",
     }
+}
+
+/// The resource before a verb in Chinese.
+pub fn noun_zh(resource: &str) -> &'static str {
+    if resource == "cpu" { "CPU" } else { unit_zh(resource) }
 }
 
 #[cfg(test)]

@@ -28,7 +28,12 @@ What you may not read is shown as `-` with a note.";
 
 /// Ask the control plane of the provincial cloud | 省级双活云命令行
 #[derive(Parser, Debug)]
-#[command(name = "kubectl-xiangyun", bin_name = "kubectl xiangyun", version, max_term_width = 100)]
+#[command(
+    name = "kubectl-xiangyun",
+    bin_name = "kubectl xiangyun",
+    version,
+    max_term_width = 100
+)]
 #[command(after_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
 pub struct Cli {
     /// Where the hub is and how it is printed.
@@ -173,10 +178,20 @@ impl From<CompletionShell> for Shell {
 
 /// `rreq/NAME`, any other spelling of the kind, or the bare name.
 fn request_name(text: &str) -> Result<String, String> {
-    let kinds = ["rreq", "resourcerequest", "resourcerequests", "resourcerequest.xiangyun.io", "resourcerequests.xiangyun.io"];
+    let kinds = [
+        "rreq",
+        "resourcerequest",
+        "resourcerequests",
+        "resourcerequest.xiangyun.io",
+        "resourcerequests.xiangyun.io",
+    ];
     let name = match text.split_once('/') {
         Some((kind, name)) if kinds.contains(&kind.to_ascii_lowercase().as_str()) => name,
-        Some((kind, _)) => return Err(format!("{kind} is no ResourceRequest; write rreq/NAME | 请写 rreq/名称")),
+        Some((kind, _)) => {
+            return Err(format!(
+                "{kind} is no ResourceRequest; write rreq/NAME | 请写 rreq/名称"
+            ));
+        }
         None => text,
     };
     if name.is_empty() || name.contains('/') {

@@ -32,15 +32,23 @@ impl Hub {
         namespace: Option<String>,
     ) -> Result<Self, Failure> {
         let unusable = |e: &dyn std::error::Error| {
-            Failure::Unreachable(both(format!("kubeconfig: {}", chain(e)), format!("kubeconfig 不可用：{}", chain(e))))
+            Failure::Unreachable(both(
+                format!("kubeconfig: {}", chain(e)),
+                format!("kubeconfig 不可用：{}", chain(e)),
+            ))
         };
         let file = match kubeconfig {
             Some(path) => Kubeconfig::read_from(path),
             None => Kubeconfig::read(),
         };
         let file = file.map_err(|e| unusable(&e))?;
-        let options = KubeConfigOptions { context, ..KubeConfigOptions::default() };
-        let mut config = Config::from_custom_kubeconfig(file, &options).await.map_err(|e| unusable(&e))?;
+        let options = KubeConfigOptions {
+            context,
+            ..KubeConfigOptions::default()
+        };
+        let mut config = Config::from_custom_kubeconfig(file, &options)
+            .await
+            .map_err(|e| unusable(&e))?;
         // kube would repeat a 503 for minutes within one call.
         config.default_retry = false;
         config.connect_timeout = Some(Duration::from_secs(3));

@@ -86,10 +86,19 @@ pub fn level(request: &ResourceRequest, assessment: Option<&Assessment>, groups:
         };
     };
     let may = |level: &&i32| {
-        assessment.needed.0.get(level).is_some_and(|entitled| groups.iter().any(|g| entitled.contains(g)))
+        assessment
+            .needed
+            .0
+            .get(level)
+            .is_some_and(|entitled| groups.iter().any(|g| entitled.contains(g)))
     };
     let missing = &assessment.outcome.missing;
-    missing.iter().find(may).or_else(|| missing.first()).copied().ok_or_else(nothing_missing)
+    missing
+        .iter()
+        .find(may)
+        .or_else(|| missing.first())
+        .copied()
+        .ok_or_else(nothing_missing)
 }
 
 fn nothing_missing() -> Failure {
@@ -110,9 +119,15 @@ pub async fn decide(hub: &Hub, wanted: Wanted) -> Result<Decided, Failure> {
         None => level(&request, assess(hub, &request).await?.as_ref(), &groups(hub).await?)?,
     };
     let approval = RequestApproval {
-        metadata: ObjectMeta { generate_name: Some(prefix(&wanted.name)), ..ObjectMeta::default() },
+        metadata: ObjectMeta {
+            generate_name: Some(prefix(&wanted.name)),
+            ..ObjectMeta::default()
+        },
         spec: RequestApprovalSpec {
-            request_ref: RequestRef { name: wanted.name, uid: request.metadata.uid.unwrap_or_default() },
+            request_ref: RequestRef {
+                name: wanted.name,
+                uid: request.metadata.uid.unwrap_or_default(),
+            },
             level,
             decision: wanted.decision,
             amounts: wanted.amounts,
@@ -142,7 +157,11 @@ async fn assess(hub: &Hub, request: &ResourceRequest) -> Result<Option<Assessmen
 async fn groups(hub: &Hub) -> Result<Vec<String>, Failure> {
     let api = Api::<SelfSubjectReview>::all(hub.client.clone());
     let review = if_allowed(api.create(&PostParams::default(), &SelfSubjectReview::default())).await?;
-    Ok(review.and_then(|r| r.status).and_then(|s| s.user_info).and_then(|u| u.groups).unwrap_or_default())
+    Ok(review
+        .and_then(|r| r.status)
+        .and_then(|s| s.user_info)
+        .and_then(|u| u.groups)
+        .unwrap_or_default())
 }
 
 async fn counted(api: &Api<RequestApproval>, name: String, level: i32) -> Result<Decided, Failure> {
@@ -157,19 +176,32 @@ async fn counted(api: &Api<RequestApproval>, name: String, level: i32) -> Result
         }
     };
     match tokio::time::timeout(PATIENCE, word).await {
-        Ok(Ok((true, _, message))) => Ok(Decided { name, level, counted: Some(true), message }),
+        Ok(Ok((true, _, message))) => Ok(Decided {
+            name,
+            level,
+            counted: Some(true),
+            message,
+        }),
         Ok(Ok((false, reason, message))) => Err(Failure::Refused(not_counted(&name, &reason, &message))),
         // It is written; only the word on it is missing.
         Ok(Err(_)) | Err(_) => {
             let message = both("written; the operator has not counted it yet", "已提交，控制器尚未计入");
-            Ok(Decided { name, level, counted: None, message })
+            Ok(Decided {
+                name,
+                level,
+                counted: None,
+                message,
+            })
         }
     }
 }
 
 fn not_counted(name: &str, reason: &str, message: &str) -> String {
     let (en, zh) = message.split_once(" | ").unwrap_or((message, message));
-    both(format!("appr/{name} does not count ({reason}): {en}"), format!("appr/{name} 无效（{reason}）：{zh}"))
+    both(
+        format!("appr/{name} does not count ({reason}): {en}"),
+        format!("appr/{name} 无效（{reason}）：{zh}"),
+    )
 }
 
 #[cfg(test)]
@@ -181,7 +213,10 @@ mod tests {
         let group = |l: i32| (l, vec![format!("xiangyun:approvers:l{l}")]);
         Assessment {
             needed: Needed([group(1), group(2)].into()),
-            outcome: Outcome { missing: missing.to_vec(), ..Outcome::default() },
+            outcome: Outcome {
+                missing: missing.to_vec(),
+                ..Outcome::default()
+            },
             ..Assessment::default()
         }
     }

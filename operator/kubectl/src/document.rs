@@ -41,8 +41,12 @@ pub struct Documents {
 /// # Errors
 /// It is no YAML, or holds no ResourceRequest.
 pub fn documents(text: &str) -> Result<Documents, Failure> {
-    let parsed: Vec<Value> = serde_saphyr::from_multiple(text)
-        .map_err(|e| Failure::Usage(both(format!("the file is no valid YAML: {e}"), format!("YAML 格式有误：{e}"))))?;
+    let parsed: Vec<Value> = serde_saphyr::from_multiple(text).map_err(|e| {
+        Failure::Usage(both(
+            format!("the file is no valid YAML: {e}"),
+            format!("YAML 格式有误：{e}"),
+        ))
+    })?;
     let mut out = Documents::default();
     for document in parsed {
         match (text_at(&document, "/kind"), document.pointer("/items")) {
@@ -52,7 +56,10 @@ pub fn documents(text: &str) -> Result<Documents, Failure> {
         }
     }
     if out.requests.is_empty() {
-        let (en, zh) = ("the file holds no ResourceRequest of xiangyun.io/v1alpha1", "文件中没有 xiangyun.io/v1alpha1 的 ResourceRequest");
+        let (en, zh) = (
+            "the file holds no ResourceRequest of xiangyun.io/v1alpha1",
+            "文件中没有 xiangyun.io/v1alpha1 的 ResourceRequest",
+        );
         return Err(Failure::Usage(both(en, zh)));
     }
     Ok(out)

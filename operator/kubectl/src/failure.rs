@@ -75,16 +75,26 @@ pub fn chain(error: &dyn std::error::Error) -> String {
 
 /// What the server refused, one line a cause, without what only repeats which object was meant.
 pub fn refusals(status: &Status) -> Vec<String> {
-    let causes = status.details.iter().flat_map(|d| &d.causes).filter(|c| !c.message.is_empty());
+    let causes = status
+        .details
+        .iter()
+        .flat_map(|d| &d.causes)
+        .filter(|c| !c.message.is_empty());
     let mut lines: Vec<String> = causes.map(|c| cause(&c.field, &c.message)).collect();
     lines.dedup();
-    if lines.is_empty() { vec![without_policy(&status.message)] } else { lines }
+    if lines.is_empty() {
+        vec![without_policy(&status.message)]
+    } else {
+        lines
+    }
 }
 
 fn cause(field: &str, message: &str) -> String {
     let message = without_policy(message);
     // `Invalid value: "object": words` names a whole object; the words are enough.
-    let words = message.strip_prefix("Invalid value: \"object\": ").or_else(|| message.strip_prefix("Invalid value: "));
+    let words = message
+        .strip_prefix("Invalid value: \"object\": ")
+        .or_else(|| message.strip_prefix("Invalid value: "));
     let words = words.unwrap_or(&message);
     match (field, words.split_once(" | ")) {
         ("" | "<nil>", _) => words.to_owned(),
@@ -95,7 +105,10 @@ fn cause(field: &str, message: &str) -> String {
 
 /// An admission policy names itself before its words; people need the words.
 fn without_policy(message: &str) -> String {
-    message.split_once("denied request: ").map_or(message, |(_, words)| words).to_owned()
+    message
+        .split_once("denied request: ")
+        .map_or(message, |(_, words)| words)
+        .to_owned()
 }
 
 #[cfg(test)]
@@ -117,12 +130,20 @@ mod tests {
             causes: causes.iter().map(cause).collect(),
             retry_after_seconds: 0,
         };
-        Status { message: message.to_owned(), code: 422, details: Some(details), ..Status::default() }
+        Status {
+            message: message.to_owned(),
+            code: 422,
+            details: Some(details),
+            ..Status::default()
+        }
     }
 
     #[test]
     fn each_cause_is_a_line_that_splits_by_language() {
-        let s = status("long", &[("spec", "Invalid value: \"object\": nothing is asked | 未申请任何资源")]);
+        let s = status(
+            "long",
+            &[("spec", "Invalid value: \"object\": nothing is asked | 未申请任何资源")],
+        );
         let failure = Failure::from(kube::Error::Api(s.boxed()));
         assert_eq!(failure.in_words(Lang::En), "spec: nothing is asked");
         assert_eq!(failure.in_words(Lang::Zh), "spec：未申请任何资源");
@@ -131,7 +152,10 @@ mod tests {
 
     #[test]
     fn a_policy_speaks_without_its_name() {
-        let s = status("x is forbidden: ValidatingAdmissionPolicy 'p' with binding 'b' denied request: no | 不", &[]);
+        let s = status(
+            "x is forbidden: ValidatingAdmissionPolicy 'p' with binding 'b' denied request: no | 不",
+            &[],
+        );
         assert_eq!(refusals(&s), ["no | 不"]);
     }
 }

@@ -55,36 +55,54 @@ impl Floor {
             floor.add_pool(object, centres, province.centres.is_some());
         }
         if province.pools.is_none() {
-            floor.notes.push(both("pools: you may not read them, so no figures", "资源池：无查看权限，不显示数字"));
+            floor.notes.push(both(
+                "pools: you may not read them, so no figures",
+                "资源池：无查看权限，不显示数字",
+            ));
         }
         if province.queues.is_none() {
-            floor.notes.push(both("queues: you may not read them, so no position", "排队：无查看权限，不显示位置"));
+            floor.notes.push(both(
+                "queues: you may not read them, so no position",
+                "排队：无查看权限，不显示位置",
+            ));
         }
         floor.add_tenants(province.tenants.as_deref().unwrap_or_default());
         if !province.every_tenant && !floor.ledger.tenants.contains_key(tenant) {
             floor.open_everything_to(tenant);
-            let (en, zh) = ("you may not read this tenant, so ceilings are not checked", "无权查看该租户，未核对上限");
-            floor.notes.push(both(format!("{tenant}: {en}"), format!("{tenant}：{zh}")));
+            let (en, zh) = (
+                "you may not read this tenant, so ceilings are not checked",
+                "无权查看该租户，未核对上限",
+            );
+            floor
+                .notes
+                .push(both(format!("{tenant}: {en}"), format!("{tenant}：{zh}")));
         }
         floor
     }
 
     /// The market that decisions look at.
     pub fn market(&self) -> Market<'_> {
-        Market { pools: &self.pools, ledger: &self.ledger }
+        Market {
+            pools: &self.pools,
+            ledger: &self.ledger,
+        }
     }
 
     /// Pools that are open to the tenant.
     pub fn open(&self, tenant: &str) -> Vec<&str> {
         let entry = self.ledger.tenants.get(tenant);
-        entry.map(|t| t.ceilings.keys().map(String::as_str).collect()).unwrap_or_default()
+        entry
+            .map(|t| t.ceilings.keys().map(String::as_str).collect())
+            .unwrap_or_default()
     }
 
     /// The operator's own judgement on what is published now. `None` where the object cannot be read.
     pub fn assess(&self, request: &ResourceRequest, approvals: &[RequestApproval]) -> Option<Assessment> {
         let request = Request::read(request.clone(), false).ok()?;
-        let about: Vec<&RequestApproval> =
-            approvals.iter().filter(|a| a.spec.request_ref.name == request.name()).collect();
+        let about: Vec<&RequestApproval> = approvals
+            .iter()
+            .filter(|a| a.spec.request_ref.name == request.name())
+            .collect();
         Some(admission::assess(&request, &about, &self.standing, self.market()))
     }
 
@@ -95,9 +113,14 @@ impl Floor {
 
     fn add_pool(&mut self, object: &QuotaPool, centres: &[DataCenter], all_seen: bool) {
         // Whether a report is too old was judged by the operator's clock; the reader's clock has no say.
-        let Ok(mut pool) = Pool::read(object, centres, Timestamp::MIN) else { return };
+        let Ok(mut pool) = Pool::read(object, centres, Timestamp::MIN) else {
+            return;
+        };
         pool.capacity.clear();
-        let mut entry = PoolEntry { generation: pool.generation, ..PoolEntry::default() };
+        let mut entry = PoolEntry {
+            generation: pool.generation,
+            ..PoolEntry::default()
+        };
         for row in object.status.iter().flat_map(|s| &s.centres) {
             let f = &row.figures;
             let read = |a| Resources::try_from(a).unwrap_or_default();
@@ -111,7 +134,14 @@ impl Floor {
             };
             let (charged, committable) = (read(&f.charged), capacity.committable());
             pool.capacity.insert(row.name.clone(), capacity);
-            entry.centres.insert(row.name.clone(), CentreEntry { charged, committable, ..CentreEntry::default() });
+            entry.centres.insert(
+                row.name.clone(),
+                CentreEntry {
+                    charged,
+                    committable,
+                    ..CentreEntry::default()
+                },
+            );
         }
         if let Some(card) = &object.spec.accelerator {
             self.models.insert(pool.name.clone(), card.model.clone());
@@ -124,7 +154,8 @@ impl Floor {
     fn add_tenants(&mut self, tenants: &[Tenant]) {
         let held = |t: &Tenant| -> BTreeMap<String, Resources> {
             let rows = t.status.iter().flat_map(|s| &s.charged);
-            rows.filter_map(|c| Some((c.pool.clone(), Resources::try_from(&c.amounts).ok()?))).collect()
+            rows.filter_map(|c| Some((c.pool.clone(), Resources::try_from(&c.amounts).ok()?)))
+                .collect()
         };
         for tenant in tenants {
             let name = tenant.metadata.name.clone().unwrap_or_default();
@@ -139,7 +170,9 @@ impl Floor {
             let entry = TenantEntry {
                 parent: tenant.spec.parent_ref.clone(),
                 generation: tenant.metadata.generation.unwrap_or_default(),
-                ceilings: ceilings.filter_map(|c| Some((c.pool.clone(), (&c.amounts).try_into().ok()?))).collect(),
+                ceilings: ceilings
+                    .filter_map(|c| Some((c.pool.clone(), (&c.amounts).try_into().ok()?)))
+                    .collect(),
                 charged: own,
             };
             self.standing.insert(name.clone(), standing(tenant));
@@ -149,16 +182,31 @@ impl Floor {
 
     fn open_everything_to(&mut self, tenant: &str) {
         let most = i128::from(i64::MAX);
-        let all = Resources { cpu: most, memory: most, storage: most, accelerators: most };
+        let all = Resources {
+            cpu: most,
+            memory: most,
+            storage: most,
+            accelerators: most,
+        };
         let ceilings = self.pools.keys().map(|pool| (pool.clone(), all)).collect();
-        self.ledger.tenants.insert(tenant.to_owned(), TenantEntry { ceilings, ..TenantEntry::default() });
+        self.ledger.tenants.insert(
+            tenant.to_owned(),
+            TenantEntry {
+                ceilings,
+                ..TenantEntry::default()
+            },
+        );
         self.standing.insert(tenant.to_owned(), Ok(()));
     }
 }
 
 /// Reasons under which the operator grants nothing to a tenant. A tenant that was not looked at yet is no such case.
 fn standing(tenant: &Tenant) -> Result<(), String> {
-    let conditions = tenant.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
+    let conditions = tenant
+        .status
+        .as_ref()
+        .map(|s| s.conditions.as_slice())
+        .unwrap_or_default();
     let ready = find_condition(conditions, condition::READY);
     let bad = [
         tenant_reason::PARENT_MISSING,
@@ -175,10 +223,18 @@ fn standing(tenant: &Tenant) -> Result<(), String> {
 
 /// Whether the operator sells against the pool in that centre, from what it published.
 fn known(pool: &QuotaPool, centre: &str, centres: &[DataCenter], all_seen: bool) -> bool {
-    let conditions = pool.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
+    let conditions = pool
+        .status
+        .as_ref()
+        .map(|s| s.conditions.as_slice())
+        .unwrap_or_default();
     let doubtful = find_condition(conditions, condition::READY)
         .is_some_and(|c| [pool_reason::CAPACITY_UNKNOWN, pool_reason::CENTRE_MISSING].contains(&c.reason.as_str()));
-    let declared = pool.spec.centres.iter().any(|c| c.name == centre && c.source == CapacitySource::Declared);
+    let declared = pool
+        .spec
+        .centres
+        .iter()
+        .any(|c| c.name == centre && c.source == CapacitySource::Declared);
     let object = centres.iter().find(|c| c.metadata.name.as_deref() == Some(centre));
     if !doubtful {
         return true;
@@ -186,6 +242,9 @@ fn known(pool: &QuotaPool, centre: &str, centres: &[DataCenter], all_seen: bool)
     match object {
         None => !all_seen && declared,
         Some(_) if declared => true,
-        Some(o) => o.status.as_ref().is_some_and(|s| crds::condition_is_true(&s.conditions, condition::READY)),
+        Some(o) => o
+            .status
+            .as_ref()
+            .is_some_and(|s| crds::condition_is_true(&s.conditions, condition::READY)),
     }
 }

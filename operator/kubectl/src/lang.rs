@@ -14,8 +14,14 @@ pub enum Lang {
 impl Lang {
     /// From the first of `LC_ALL`, `LC_MESSAGES`, `LANG` that is set, as the C library looks for it.
     pub fn from_environment(get: impl Fn(&str) -> Option<String>) -> Self {
-        let set = ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().find_map(|name| get(name).filter(|v| !v.is_empty()));
-        if set.is_some_and(|v| v.to_ascii_lowercase().starts_with("zh")) { Self::Zh } else { Self::En }
+        let set = ["LC_ALL", "LC_MESSAGES", "LANG"]
+            .into_iter()
+            .find_map(|name| get(name).filter(|v| !v.is_empty()));
+        if set.is_some_and(|v| v.to_ascii_lowercase().starts_with("zh")) {
+            Self::Zh
+        } else {
+            Self::En
+        }
     }
 
     /// The half of `English | 中文`; a text without halves as it is.

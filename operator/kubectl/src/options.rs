@@ -7,7 +7,7 @@ use plan::admission::under_ceilings;
 use plan::needs::{self, Choice};
 use plan::pool::{Pool, Sort};
 
-use crate::amount::{brief, chinese, short};
+use crate::amount::{short, unit, unit_zh};
 use crate::floor::Floor;
 use crate::lang::both;
 
@@ -19,12 +19,25 @@ const WEAKER: [i32; 5] = [90, 80, 70, 60, 50];
 /// Up to three alternatives to what does not fit now, `English | 中文`, each checked by the operator's own rules.
 pub fn options(floor: &Floor, spec: &ResourceRequestSpec, tenant: &str, choices: &[Choice]) -> Vec<String> {
     let mut out = Vec::new();
-    // With several pools an alternative for one does not help where another is short as well.
-    let short: Vec<&Choice> = choices.iter().filter(|c| !c.fits).collect();
-    let [choice] = short.as_slice() else { return out };
-    let Some(pool) = floor.pools.get(&choice.pool) else { return out };
+    // With several pools an alternative for one does not help where another is in the way as well.
+    let full: Vec<&Choice> = choices.iter().filter(|c| !c.fits).collect();
+    let choice = match (full.as_slice(), choices) {
+        ([one], _) => one,
+        ([], [one]) => one,
+        _ => return out,
+    };
+    let Some(pool) = floor.pools.get(&choice.pool) else {
+        return out;
+    };
     let asked = essential(pool, choice.n);
-    for other in floor.pools.values().filter(|p| p.name != pool.name && !choices.iter().any(|c| c.pool == p.name)) {
+    if fits(floor, spec, tenant, &pool.name, asked).is_some() {
+        return out;
+    }
+    for other in floor
+        .pools
+        .values()
+        .filter(|p| p.name != pool.name && !choices.iter().any(|c| c.pool == p.name))
+    {
         if let Some(likeness) = alike(floor, pool, other, spec.zone)
             && fits(floor, spec, tenant, &other.name, asked).is_some()
         {
@@ -40,15 +53,25 @@ pub fn options(floor: &Floor, spec: &ResourceRequestSpec, tenant: &str, choices:
 /// What was asked, without what a card brings.
 fn essential(pool: &Pool, n: Resources) -> Resources {
     match pool.sort {
-        Sort::Accelerator { .. } => Resources { accelerators: n.accelerators, ..Resources::ZERO },
+        Sort::Accelerator { .. } => Resources {
+            accelerators: n.accelerators,
+            ..Resources::ZERO
+        },
         Sort::Compute(_) | Sort::Storage(_) => n,
     }
 }
 
 /// The choice for `n` of that pool by name, if it would be granted now.
 fn fits(floor: &Floor, spec: &ResourceRequestSpec, tenant: &str, pool: &str, n: Resources) -> Option<Choice> {
-    let need = PoolNeed { name: pool.to_owned(), amounts: n.to_amounts() };
-    let spec = ResourceRequestSpec { resources: None, pools: Some(vec![need]), ..spec.clone() };
+    let need = PoolNeed {
+        name: pool.to_owned(),
+        amounts: n.to_amounts(),
+    };
+    let spec = ResourceRequestSpec {
+        resources: None,
+        pools: Some(vec![need]),
+        ..spec.clone()
+    };
     let choices = needs::resolve(&spec, &BTreeMap::new(), &floor.open(tenant), floor.market()).ok()?;
     under_ceilings(tenant, &choices, floor.market()).ok()?;
     choices.into_iter().next().filter(|c| c.fits)
@@ -76,36 +99,58 @@ fn alike(floor: &Floor, full: &Pool, other: &Pool, zone: Zone) -> Option<String>
 }
 
 fn another_pool(floor: &Floor, other: &Pool, asked: Resources, likeness: &str) -> String {
-    let free = other.slots.iter().map(|s| floor.ledger.free(&other.name, &s.name)).reduce(Resources::each_min);
+    let free = other
+        .slots
+        .iter()
+        .map(|s| floor.ledger.free(&other.name, &s.name))
+        .reduce(Resources::each_min);
     let (resource, _) = asked.iter().find(|(_, v)| *v > 0).unwrap_or(("cpu", 0));
     let free = short(resource, free.unwrap_or_default()[resource]);
     let (en, zh) = likeness.split_once(" | ").unwrap_or((likeness, likeness));
-    let unit = if resource == "accelerators" { String::new() } else { format!(" {}", brief(resource)) };
-    both(format!("{} has {free}{unit} free, {en}", other.name), format!("{} 可用{free}{}，{zh}", other.name, chinese(resource)))
+    both(
+        format!("{} has {free}{} free, {en}", other.name, unit(resource)),
+        format!("{} 可用{free}{}，{zh}", other.name, unit_zh(resource)),
+    )
 }
 
 /// The strongest survival below the one asked that fits now, and the split it gives.
-fn weaker(floor: &Floor, spec: &ResourceRequestSpec, tenant: &str, choice: &Choice, asked: Resources) -> Option<String> {
+fn weaker(
+    floor: &Floor,
+    spec: &ResourceRequestSpec,
+    tenant: &str,
+    choice: &Choice,
+    asked: Resources,
+) -> Option<String> {
     let now = match spec.survival.0.as_str() {
         "Full" => 100,
         other => other.strip_suffix('%')?.parse::<i32>().ok()?,
     };
     let tried = WEAKER.into_iter().filter(|p| *p < now).find_map(|percent| {
-        let spec = ResourceRequestSpec { survival: Survival(format!("{percent}%")), ..spec.clone() };
+        let spec = ResourceRequestSpec {
+            survival: Survival(format!("{percent}%")),
+            ..spec.clone()
+        };
         Some((percent, fits(floor, &spec, tenant, &choice.pool, asked)?))
     });
     let (percent, found) = tried?;
     let (resource, _) = asked.iter().find(|(_, v)| *v > 0)?;
-    let shares: Vec<String> = found.grant.centres.values().map(|p| short(resource, p.share[resource])).collect();
+    let shares: Vec<String> = found
+        .grant
+        .centres
+        .values()
+        .map(|p| short(resource, p.share[resource]))
+        .collect();
     let split = shares.join("+");
-    let unit = if resource == "accelerators" { String::new() } else { format!(" {}", brief(resource)) };
     Some(both(
-        format!("survival \"{percent}%\", split {split}{unit} now: fits"),
-        format!("survival 改为 \"{percent}%\"，按 {split} 分配{}，现在可授予", chinese(resource)),
+        format!("survival \"{percent}%\", split {split}{} now: fits", unit(resource)),
+        format!(
+            "survival 改为 \"{percent}%\"，按 {split} {}分配，现在可授予",
+            unit_zh(resource)
+        ),
     ))
 }
 
-/// The most of what is short that fits now, where one resource alone is short.
+/// The most that fits now, where less of one resource is enough.
 fn less(floor: &Floor, spec: &ResourceRequestSpec, tenant: &str, choice: &Choice, pool: &Pool) -> Option<String> {
     let asked = essential(pool, choice.n);
     let step = |r: &str| match r {
@@ -113,28 +158,26 @@ fn less(floor: &Floor, spec: &ResourceRequestSpec, tenant: &str, choice: &Choice
         "accelerators" => 1,
         _ => 1 << 30,
     };
-    let short_of = |part: &plan::quota::Part, centre: &str| {
-        let free = floor.ledger.free(&choice.pool, centre);
-        part.charge().iter().filter(|(r, v)| *v > free[r]).map(|(r, _)| r).collect::<Vec<_>>()
+    let most = |resource: &'static str| {
+        // Room grows as the amount shrinks, so halving finds the largest that fits.
+        let (mut low, mut high) = (0, asked[resource] / step(resource));
+        while low < high {
+            let middle = low + (high - low + 1) / 2;
+            let n = with(asked, resource, middle * step(resource));
+            if fits(floor, spec, tenant, &choice.pool, n).is_some() {
+                low = middle
+            } else {
+                high = middle - 1
+            }
+        }
+        (low > 0).then(|| (resource, low * step(resource)))
     };
-    let mut lacking: Vec<&str> = choice.grant.centres.iter().flat_map(|(c, p)| short_of(p, c)).collect();
-    lacking.sort_unstable();
-    lacking.dedup();
-    let resource = match (lacking.as_slice(), asked.accelerators > 0) {
-        (_, true) => "accelerators",
-        ([one], false) => one,
-        _ => return None,
-    };
-    // Room grows as the amount shrinks, so halving finds the largest that fits.
-    let (mut low, mut high) = (0, asked[resource] / step(resource));
-    while low < high {
-        let middle = low + (high - low + 1) / 2;
-        let n = with(asked, resource, middle * step(resource));
-        if fits(floor, spec, tenant, &choice.pool, n).is_some() { low = middle } else { high = middle - 1 }
-    }
-    let most = short(resource, low * step(resource));
-    let unit = if resource == "accelerators" { String::new() } else { format!(" {}", brief(resource)) };
-    (low > 0).then(|| both(format!("ask {most}{unit} now: fits"), format!("改为申请{most}{}，现在可授予", chinese(resource))))
+    let (resource, most) = asked.iter().filter(|(_, v)| *v > 0).find_map(|(r, _)| most(r))?;
+    let amount = short(resource, most);
+    Some(both(
+        format!("ask {amount}{} now: fits", unit(resource)),
+        format!("改为申请{amount}{}，现在可授予", unit_zh(resource)),
+    ))
 }
 
 fn with(mut n: Resources, resource: &str, value: i128) -> Resources {

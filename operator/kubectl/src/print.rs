@@ -1,9 +1,11 @@
 //! From what was found to the text that is printed. Pure: language and width are arguments.
 
-use crate::amount::{brief, list_of, short};
+use crds::{Amounts, Resources};
+
+use crate::amount::{brief, short, signed};
 use crate::lang::Lang;
-use crate::quote::Quote;
-use crate::status::{Centre, PoolLine, Status};
+use crate::quote::{Quote, Taken};
+use crate::status::{Centre, PoolLine, Status, Trouble};
 use crate::table::table;
 use crate::verdict::{Level, Verdict};
 use crate::wait::Wait;
@@ -36,7 +38,11 @@ impl Style {
     }
 
     fn notes(self, notes: &[String]) -> String {
-        lines(notes.iter().map(|n| format!("{}  {}", self.say("note", "说明"), self.lang.half(n))))
+        lines(
+            notes
+                .iter()
+                .map(|n| format!("{}  {}", self.say("note", "说明"), self.lang.half(n))),
+        )
     }
 
     /// Numbered, one a line, under one word.
@@ -56,10 +62,19 @@ pub fn status(page: &Status, style: Style) -> String {
         Some(body) if body.is_empty() => format!("{title}\n{}\n\n", style.say("none", "无")),
         Some(body) => format!("{title}\n{body}\n"),
     };
-    let mut text = titled(style.say("CENTRES", "数据中心"), page.centres.as_ref().map(|c| centres(c, style)));
-    text.push_str(&titled(style.say("POOLS", "资源池"), page.pools.as_ref().map(|p| pools(p, style))));
+    let mut text = titled(
+        style.say("CENTRES", "数据中心"),
+        page.centres.as_ref().map(|c| centres(c, style)),
+    );
+    text.push_str(&titled(
+        style.say("POOLS", "资源池"),
+        page.pools.as_ref().map(|p| pools(p, &page.troubles, style)),
+    ));
     let requests = page.requests.as_ref().map(|counts| {
-        let rows: Vec<_> = counts.iter().map(|(reason, n)| vec![reason.clone(), n.to_string()]).collect();
+        let rows: Vec<_> = counts
+            .iter()
+            .map(|(reason, n)| vec![reason.clone(), n.to_string()])
+            .collect();
         style.table(&[("REASON", "原因"), ("REQUESTS", "数量")], &rows)
     });
     text.push_str(&titled(style.say("REQUESTS", "资源申请"), requests));
@@ -75,7 +90,8 @@ fn centres(centres: &[Centre], style: Style) -> String {
             c.operator.clone(),
             c.ready.clone(),
             c.reason.clone(),
-            c.nodes.map_or_else(|| "-".to_owned(), |[ready, all]| format!("{ready}/{all}")),
+            c.nodes
+                .map_or_else(|| "-".to_owned(), |[ready, all]| format!("{ready}/{all}")),
             c.reported_seconds_ago.map_or_else(|| "-".to_owned(), ago),
             c.display_name.clone(),
         ]
@@ -90,7 +106,14 @@ fn centres(centres: &[Centre], style: Style) -> String {
         ("REPORTED", "上报"),
         ("NAME-ZH", "显示名称"),
     ];
-    style.table(&names, &centres.iter().map(row).collect::<Vec<_>>())
+    let rows: Vec<_> = centres.iter().map(row).collect();
+    let whole = style.table(&names, &rows);
+    if whole.lines().count() == rows.len() + 1 {
+        return whole;
+    }
+    // Too narrow: without the name for people rather than with broken words.
+    let shorter: Vec<_> = rows.iter().map(|r| r.iter().take(7).cloned().collect()).collect();
+    style.table(&names[..7], &shorter)
 }
 
 /// As kubectl writes an age.
@@ -103,25 +126,25 @@ fn ago(seconds: i64) -> String {
     }
 }
 
-fn pools(lines: &[PoolLine], style: Style) -> String {
-    let per_centre = lines.iter().any(|l| l.centre.is_some());
+fn pools(page: &[PoolLine], troubles: &[Trouble], style: Style) -> String {
+    let dash = || "-".to_owned();
     let row = |line: &PoolLine| {
-        let dash = || "-".to_owned();
-        let mut row = vec![line.pool.clone()];
-        if per_centre {
-            row.push(line.centre.clone().unwrap_or_else(|| style.say("total", "合计").to_owned()));
-        }
+        // A centre stands below its pool, so that the table stays narrow.
+        let mut row = vec![
+            line.centre
+                .as_ref()
+                .map_or_else(|| line.pool.clone(), |centre| format!("  {centre}")),
+        ];
         row.push(brief(line.resource).to_owned());
-        row.extend(line.figures.map_or_else(|| vec![dash(); 6], |f| f.iter().map(|v| short(line.resource, *v)).collect()));
+        row.extend(line.figures.map_or_else(
+            || vec![dash(); 6],
+            |f| f.iter().map(|v| short(line.resource, *v)).collect(),
+        ));
         row.push(line.free_dual_active.map_or_else(dash, |v| short(line.resource, v)));
-        row.push(line.reason.clone());
         row
     };
-    let mut names = vec![("POOL", "资源池")];
-    if per_centre {
-        names.push(("CENTRE", "中心"));
-    }
-    names.extend([
+    let names = [
+        ("POOL", "资源池"),
         ("RES", "资源"),
         ("GROSS", "总量"),
         ("RESERVED", "预留"),
@@ -130,9 +153,14 @@ fn pools(lines: &[PoolLine], style: Style) -> String {
         ("FREE", "余量"),
         ("USED", "在用"),
         ("FREE-DA", "双活余量"),
-        ("REASON", "原因"),
-    ]);
-    style.table(&names, &lines.iter().map(row).collect::<Vec<_>>())
+    ];
+    let table = style.table(&names, &page.iter().map(row).collect::<Vec<_>>());
+    let trouble = |t: &Trouble| {
+        format!("{}: {}  {}", t.pool, t.reason, style.lang.half(&t.message))
+            .trim_end()
+            .to_owned()
+    };
+    table + &lines(troubles.iter().map(trouble))
 }
 
 /// `why`.
@@ -143,7 +171,10 @@ pub fn verdict(verdict: &Verdict, style: Style) -> String {
         None => format!("{start}  {}\n", style.lang.half(&verdict.message)),
         Some((first, rest)) => {
             let indent = " ".repeat(start.len());
-            format!("{start}  {first}\n{}", lines(rest.iter().map(|l| format!("{indent}  {l}"))))
+            format!(
+                "{start}  {first}\n{}",
+                lines(rest.iter().map(|l| format!("{indent}  {l}")))
+            )
         }
     };
     text.push_str(&approvals(&verdict.approvals, style));
@@ -154,39 +185,63 @@ pub fn verdict(verdict: &Verdict, style: Style) -> String {
 }
 
 fn waits(waits: &[Wait], style: Style) -> Vec<String> {
-    waits.iter().map(|w| style.lang.half(&w.in_words()).to_owned()).collect()
+    waits
+        .iter()
+        .map(|w| style.lang.half(&w.in_words()).to_owned())
+        .collect()
 }
 
 fn approvals(levels: &[Level], style: Style) -> String {
     let word = style.say("level", "级别");
     let any = style.say("any member of", "以下任一组成员");
-    lines(levels.iter().map(|l| format!("APPROVALS  {word} {}: {any} {}", l.level, l.groups.join(", "))))
+    lines(
+        levels
+            .iter()
+            .map(|l| format!("APPROVALS  {word} {}: {any} {}", l.level, l.groups.join(", "))),
+    )
+}
+
+/// One row for each resource that any of the columns names. What cannot be read or is not there is `-`.
+fn by_resource(before: &[&str], columns: &[Option<&Amounts>], after: &[&str]) -> Vec<Vec<String>> {
+    let columns: Vec<Option<Resources>> = columns.iter().map(|a| a.and_then(signed)).collect();
+    // The first column is what it is about; what a pool has besides is no news here.
+    let about = columns.first().copied().flatten().unwrap_or_default();
+    let cell = |c: &Option<Resources>, r: &str| c.map_or_else(|| "-".to_owned(), |c| short(r, c[r]));
+    let texts = |all: &[&str]| all.iter().map(|t| (*t).to_owned()).collect::<Vec<_>>();
+    let row = |r: &str| {
+        let figures = columns.iter().map(|c| cell(c, r));
+        texts(before)
+            .into_iter()
+            .chain([brief(r).to_owned()])
+            .chain(figures)
+            .chain(texts(after))
+            .collect()
+    };
+    about.iter().filter(|(_, v)| *v != 0).map(|(r, _)| row(r)).collect()
 }
 
 fn grant(verdict: &Verdict, style: Style) -> String {
-    let rows: Vec<_> = verdict
+    let mut rows = Vec::new();
+    for (pool, centre) in verdict
         .pools
         .iter()
         .flat_map(|pool| pool.centres.iter().map(move |c| (pool, c)))
-        .map(|(pool, centre)| {
-            let row = verdict.centres.iter().find(|r| r.name == centre.name);
-            let used = row.and_then(|r| r.used.iter().find(|u| u.pool == pool.name));
-            vec![
-                pool.name.clone(),
-                centre.name.clone(),
-                list_of(&centre.share),
-                list_of(&centre.survival),
-                used.map_or_else(|| "-".to_owned(), |u| list_of(&u.amounts)),
-                row.map_or_else(|| "-".to_owned(), |r| r.reason.clone()),
-            ]
-        })
-        .collect();
+    {
+        let row = verdict.centres.iter().find(|r| r.name == centre.name);
+        let used = row
+            .and_then(|r| r.used.iter().find(|u| u.pool == pool.name))
+            .map(|u| &u.amounts);
+        let reason = row.map_or("-", |r| r.reason.as_str());
+        let columns = [Some(&centre.survival), Some(&centre.share), used];
+        rows.extend(by_resource(&[&pool.name, &centre.name], &columns, &[reason]));
+    }
     let names = [
         ("POOL", "资源池"),
         ("CENTRE", "中心"),
-        ("SHARE", "日常份额"),
+        ("RES", "资源"),
         ("SURVIVAL", "单中心保障"),
-        ("USED", "租户在用"),
+        ("SHARE", "日常份额"),
+        ("TENANT-USED", "租户在用"),
         ("APPLIED", "落实"),
     ];
     style.table(&names, &rows)
@@ -196,30 +251,46 @@ fn grant(verdict: &Verdict, style: Style) -> String {
 pub fn quote(quote: &Quote, style: Style) -> String {
     let mut text = format!("rreq/{} -n {}\n", quote.name, quote.namespace);
     if !quote.accepted {
-        return text + &lines(quote.refusals.iter().map(|r| format!("REFUSED  {}", style.lang.half(r))));
+        return text
+            + &lines(
+                quote
+                    .refusals
+                    .iter()
+                    .map(|r| format!("REFUSED  {}", style.lang.half(r))),
+            );
     }
-    text.push_str(style.say("ACCEPTED  the server takes it as it is (dry run, nothing was charged)\n", "ACCEPTED  服务器接受该申请（试运行，未计费）\n"));
+    text.push_str(style.say(
+        "ACCEPTED  the server takes it as it is (dry run, nothing was charged)\n",
+        "ACCEPTED  服务器接受该申请（试运行，未计费）\n",
+    ));
     text.push_str(&style.notes(&quote.refusals));
     if let Some(name) = &quote.releases {
         let (en, zh) = ("gives back what it no longer uses of rreq/", "释放 rreq/");
         return text + &lines([format!("RELEASES  {}{name}", style.say(en, zh))]);
     }
-    let rows: Vec<_> = quote
-        .pools
-        .iter()
-        .map(|t| vec![t.pool.clone(), t.centre.clone(), list_of(&t.share), list_of(&t.survival), list_of(&t.charge), list_of(&t.free)])
-        .collect();
+    let row = |t: &Taken| {
+        by_resource(
+            &[&t.pool, &t.centre],
+            &[Some(&t.charge), Some(&t.share), Some(&t.survival), Some(&t.free)],
+            &[],
+        )
+    };
+    let rows: Vec<_> = quote.pools.iter().flat_map(row).collect();
     let names = [
         ("POOL", "资源池"),
         ("CENTRE", "中心"),
+        ("RES", "资源"),
+        ("CHARGE", "计费量"),
         ("SHARE", "日常份额"),
         ("SURVIVAL", "单中心保障"),
-        ("CHARGE", "计费量"),
         ("FREE", "当前余量"),
     ];
     text.push_str(&style.table(&names, &rows));
     if quote.approvals.is_empty() && !quote.pools.is_empty() {
-        text.push_str(style.say("APPROVALS  none, it is approved automatically\n", "APPROVALS  无需人工审批\n"));
+        text.push_str(style.say(
+            "APPROVALS  none, it is approved automatically\n",
+            "APPROVALS  无需人工审批\n",
+        ));
     }
     text.push_str(&approvals(&quote.approvals, style));
     text.push_str(&now(quote, style));
@@ -231,8 +302,18 @@ pub fn quote(quote: &Quote, style: Style) -> String {
 fn now(quote: &Quote, style: Style) -> String {
     let Some(reason) = &quote.reason else {
         return match quote.approvals.len() {
-            0 => style.say("NOW  fits: granted as soon as it is applied\n", "NOW  余量充足，提交后即可授予\n").to_owned(),
-            _ => style.say("NOW  fits: granted as soon as it is approved\n", "NOW  余量充足，批准后即可授予\n").to_owned(),
+            0 => style
+                .say(
+                    "NOW  fits: granted as soon as it is applied\n",
+                    "NOW  余量充足，提交后即可授予\n",
+                )
+                .to_owned(),
+            _ => style
+                .say(
+                    "NOW  fits: granted as soon as it is approved\n",
+                    "NOW  余量充足，批准后即可授予\n",
+                )
+                .to_owned(),
         };
     };
     let waits = waits(&quote.waits, style);

@@ -73,7 +73,12 @@ pub struct Taken {
 impl Quote {
     /// For a request that the server refused.
     pub fn refused(name: &str, namespace: &str, refusals: Vec<String>) -> Self {
-        Self { name: name.to_owned(), namespace: namespace.to_owned(), refusals, ..Self::default() }
+        Self {
+            name: name.to_owned(),
+            namespace: namespace.to_owned(),
+            refusals,
+            ..Self::default()
+        }
     }
 }
 
@@ -94,13 +99,20 @@ pub fn quote(request: &ResourceRequest, province: &Province) -> Quote {
     let floor = Floor::new(province, &namespace);
     out.notes.clone_from(&floor.notes);
     // Nobody decided yet: what stands in the way is judged as if all approvals were given.
-    let refusal = floor.assess(request, &[]).and_then(|a| a.refusal).filter(|r| r.reason != reason::AWAITING_APPROVAL);
+    let refusal = floor
+        .assess(request, &[])
+        .and_then(|a| a.refusal)
+        .filter(|r| r.reason != reason::AWAITING_APPROVAL);
     let choices = floor.choices(&request.spec, &namespace, &BTreeMap::new());
     let market = floor.market();
     let refusal = refusal
         .or_else(|| under_ceilings(&namespace, &choices, market).err())
         .or_else(|| all_fit(&choices, market).err());
-    out.approvals = needed(&choices, market).0.into_iter().map(|(level, groups)| Level { level, groups }).collect();
+    out.approvals = needed(&choices, market)
+        .0
+        .into_iter()
+        .map(|(level, groups)| Level { level, groups })
+        .collect();
     out.pools = choices.iter().flat_map(|c| taken(c, &floor)).collect();
     out.fits = refusal.is_none();
     if let Some(refusal) = refusal {

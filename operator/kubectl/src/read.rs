@@ -25,7 +25,9 @@ where
     let mut params = ListParams::default().limit(PAGE);
     let mut items = Vec::new();
     loop {
-        let Some(page) = if_allowed(api.list(&params)).await? else { return Ok(None) };
+        let Some(page) = if_allowed(api.list(&params)).await? else {
+            return Ok(None);
+        };
         items.extend(page.items);
         match page.metadata.continue_.filter(|token| !token.is_empty()) {
             Some(token) => params = ListParams::default().limit(PAGE).continue_token(&token),
@@ -46,14 +48,27 @@ where
 /// # Errors
 /// The hub is not reachable.
 pub async fn province(hub: &Hub, tenant: Option<&str>) -> Result<Province, Failure> {
-    let (centres, pools, queues) = (everywhere(&hub.client), everywhere::<QuotaPool>(&hub.client), everywhere::<PoolQueue>(&hub.client));
-    let (centres, pools, queues, tenants) = tokio::join!(all(&centres), all(&pools), all(&queues), tenants(hub, tenant));
+    let (centres, pools, queues) = (
+        everywhere(&hub.client),
+        everywhere::<QuotaPool>(&hub.client),
+        everywhere::<PoolQueue>(&hub.client),
+    );
+    let (centres, pools, queues, tenants) =
+        tokio::join!(all(&centres), all(&pools), all(&queues), tenants(hub, tenant));
     let (tenants, every_tenant) = tenants?;
-    Ok(Province { centres: centres?, pools: pools?, queues: queues?, tenants: Some(tenants), every_tenant })
+    Ok(Province {
+        centres: centres?,
+        pools: pools?,
+        queues: queues?,
+        tenants: Some(tenants),
+        every_tenant,
+    })
 }
 
 async fn tenants(hub: &Hub, tenant: Option<&str>) -> Result<(Vec<Tenant>, bool), Failure> {
-    let Some(tenant) = tenant else { return Ok((Vec::new(), false)) };
+    let Some(tenant) = tenant else {
+        return Ok((Vec::new(), false));
+    };
     let api = everywhere::<Tenant>(&hub.client);
     if let Some(everyone) = all(&api).await? {
         return Ok((everyone, true));
@@ -62,7 +77,11 @@ async fn tenants(hub: &Hub, tenant: Option<&str>) -> Result<(Vec<Tenant>, bool),
     let mut next = Some(tenant.to_owned());
     while let Some(name) = next.take() {
         let known = lineage.iter().any(|t| t.metadata.name.as_deref() == Some(&name));
-        let found = if known { None } else { if_allowed(api.get_opt(&name)).await?.flatten() };
+        let found = if known {
+            None
+        } else {
+            if_allowed(api.get_opt(&name)).await?.flatten()
+        };
         let Some(found) = found else { break };
         next.clone_from(&found.spec.parent_ref);
         lineage.push(found);

@@ -34,7 +34,13 @@ pub async fn run(cli: Cli, lang: Lang) -> Result<u8, Failure> {
     }
     let global = cli.global;
     let named = global.namespace.clone();
-    let out = Out { style: Style { lang, width: terminal_width() }, output: global.output };
+    let out = Out {
+        style: Style {
+            lang,
+            width: terminal_width(),
+        },
+        output: global.output,
+    };
     // A file that cannot be read is said before anything is asked of the hub.
     let file = match &cli.command {
         Command::Quote { filename } => Some(read_documents(filename, lang)?),
@@ -78,7 +84,12 @@ fn write(text: &str) {
 
 fn completion(shell: CompletionShell) {
     let mut script = Vec::new();
-    clap_complete::generate(clap_complete::Shell::from(shell), &mut Cli::command(), "kubectl-xiangyun", &mut script);
+    clap_complete::generate(
+        clap_complete::Shell::from(shell),
+        &mut Cli::command(),
+        "kubectl-xiangyun",
+        &mut script,
+    );
     write(&String::from_utf8_lossy(&script));
 }
 
@@ -91,8 +102,11 @@ async fn show_status(hub: &Hub, per_centre: bool, out: Out) -> Result<u8, Failur
 }
 
 async fn show_why(hub: &Hub, name: &str, out: Out) -> Result<u8, Failure> {
-    let (request, approvals, province) =
-        tokio::join!(read::request(hub, name), read::approvals(hub), read::province(hub, Some(&hub.namespace)));
+    let (request, approvals, province) = tokio::join!(
+        read::request(hub, name),
+        read::approvals(hub),
+        read::province(hub, Some(&hub.namespace))
+    );
     let verdict = verdict(&request?, approvals?.as_deref(), &province?);
     out.put(&verdict, print::verdict)?;
     Ok(verdict.state.exit())
@@ -102,7 +116,13 @@ fn read_documents(file: &Path, lang: Lang) -> Result<Vec<Value>, Failure> {
     let found = documents(&read_file(file)?)?;
     if !found.others.is_empty() {
         let names = found.others.join(", ");
-        eprintln!("{}", lang.half(&both(format!("left out, no ResourceRequest: {names}"), format!("已略过非资源申请：{names}"))));
+        eprintln!(
+            "{}",
+            lang.half(&both(
+                format!("left out, no ResourceRequest: {names}"),
+                format!("已略过非资源申请：{names}")
+            ))
+        );
     }
     Ok(found.requests)
 }
@@ -123,7 +143,12 @@ async fn show_quotes(hub: &Hub, named: Option<&str>, requests: Vec<Value>, out: 
         }
         quotes.push(one_quote(hub, &namespace, &request).await?);
     }
-    out.put(&quotes, |all, style| all.iter().map(|q| print::quote(q, style)).collect::<Vec<_>>().join("\n"))?;
+    out.put(&quotes, |all, style| {
+        all.iter()
+            .map(|q| print::quote(q, style))
+            .collect::<Vec<_>>()
+            .join("\n")
+    })?;
     Ok(u8::from(quotes.iter().any(|q| !q.accepted)))
 }
 
@@ -146,7 +171,10 @@ async fn one_quote(hub: &Hub, namespace: &str, document: &Value) -> Result<Quote
         ));
     }
     if let (RequestType::Release, Some(target)) = (accepted.spec.type_, &quote.releases) {
-        let hub = Hub { namespace: namespace.to_owned(), ..hub.clone() };
+        let hub = Hub {
+            namespace: namespace.to_owned(),
+            ..hub.clone()
+        };
         read::request(&hub, target).await?;
     }
     Ok(quote)
@@ -169,7 +197,9 @@ async fn within_server(hub: &Hub, namespace: &str, document: &Value) -> Result<A
     let call = async {
         match hub.client.request::<ResourceRequest>(request).await {
             Ok(accepted) => Ok(Answer::Accepted(Box::new(accepted))),
-            Err(kube::Error::Api(status)) if status.code == 409 && status.reason == "AlreadyExists" => Ok(Answer::Exists),
+            Err(kube::Error::Api(status)) if status.code == 409 && status.reason == "AlreadyExists" => {
+                Ok(Answer::Exists)
+            }
             Err(kube::Error::Api(status)) => Ok(Answer::Refused(refusals(&status))),
             Err(e) => Err(e),
         }
@@ -177,22 +207,27 @@ async fn within_server(hub: &Hub, namespace: &str, document: &Value) -> Result<A
     within(call).await
 }
 
-async fn decided(
-    hub: &Hub,
-    args: DecisionArgs,
-    decision: Decision,
-    amounts: Amounts,
-    out: Out,
-) -> Result<u8, Failure> {
+async fn decided(hub: &Hub, args: DecisionArgs, decision: Decision, amounts: Amounts, out: Out) -> Result<u8, Failure> {
     let name = args.request.clone();
-    let wanted = Wanted { name: args.request, decision, amounts, level: args.level, comment: args.comment };
+    let wanted = Wanted {
+        name: args.request,
+        decision,
+        amounts,
+        level: args.level,
+        comment: args.comment,
+    };
     let decided = decide::decide(hub, wanted).await?;
     let word = match decision {
         Decision::Approved => "approved",
         Decision::Rejected => "rejected",
     };
     out.put(&decided, |d: &Decided, style| {
-        format!("rreq/{name} {word} at level {}: appr/{}\n{}\n", d.level, d.name, style.lang.half(&d.message))
+        format!(
+            "rreq/{name} {word} at level {}: appr/{}\n{}\n",
+            d.level,
+            d.name,
+            style.lang.half(&d.message)
+        )
     })?;
     Ok(0)
 }

@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use crds::{Amounts, Condition, DataCenter, PoolFigures, QuotaPool, ResourceRequest, Resources, condition, find_condition};
+use crds::{
+    Amounts, Condition, DataCenter, PoolFigures, QuotaPool, ResourceRequest, Resources, condition, find_condition,
+};
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::amount::signed;
 use crate::floor::Province;
 use crate::lang::both;
 
@@ -17,6 +20,9 @@ pub struct Status {
     pub centres: Option<Vec<Centre>>,
     /// Pools.
     pub pools: Option<Vec<PoolLine>>,
+    /// Pools that are not ready, and why.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub troubles: Vec<Trouble>,
     /// Requests by reason.
     pub requests: Option<BTreeMap<String, usize>>,
     /// The only namespace whose requests were counted.
@@ -68,10 +74,17 @@ pub struct PoolLine {
     /// What still fits as a grant with survival `Full`; for the total only.
     #[serde(skip)]
     pub free_dual_active: Option<i128>,
-    /// `True`, `False` or `Unknown`.
-    pub ready: String,
+}
+
+/// A pool that is not ready.
+#[derive(Clone, Debug, Serialize)]
+pub struct Trouble {
+    /// Pool.
+    pub pool: String,
     /// Reason.
     pub reason: String,
+    /// `English | 中文`.
+    pub message: String,
 }
 
 /// Names of the six figures.
@@ -102,8 +115,15 @@ pub fn status(
         _ => {}
     }
     Status {
-        centres: province.centres.as_ref().map(|all| all.iter().map(|c| centre(c, now)).collect()),
-        pools: province.pools.as_ref().map(|all| all.iter().flat_map(|p| pool_lines(p, per_centre)).collect()),
+        centres: province
+            .centres
+            .as_ref()
+            .map(|all| all.iter().map(|c| centre(c, now)).collect()),
+        pools: province
+            .pools
+            .as_ref()
+            .map(|all| all.iter().flat_map(|p| pool_lines(p, per_centre)).collect()),
+        troubles: province.pools.iter().flatten().filter_map(trouble).collect(),
         requests: requests.map(|(all, _)| by_reason(all)),
         requests_of,
         notes,
@@ -112,13 +132,17 @@ pub fn status(
 
 fn ready(conditions: &[Condition]) -> (String, String) {
     let dash = || "-".to_owned();
-    find_condition(conditions, condition::READY).map_or_else(|| (dash(), dash()), |c| (c.status.clone(), c.reason.clone()))
+    find_condition(conditions, condition::READY)
+        .map_or_else(|| (dash(), dash()), |c| (c.status.clone(), c.reason.clone()))
 }
 
 fn centre(object: &DataCenter, now: Timestamp) -> Centre {
     let status = object.status.clone().unwrap_or_default();
     let (ready, reason) = ready(&status.conditions);
-    let at = status.report.as_ref().and_then(|r| r.reported_at.parse::<Timestamp>().ok());
+    let at = status
+        .report
+        .as_ref()
+        .and_then(|r| r.reported_at.parse::<Timestamp>().ok());
     Centre {
         name: object.metadata.name.clone().unwrap_or_default(),
         display_name: object.spec.display_name.clone(),
@@ -133,7 +157,6 @@ fn centre(object: &DataCenter, now: Timestamp) -> Centre {
 
 fn pool_lines(pool: &QuotaPool, per_centre: bool) -> Vec<PoolLine> {
     let status = pool.status.clone().unwrap_or_default();
-    let (ready, reason) = ready(&status.conditions);
     let line = |resource, centre: Option<&str>, figures: Option<[i128; 6]>, free: Option<i128>| PoolLine {
         pool: pool.metadata.name.clone().unwrap_or_default(),
         centre: centre.map(ToOwned::to_owned),
@@ -141,35 +164,61 @@ fn pool_lines(pool: &QuotaPool, per_centre: bool) -> Vec<PoolLine> {
         figures,
         exact: exact(resource, figures, free),
         free_dual_active: free,
-        ready: ready.clone(),
-        reason: reason.clone(),
     };
-    let Some(total) = &status.total else { return vec![line("-", None, None, None)] };
+    let Some(total) = &status.total else {
+        return vec![line("-", None, None, None)];
+    };
     let free = status.free_dual_active.clone().unwrap_or_default();
     let mut out = Vec::new();
-    for resource in Resources::NAMES.into_iter().filter(|r| total.gross.0.contains_key(*r) || total.charged.0.contains_key(*r)) {
-        out.push(line(resource, None, Some(figures(total, resource)), Some(read(&free, resource))));
+    for resource in Resources::NAMES
+        .into_iter()
+        .filter(|r| total.gross.0.contains_key(*r) || total.charged.0.contains_key(*r))
+    {
+        out.push(line(
+            resource,
+            None,
+            Some(figures(total, resource)),
+            Some(read(&free, resource)),
+        ));
         for row in status.centres.iter().filter(|_| per_centre) {
-            out.push(line(resource, Some(&row.name), Some(figures(&row.figures, resource)), None));
+            out.push(line(
+                resource,
+                Some(&row.name),
+                Some(figures(&row.figures, resource)),
+                None,
+            ));
         }
     }
-    if out.is_empty() { vec![line("-", None, None, None)] } else { out }
+    if out.is_empty() {
+        vec![line("-", None, None, None)]
+    } else {
+        out
+    }
+}
+
+fn trouble(pool: &QuotaPool) -> Option<Trouble> {
+    let conditions = pool
+        .status
+        .as_ref()
+        .map(|s| s.conditions.as_slice())
+        .unwrap_or_default();
+    let (reason, message) = match find_condition(conditions, condition::READY) {
+        Some(ready) if ready.status == "True" => return None,
+        Some(ready) => (ready.reason.clone(), ready.message.clone()),
+        None => (
+            "-".to_owned(),
+            both("the operator has not looked at it yet", "控制器尚未处理"),
+        ),
+    };
+    Some(Trouble {
+        pool: pool.metadata.name.clone().unwrap_or_default(),
+        reason,
+        message,
+    })
 }
 
 fn read(amounts: &Amounts, resource: &str) -> i128 {
-    Resources::NAMES
-        .into_iter()
-        .find(|n| *n == resource)
-        .and_then(|name| signed(amounts.0.get(name)?, name))
-        .unwrap_or_default()
-}
-
-/// Free is negative where a pool is over-committed, which no user may write and the parser refuses.
-fn signed(amount: &crds::Amount, name: &'static str) -> Option<i128> {
-    match amount.0.strip_prefix('-') {
-        Some(rest) => crds::Amount::from(rest).parse(name).ok().map(|v| -v),
-        None => amount.parse(name).ok(),
-    }
+    signed(amounts).unwrap_or_default()[resource]
 }
 
 fn figures(f: &PoolFigures, resource: &str) -> [i128; 6] {
@@ -178,14 +227,21 @@ fn figures(f: &PoolFigures, resource: &str) -> [i128; 6] {
 
 fn exact(resource: &str, figures: Option<[i128; 6]>, free: Option<i128>) -> BTreeMap<&'static str, String> {
     let spell = |v| Resources::amount(resource, v).0;
-    let six = FIGURES.into_iter().zip(figures.into_iter().flatten()).map(|(n, v)| (n, spell(v)));
+    let six = FIGURES
+        .into_iter()
+        .zip(figures.into_iter().flatten())
+        .map(|(n, v)| (n, spell(v)));
     six.chain(free.map(|v| ("freeDualActive", spell(v)))).collect()
 }
 
 fn by_reason(requests: &[ResourceRequest]) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
     for request in requests {
-        let conditions = request.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
+        let conditions = request
+            .status
+            .as_ref()
+            .map(|s| s.conditions.as_slice())
+            .unwrap_or_default();
         let reason = find_condition(conditions, condition::READY).map_or("-", |c| c.reason.as_str());
         *counts.entry(reason.to_owned()).or_default() += 1;
     }

@@ -112,8 +112,12 @@ pub fn verdict(request: &ResourceRequest, approvals: Option<&[RequestApproval]>,
     };
     if out.state == State::Pending && request.spec.type_ == RequestType::New {
         let floor = Floor::new(province, &namespace);
-        explain(&mut out, request, approvals.unwrap_or_default(), province, &floor);
-        out.notes = floor.notes;
+        out.notes.clone_from(&floor.notes);
+        if approvals.is_none() {
+            out.notes
+                .push(both("approvals: you may not read them", "审批意见：无查看权限"));
+        }
+        explain(&mut out, request, approvals, province, &floor);
     }
     out
 }
@@ -123,9 +127,10 @@ fn state(request: &ResourceRequest, reason: Option<&str>) -> State {
     match (allocation, reason) {
         (Some(a), _) if a.ended.is_some() => State::Ended,
         (Some(_), _) | (None, Some(reason::COMPLETED | reason::ACTIVE)) => State::Granted,
-        (None, Some(reason::REJECTED | reason::MISCONFIGURED | reason::EXCEEDS_MAX_QUOTA | reason::TARGET_NOT_FOUND)) => {
-            State::Refused
-        }
+        (
+            None,
+            Some(reason::REJECTED | reason::MISCONFIGURED | reason::EXCEEDS_MAX_QUOTA | reason::TARGET_NOT_FOUND),
+        ) => State::Refused,
         (None, Some(reason::RELEASED | reason::EXPIRED)) => State::Ended,
         (None, _) => State::Pending,
     }
@@ -134,14 +139,23 @@ fn state(request: &ResourceRequest, reason: Option<&str>) -> State {
 fn explain(
     out: &mut Verdict,
     request: &ResourceRequest,
-    approvals: &[RequestApproval],
+    approvals: Option<&[RequestApproval]>,
     province: &Province,
     floor: &Floor,
 ) {
-    let Some(assessment) = floor.assess(request, approvals) else { return };
-    let missing = assessment.needed.0.iter().filter(|(level, _)| assessment.outcome.missing.contains(level));
+    let Some(assessment) = floor.assess(request, approvals.unwrap_or_default()) else {
+        return;
+    };
     if out.reason == reason::AWAITING_APPROVAL {
-        out.approvals = missing.map(|(level, groups)| Level { level: *level, groups: groups.clone() }).collect();
+        // Without the decisions, the levels that are needed are no news of those that are missing.
+        let is_missing = |level| approvals.is_some() && assessment.outcome.missing.contains(level);
+        let missing = assessment.needed.0.iter().filter(|(level, _)| is_missing(level));
+        out.approvals = missing
+            .map(|(level, groups)| Level {
+                level: *level,
+                groups: groups.clone(),
+            })
+            .collect();
         return;
     }
     let choices = floor.choices(&request.spec, &out.namespace, &assessment.outcome.lowered);
@@ -155,9 +169,14 @@ fn explain(
 fn waits(request: &ResourceRequest, choices: &[Choice], province: &Province, floor: &Floor) -> Vec<Wait> {
     let queues: Option<&[PoolQueue]> = province.queues.as_deref();
     let uid = request.metadata.uid.as_deref();
-    let all: Vec<Wait> = choices.iter().map(|c| Wait::new(c, floor, queues, uid.or(Some("")))).collect();
+    let all: Vec<Wait> = choices
+        .iter()
+        .map(|c| Wait::new(c, floor, queues, uid.or(Some(""))))
+        .collect();
     if all.iter().all(|w| w.lacks.is_empty() && w.unknown.is_empty()) {
         return all.into_iter().filter(|w| w.queue.is_some()).collect();
     }
-    all.into_iter().filter(|w| !w.lacks.is_empty() || !w.unknown.is_empty()).collect()
+    all.into_iter()
+        .filter(|w| !w.lacks.is_empty() || !w.unknown.is_empty())
+        .collect()
 }

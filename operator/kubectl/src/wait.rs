@@ -4,7 +4,7 @@ use crds::{Amount, PoolQueue, Resources};
 use plan::needs::Choice;
 use serde::Serialize;
 
-use crate::amount::{brief, chinese, short};
+use crate::amount::{noun_zh, short, unit};
 use crate::floor::Floor;
 use crate::lang::both;
 
@@ -68,24 +68,49 @@ impl Wait {
     pub fn new(choice: &Choice, floor: &Floor, queues: Option<&[PoolQueue]>, uid: Option<&str>) -> Self {
         let queue = queues.and_then(|q| q.iter().find(|q| q.metadata.name.as_deref() == Some(&choice.pool)));
         let pool = floor.pools.get(&choice.pool);
-        let unknown = choice.grant.centres.keys().filter(|c| !pool.is_some_and(|p| p.known_in(c))).cloned().collect();
-        let mut lacks: Vec<Lack> = Resources::NAMES.into_iter().filter_map(|r| lack(choice, floor, r)).collect();
+        let unknown = choice
+            .grant
+            .centres
+            .keys()
+            .filter(|c| !pool.is_some_and(|p| p.known_in(c)))
+            .cloned()
+            .collect();
+        let mut lacks: Vec<Lack> = Resources::NAMES
+            .into_iter()
+            .filter_map(|r| lack(choice, floor, r))
+            .collect();
         if lacks.iter().any(|l| l.resource == "accelerators") {
             // CPU and memory come with the cards; that they are short as well says nothing new.
             lacks.retain(|l| l.resource == "accelerators");
         }
         let place = queue.and_then(|q| place(q, uid));
-        let earliest = queue.filter(|_| !lacks.is_empty()).and_then(|q| earliest(choice, floor, q, uid));
-        Self { pool: choice.pool.clone(), lacks, unknown, queue: place, earliest, ends_seen: queue.is_some() }
+        let earliest = queue
+            .filter(|_| !lacks.is_empty())
+            .and_then(|q| earliest(choice, floor, q, uid));
+        Self {
+            pool: choice.pool.clone(),
+            lacks,
+            unknown,
+            queue: place,
+            earliest,
+            ends_seen: queue.is_some(),
+        }
     }
 
     /// In one sentence a fact, `English | 中文`.
     pub fn in_words(&self) -> String {
         let (mut en, mut zh) = (vec![self.figures(false)], vec![self.figures(true)]);
         if let Some(place) = self.queue {
-            let total = if place.total >= PUBLISHED { format!("{}+", place.total) } else { place.total.to_string() };
+            let total = if place.total >= PUBLISHED {
+                format!("{}+", place.total)
+            } else {
+                place.total.to_string()
+            };
             let (e, z) = match place.position {
-                Some(position) => (format!("Queue {position} of {total}"), format!("排队第{position}，共{total}")),
+                Some(position) => (
+                    format!("Queue {position} of {total}"),
+                    format!("排队第{position}，共{total}"),
+                ),
                 None => (format!("Queue behind {total}"), format!("排在{total}个之后")),
             };
             en.push(e);
@@ -105,34 +130,52 @@ impl Wait {
         let pool = &self.pool;
         if !self.unknown.is_empty() {
             let centres = self.unknown.join(", ");
-            return if zh { format!("{pool}：{centres} 容量未知，暂停授予") } else { format!("{pool}: capacity of {centres} is not known, nothing is sold there") };
+            return if zh {
+                format!("{pool}：{centres} 容量未知，暂停授予")
+            } else {
+                format!("{pool}: capacity of {centres} is not known, nothing is sold there")
+            };
         }
         if self.lacks.is_empty() {
-            return if zh { format!("{pool}：余量已足，等待下一轮") } else { format!("{pool}: fits now, the next cycle decides") };
+            return if zh {
+                format!("{pool}：余量已足，等待下一轮")
+            } else {
+                format!("{pool}: fits now, the next cycle decides")
+            };
         }
         let one = |lack: &Lack| {
             let [asked, charge, free, missing] = &lack.words;
-            let (centre, r) = (&lack.centre, brief(lack.resource));
-            let unit = if self.lacks.len() == 1 && lack.resource == "accelerators" { String::new() } else { format!(" {r}") };
+            let (centre, unit, noun) = (&lack.centre, unit(lack.resource), noun_zh(lack.resource));
             match (zh, asked == charge) {
                 (false, true) => format!("asked {asked}{unit}, free {free}, short {missing}"),
-                (false, false) => format!("asked {asked}{unit}, {charge} of it in {centre}, free there {free}, short {missing}"),
-                (true, true) => format!("{}需{asked}，可用{free}，缺{missing}", chinese(lack.resource)),
-                (true, false) => format!("{}需{asked}，其中{centre}需{charge}，可用{free}，缺{missing}", chinese(lack.resource)),
+                (false, false) => {
+                    format!("asked {asked}{unit}, {charge} of it in {centre}, free there {free}, short {missing}")
+                }
+                (true, true) => format!("{noun}需{asked}，可用{free}，缺{missing}"),
+                (true, false) => format!("{noun}需{asked}，其中{centre}需{charge}，可用{free}，缺{missing}"),
             }
         };
         let parts: Vec<String> = self.lacks.iter().map(one).collect();
-        if zh { format!("{pool}：{}", parts.join("；")) } else { format!("{pool}: {}", parts.join("; ")) }
+        if zh {
+            format!("{pool}：{}", parts.join("；"))
+        } else {
+            format!("{pool}: {}", parts.join("; "))
+        }
     }
 }
 
 /// The centre with the least left for it, if it is short of that resource.
 fn lack(choice: &Choice, floor: &Floor, resource: &'static str) -> Option<Lack> {
     let rows = choice.grant.centres.iter().map(|(centre, part)| {
-        let (charge, free) = (part.charge()[resource], floor.ledger.free(&choice.pool, centre)[resource]);
+        let (charge, free) = (
+            part.charge()[resource],
+            floor.ledger.free(&choice.pool, centre)[resource],
+        );
         (charge - free, charge, free, centre)
     });
-    let (missing, charge, free, centre) = rows.filter(|(missing, charge, ..)| *charge > 0 && *missing > 0).max_by_key(|r| r.0)?;
+    let (missing, charge, free, centre) = rows
+        .filter(|(missing, charge, ..)| *charge > 0 && *missing > 0)
+        .max_by_key(|r| r.0)?;
     let asked = choice.n[resource];
     let amount = |v| Resources::amount(resource, v);
     Some(Lack {
@@ -150,11 +193,20 @@ fn place(queue: &PoolQueue, uid: Option<&str>) -> Option<Place> {
     let waiting = &queue.spec.waiting;
     let Some(uid) = uid else {
         let total = waiting.len() + 1;
-        return (total > 1).then_some(Place { position: Some(total), total });
+        return (total > 1).then_some(Place {
+            position: Some(total),
+            total,
+        });
     };
     match waiting.iter().position(|w| w.uid == uid) {
-        Some(index) => Some(Place { position: Some(index + 1), total: waiting.len() }),
-        None if waiting.len() >= PUBLISHED => Some(Place { position: None, total: waiting.len() }),
+        Some(index) => Some(Place {
+            position: Some(index + 1),
+            total: waiting.len(),
+        }),
+        None if waiting.len() >= PUBLISHED => Some(Place {
+            position: None,
+            total: waiting.len(),
+        }),
         None => None,
     }
 }

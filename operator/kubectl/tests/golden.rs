@@ -1,9 +1,10 @@
 //! What is printed, against files: both languages, widths 80 and 120. `UPDATE_GOLDEN=1 cargo test` writes them anew;
 //! read the difference before it is committed.
+#![allow(clippy::unwrap_used, reason = "a test that cannot read its files has failed")]
 
 use std::path::{Path, PathBuf};
 
-use crds::{DataCenter, PoolQueue, QuotaPool, ResourceRequest, Tenant};
+use crds::{DataCenter, PoolQueue, QuotaPool, RequestApproval, ResourceRequest, Tenant};
 use kubectl_xiangyun::floor::Province;
 use kubectl_xiangyun::lang::Lang;
 use kubectl_xiangyun::print::{self, Style};
@@ -20,7 +21,10 @@ fn file(name: &str) -> PathBuf {
 fn objects<T: DeserializeOwned>(name: &str, kind: &str) -> Vec<T> {
     let text = std::fs::read_to_string(file(name)).unwrap();
     let all: Vec<Value> = serde_saphyr::from_multiple(&text).unwrap();
-    all.into_iter().filter(|v| v["kind"] == kind).map(|v| serde_json::from_value(v).unwrap()).collect()
+    all.into_iter()
+        .filter(|v| v["kind"] == kind)
+        .map(|v| serde_json::from_value(v).unwrap())
+        .collect()
 }
 
 fn province() -> Province {
@@ -46,7 +50,10 @@ fn now() -> jiff::Timestamp {
 fn golden(name: &str, print: impl Fn(Style) -> String) {
     for (lang, tag) in [(Lang::En, "en"), (Lang::Zh, "zh")] {
         for width in [80, 120] {
-            let text = print(Style { lang, width: Some(width) });
+            let text = print(Style {
+                lang,
+                width: Some(width),
+            });
             let path = file("golden").join(format!("{name}.{tag}.{width}.txt"));
             if std::env::var_os("UPDATE_GOLDEN").is_some() {
                 std::fs::write(&path, &text).unwrap();
@@ -79,31 +86,49 @@ fn what_may_not_be_read_is_a_dash_with_a_note() {
 #[test]
 fn why_of_each_reason() {
     let (province, requests) = (province(), requests());
+    let approvals: Vec<RequestApproval> = objects("requests.yaml", "RequestApproval");
     golden("why", |style| {
-        let one = |r: &ResourceRequest| print::verdict(&verdict(r, Some(&[]), &province), style);
+        let one = |r: &ResourceRequest| print::verdict(&verdict(r, Some(&approvals), &province), style);
         requests.iter().map(one).collect::<Vec<_>>().join("\n")
     });
 }
 
 #[test]
 fn why_for_a_department_that_sees_little() {
-    let hidden = Province { tenants: None, every_tenant: false, queues: None, centres: None, ..province() };
+    let hidden = Province {
+        tenants: None,
+        every_tenant: false,
+        queues: None,
+        centres: None,
+        ..province()
+    };
     let request = &requests()[0];
-    golden("why-hidden", |style| print::verdict(&verdict(request, None, &hidden), style));
+    golden("why-hidden", |style| {
+        print::verdict(&verdict(request, None, &hidden), style)
+    });
     let blind = Province::default();
-    golden("why-blind", |style| print::verdict(&verdict(request, None, &blind), style));
+    golden("why-blind", |style| {
+        print::verdict(&verdict(request, None, &blind), style)
+    });
 }
 
 #[test]
 fn quote_of_each_outcome() {
     let (province, requests) = (province(), requests());
     golden("quote", |style| {
-        requests.iter().map(|r| print::quote(&quote(r, &province), style)).collect::<Vec<_>>().join("\n")
+        requests
+            .iter()
+            .map(|r| print::quote(&quote(r, &province), style))
+            .collect::<Vec<_>>()
+            .join("\n")
     });
     let refused = Quote::refused(
         "too-big",
         "dept-jyt",
-        vec!["spec.resources.cpu: 90000 exceeds the largest possible grant | spec.resources.cpu：超过可授予上限".to_owned()],
+        vec![
+            "spec.resources.cpu: 90000 exceeds the largest possible grant | spec.resources.cpu：超过可授予上限"
+                .to_owned(),
+        ],
     );
     golden("quote-refused", |style| print::quote(&refused, style));
 }
@@ -113,7 +138,9 @@ fn no_line_is_wider_than_the_terminal_where_it_is_a_table() {
     let page = status(&province(), None, true, now());
     for lang in [Lang::En, Lang::Zh] {
         let text = print::status(&page, Style { lang, width: Some(80) });
-        let wide = text.lines().filter(|l| !l.starts_with("note") && !l.starts_with("说明"));
+        let wide = text
+            .lines()
+            .filter(|l| !l.starts_with("note") && !l.starts_with("说明"));
         // A Chinese character takes two columns.
         let columns = |l: &str| l.chars().map(|c| if c.is_ascii() { 1 } else { 2 }).sum::<usize>();
         assert!(wide.clone().all(|l| columns(l) <= 80), "{text}");
@@ -124,7 +151,10 @@ fn no_line_is_wider_than_the_terminal_where_it_is_a_table() {
 fn exit_codes_of_why() {
     let (province, requests) = (province(), requests());
     let state = |name: &str| {
-        let found = requests.iter().find(|r| r.metadata.name.as_deref() == Some(name)).unwrap();
+        let found = requests
+            .iter()
+            .find(|r| r.metadata.name.as_deref() == Some(name))
+            .unwrap();
         verdict(found, None, &province).state
     };
     assert_eq!(state("train-lab").exit(), 4);

@@ -1,0 +1,190 @@
+//! The leader lease. The lease decides who bothers; the epoch decides who may: it is the number of transitions of the
+//! lease, grows with every takeover, and receivers refuse an older one.
+//!
+//! Nobody's clock is compared with another's: a lease counts as expired when *this* process has seen it unchanged for the
+//! whole duration on its own monotonic clock; a leader demotes itself on its own clock, counted from before it sent the
+//! renewal that succeeded last.
+
+use std::time::Duration;
+
+/// Timing of a lease.
+#[derive(Clone, Copy, Debug)]
+pub struct Timing {
+    /// How long a lease lasts without renewal.
+    pub duration: Duration,
+    /// How often it is renewed.
+    pub renew: Duration,
+    /// A leader stops this long before its lease ends.
+    pub margin: Duration,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Self { duration: Duration::from_secs(6), renew: Duration::from_secs(2), margin: Duration::from_millis(1500) }
+    }
+}
+
+/// The lease as it was read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Observed {
+    /// Who holds it; nobody after a graceful end.
+    pub holder: Option<String>,
+    /// Changes with every write.
+    pub version: String,
+    /// Takeovers so far.
+    pub transitions: i64,
+}
+
+/// What to do next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// Write the lease with this epoch, on condition that it is unchanged (or absent).
+    Acquire {
+        /// Epoch of the leadership that begins.
+        epoch: i64,
+    },
+    /// Write the lease again, on condition that it is unchanged.
+    Renew,
+    /// Look again after the renew interval.
+    Wait,
+    /// Somebody else holds it: stop at once.
+    Demote,
+}
+
+/// What a candidate knows. Times are durations since any fixed point of its own monotonic clock.
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    identity: String,
+    timing: Timing,
+    seen: Option<(Observed, Duration)>,
+    leads_until: Option<Duration>,
+}
+
+impl Candidate {
+    /// A candidate. The identity is unique to the process: a restarted one is another candidate.
+    pub fn new(identity: impl Into<String>, timing: Timing) -> Self {
+        Self { identity: identity.into(), timing, seen: None, leads_until: None }
+    }
+
+    /// Its identity.
+    pub fn identity(&self) -> &str {
+        &self.identity
+    }
+
+    /// Decides on the lease as it was just read; `None` where it does not exist.
+    pub fn observe(&mut self, lease: Option<Observed>, now: Duration) -> Decision {
+        let Some(lease) = lease else {
+            return if self.leads_until.take().is_some() { Decision::Demote } else { Decision::Acquire { epoch: 1 } };
+        };
+        let ours = lease.holder.as_deref() == Some(self.identity.as_str());
+        if ours && self.leads_until.is_some() {
+            return Decision::Renew;
+        }
+        if self.leads_until.take().is_some() {
+            return Decision::Demote;
+        }
+        let unchanged_since = match &self.seen {
+            Some((seen, since)) if seen.version == lease.version => *since,
+            _ => now,
+        };
+        let takeover = Decision::Acquire { epoch: lease.transitions + 1 };
+        let free = lease.holder.is_none();
+        self.seen = Some((lease, unchanged_since));
+        if free || now.saturating_sub(unchanged_since) >= self.timing.duration { takeover } else { Decision::Wait }
+    }
+
+    /// A conditional write of ours succeeded; it was sent at `sent`.
+    pub fn wrote(&mut self, sent: Duration) {
+        self.leads_until = Some(sent + self.timing.duration.saturating_sub(self.timing.margin));
+    }
+
+    /// A conditional write of ours was refused: somebody else wrote.
+    pub fn lost(&mut self) {
+        self.leads_until = None;
+    }
+
+    /// Until when it may act, on its own clock.
+    pub fn leads_until(&self) -> Option<Duration> {
+        self.leads_until
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const S: Duration = Duration::from_secs(1);
+
+    /// A store that refuses writes on an older version.
+    #[derive(Default)]
+    struct Store(Option<Observed>);
+    impl Store {
+        fn write(&mut self, read: Option<&Observed>, holder: &str, transitions: i64) -> bool {
+            if self.0.as_ref() != read {
+                return false;
+            }
+            let version = self.0.as_ref().map_or(0, |o| o.version.parse::<u64>().unwrap()) + 1;
+            self.0 = Some(Observed { holder: Some(holder.into()), version: version.to_string(), transitions });
+            true
+        }
+    }
+
+    fn act(candidate: &mut Candidate, store: &mut Store, now: Duration) -> Decision {
+        let read = store.0.clone();
+        let decision = candidate.observe(read.clone(), now);
+        let epoch = match decision {
+            Decision::Acquire { epoch } => epoch,
+            Decision::Renew => read.as_ref().unwrap().transitions,
+            Decision::Wait | Decision::Demote => return decision,
+        };
+        if store.write(read.as_ref(), &candidate.identity.clone(), epoch) { candidate.wrote(now) } else { candidate.lost() }
+        decision
+    }
+
+    #[test]
+    fn a_lease_is_taken_only_after_its_whole_duration_unchanged() {
+        let (mut a, mut b, mut store) = (Candidate::new("a", Timing::default()), Candidate::new("b", Timing::default()), Store::default());
+        assert_eq!(act(&mut a, &mut store, S), Decision::Acquire { epoch: 1 });
+        assert_eq!(act(&mut b, &mut store, 2 * S), Decision::Wait);
+        assert_eq!(act(&mut b, &mut store, 7 * S), Decision::Wait);
+        assert_eq!(act(&mut b, &mut store, 8 * S), Decision::Acquire { epoch: 2 });
+        assert!(a.leads_until().unwrap() < 8 * S);
+        assert_eq!(act(&mut a, &mut store, 9 * S), Decision::Demote);
+        assert_eq!(act(&mut a, &mut store, 9 * S), Decision::Wait);
+    }
+
+    #[test]
+    fn a_lease_that_was_given_back_is_taken_at_once_with_a_new_epoch() {
+        let mut b = Candidate::new("b", Timing::default());
+        let free = Observed { holder: None, version: "9".into(), transitions: 4 };
+        assert_eq!(b.observe(Some(free), S), Decision::Acquire { epoch: 5 });
+    }
+
+    /// Two candidates with clocks of their own, paused at random: never two leaders, epochs only grow.
+    #[test]
+    fn never_two_leaders() {
+        let mut random = 42u64;
+        let mut next = |n: u64| {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (random >> 33) % n
+        };
+        let mut store = Store::default();
+        let mut candidates = [Candidate::new("a", Timing::default()), Candidate::new("b", Timing::default())];
+        let offsets = [Duration::ZERO, Duration::from_secs(5000)];
+        let (mut now, mut last_epoch) = (Duration::ZERO, 0);
+        for _ in 0..20_000 {
+            now += Duration::from_millis(200 + next(1500));
+            let i = usize::from(next(2) == 1);
+            if next(20) == 0 {
+                now += Duration::from_secs(next(12));
+            }
+            act(&mut candidates[i], &mut store, now + offsets[i]);
+            let leaders = (0..2).filter(|c| candidates[*c].leads_until().is_some_and(|until| until > now + offsets[*c])).count();
+            assert!(leaders <= 1);
+            let epoch = store.0.as_ref().unwrap().transitions;
+            assert!(epoch >= last_epoch);
+            last_epoch = epoch;
+        }
+        assert!(last_epoch > 10, "the simulation never changed leaders");
+    }
+}

@@ -1,10 +1,18 @@
 //! The I/O loops of the operator and of the centre agent.
 //!
 //! Every kind has the same shape: `observe` reads into an owned snapshot, [`plan`] decides, `apply` writes, `status` says
-//! what came of it. What is shared between kinds stands here: caches, the pass that drives a loop, leases, writes,
-//! events, metrics and the HTTP port.
+//! what came of it. What is shared between kinds stands here: caches, the pass that drives a loop, leases, calls, events
+//! and the HTTP port.
 
 pub mod admission;
 pub mod cache;
+pub mod call;
 pub mod centre;
+pub mod client;
+pub mod data_center;
+pub mod events;
+pub mod lease;
+pub mod operator;
 pub mod pass;
+pub mod serve;
+pub mod tenant;

@@ -7,7 +7,7 @@ use clap::Args;
 
 /// Arguments of `xiangyun crds`.
 #[derive(Args)]
-pub struct CrdsArgs {
+pub(crate) struct CrdsArgs {
     /// Write one file for each kind into this folder instead of printing
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
@@ -17,7 +17,7 @@ pub struct CrdsArgs {
 ///
 /// # Errors
 /// A definition that cannot be written as YAML, or a file that cannot be written.
-pub fn run(args: &CrdsArgs) -> anyhow::Result<()> {
+pub(crate) fn run(args: &CrdsArgs) -> anyhow::Result<()> {
     for crd in crds::all() {
         let yaml = serde_saphyr::to_string(&crd).context("a CRD as YAML")?;
         match &args.dir {

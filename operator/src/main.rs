@@ -1,6 +1,9 @@
 //! The `xiangyun` binary: operator of the hub, agent of a centre, and the files generated from the code.
 
+mod agent;
 mod crds;
+mod operator;
+mod process;
 
 use clap::{Parser, Subcommand};
 
@@ -8,18 +11,28 @@ use clap::{Parser, Subcommand};
 #[derive(Parser)]
 #[command(name = "xiangyun", version, propagate_version = true)]
 struct Cli {
+    /// How to log
+    #[arg(long, global = true, env = "XIANGYUN_LOG_FORMAT", default_value = "json")]
+    log_format: process::LogFormat,
     #[command(subcommand)]
     command: Command,
 }
 
 #[derive(Subcommand)]
 enum Command {
+    /// Run the operator against the hub
+    Operator(operator::OperatorArgs),
+    /// Run the agent of one centre
+    Agent(agent::AgentArgs),
     /// Print the CustomResourceDefinitions as YAML
     Crds(crds::CrdsArgs),
 }
 
 fn main() -> anyhow::Result<()> {
-    match Cli::parse().command {
+    let cli = Cli::parse();
+    match cli.command {
+        Command::Operator(args) => process::run(cli.log_format, |port, stop| operator::run(args, port, stop)),
+        Command::Agent(args) => process::run(cli.log_format, |port, stop| agent::run(args, port, stop)),
         Command::Crds(args) => crds::run(&args),
     }
 }

@@ -37,17 +37,26 @@ pub fn assess(
 ) -> Assessment {
     let spec = &request.object.spec;
     let tenant = request.tenant();
-    let refuse = |refusal| Assessment { refusal: Some(refusal), ..Assessment::default() };
+    let refuse = |refusal| Assessment {
+        refusal: Some(refusal),
+        ..Assessment::default()
+    };
     match standing.get(tenant) {
         Some(Ok(())) => {}
         Some(Err(why)) => return refuse(Refusal::new(reason::TENANT_SUSPENDED, why.clone())),
         None => {
-            let text = format!("tenant {tenant} does not exist yet; the platform team creates it | 租户 {tenant} 尚未建立，请联系平台组");
+            let text = format!(
+                "tenant {tenant} does not exist yet; the platform team creates it | 租户 {tenant} 尚未建立，请联系平台组"
+            );
             return refuse(Refusal::new(reason::TENANT_SUSPENDED, text));
         }
     }
-    let open: Vec<&str> =
-        market.ledger.tenants.get(tenant).map(|t| t.ceilings.keys().map(String::as_str).collect()).unwrap_or_default();
+    let open: Vec<&str> = market
+        .ledger
+        .tenants
+        .get(tenant)
+        .map(|t| t.ceilings.keys().map(String::as_str).collect())
+        .unwrap_or_default();
     let asked = match needs::resolve(spec, &BTreeMap::new(), &open, market) {
         Ok(choices) => choices,
         Err(refusal) => return refuse(refusal),
@@ -59,12 +68,21 @@ pub fn assess(
         Ok(choices) => (Some(needs::grant(&choices)), None),
         Err(refusal) => (None, Some(refusal)),
     };
-    Assessment { needed, outcome, grant, refusal }
+    Assessment {
+        needed,
+        outcome,
+        grant,
+        refusal,
+    }
 }
 
 /// Levels that the choices need.
 pub fn needed(choices: &[Choice], market: Market<'_>) -> Needed {
-    approvals::needed(choices.iter().filter_map(|c| Some((&market.pools.get(&c.pool)?.policy, c.n))))
+    approvals::needed(
+        choices
+            .iter()
+            .filter_map(|c| Some((&market.pools.get(&c.pool)?.policy, c.n))),
+    )
 }
 
 fn settle_on(
@@ -75,7 +93,9 @@ fn settle_on(
     market: Market<'_>,
 ) -> Result<Vec<Choice>, Refusal> {
     if let Some((person, comment)) = &outcome.rejected {
-        let text = format!("rejected by {person}: {comment}; ask again with a new request | 已被 {person} 驳回：{comment}，可另建申请");
+        let text = format!(
+            "rejected by {person}: {comment}; ask again with a new request | 已被 {person} 驳回：{comment}，可另建申请"
+        );
         return Err(Refusal::new(reason::REJECTED, text));
     }
     if let Some(level) = outcome.missing.first() {
@@ -104,10 +124,15 @@ fn amounts(choices: &[Choice]) -> BTreeMap<String, Resources> {
 pub fn under_ceilings(tenant: &str, choices: &[Choice], market: Market<'_>) -> Result<(), Refusal> {
     for ancestor in market.ledger.lineage(tenant) {
         let held = market.ledger.subtree(ancestor);
-        let Some(entry) = market.ledger.tenants.get(ancestor) else { continue };
+        let Some(entry) = market.ledger.tenants.get(ancestor) else {
+            continue;
+        };
         for choice in choices {
             let ceiling = entry.ceilings.get(&choice.pool).copied().unwrap_or_default();
-            let with_card = market.pools.get(&choice.pool).is_some_and(|p| matches!(p.sort, Sort::Accelerator { .. }));
+            let with_card = market
+                .pools
+                .get(&choice.pool)
+                .is_some_and(|p| matches!(p.sort, Sort::Accelerator { .. }));
             let sum = held.get(&choice.pool).copied().unwrap_or_default().plus(choice.n);
             let over = choice.n.iter().find(|(r, v)| {
                 let comes_along = with_card && *r != "accelerators" && ceiling[r] == 0;
@@ -131,10 +156,14 @@ pub fn under_ceilings(tenant: &str, choices: &[Choice], market: Market<'_>) -> R
 /// # Errors
 /// `WaitingForQuota` or `CapacityUnknown`, naming the pool.
 pub fn all_fit(choices: &[Choice], market: Market<'_>) -> Result<(), Refusal> {
-    let Some(short) = choices.iter().find(|c| !c.fits) else { return Ok(()) };
+    let Some(short) = choices.iter().find(|c| !c.fits) else {
+        return Ok(());
+    };
     let pool = market.pools.get(&short.pool);
     let mut centres = short.grant.centres.iter();
-    let full = centres.clone().find(|(c, p)| !p.charge().fits(market.ledger.free(&short.pool, c)));
+    let full = centres
+        .clone()
+        .find(|(c, p)| !p.charge().fits(market.ledger.free(&short.pool, c)));
     let unknown = centres.find(|(c, _)| !pool.is_some_and(|p| p.known_in(c)));
     let refusal = match (full, unknown) {
         // An unknown centre hides whether it is full: where capacity was never adopted, say that first.

@@ -25,7 +25,11 @@ impl Policy {
     /// An amount cannot be read.
     pub fn read(policy: &ApprovalPolicy) -> Result<Self, AmountError> {
         let level = |l: &crds::ApprovalLevel| {
-            Ok(Level { number: l.level, above: (&l.above).try_into()?, groups: l.groups.clone() })
+            Ok(Level {
+                number: l.level,
+                above: (&l.above).try_into()?,
+                groups: l.groups.clone(),
+            })
         };
         Ok(Self {
             automatic_up_to: (&policy.automatic_up_to).try_into()?,
@@ -50,7 +54,14 @@ pub fn needed<'a>(asked: impl IntoIterator<Item = (&'a Policy, Resources)>) -> N
             let exceeds = level.above.is_zero() || n.iter().any(|(r, v)| level.above[r] > 0 && v > level.above[r]);
             if exceeds {
                 let groups = levels.entry(level.number).or_default();
-                groups.extend(level.groups.iter().filter(|g| !groups.contains(g)).cloned().collect::<Vec<_>>());
+                groups.extend(
+                    level
+                        .groups
+                        .iter()
+                        .filter(|g| !groups.contains(g))
+                        .cloned()
+                        .collect::<Vec<_>>(),
+                );
             }
         }
     }
@@ -131,7 +142,10 @@ fn judge(
     if !spec.approver.groups.iter().any(|g| groups.contains(g)) {
         return Err(reason::NOT_ENTITLED);
     }
-    if by_level.iter().any(|(level, other)| *other == person && *level != spec.level) {
+    if by_level
+        .iter()
+        .any(|(level, other)| *other == person && *level != spec.level)
+    {
         return Err(reason::SAME_PERSON);
     }
     if rejected || by_level.contains_key(&spec.level) {

@@ -18,10 +18,16 @@ pub fn violations(ledger: &Ledger, requests: &[Request], capacity_fell: bool) ->
         for (centre, held) in &entry.centres {
             let charged = ledger.centre(pool, centre).map_or(Resources::ZERO, |c| c.charged);
             if !held.charged.fits(charged) {
-                wrong.push(format!("{pool}@{centre} is charged {charged}, but {} is held", held.charged));
+                wrong.push(format!(
+                    "{pool}@{centre} is charged {charged}, but {} is held",
+                    held.charged
+                ));
             }
             if !capacity_fell && !charged.fits(held.committable) {
-                wrong.push(format!("{pool}@{centre} is oversold: charged {charged}, committable {}", held.committable));
+                wrong.push(format!(
+                    "{pool}@{centre} is oversold: charged {charged}, committable {}",
+                    held.committable
+                ));
             }
         }
     }
@@ -31,7 +37,11 @@ pub fn violations(ledger: &Ledger, requests: &[Request], capacity_fell: bool) ->
 /// What the rule of the ledger says that it should charge.
 pub fn recounted(ledger: &Ledger, requests: &[Request]) -> Ledger {
     let mut recounted = ledger.clone();
-    let holdings = requests.iter().map(|r| Holding { uid: r.uid(), tenant: r.tenant(), grant: &r.holds });
+    let holdings = requests.iter().map(|r| Holding {
+        uid: r.uid(),
+        tenant: r.tenant(),
+        grant: &r.holds,
+    });
     drop(recounted.recount(holdings));
     recounted
 }
@@ -43,7 +53,9 @@ pub fn ceilings_broken(ledger: &Ledger, sorts: &BTreeMap<String, Sort>) -> Vec<S
         for (pool, sum) in ledger.subtree(tenant) {
             let ceiling = entry.ceilings.get(&pool).copied().unwrap_or_default();
             let card = matches!(sorts.get(&pool), Some(Sort::Accelerator { .. }));
-            let over = sum.iter().any(|(r, v)| !(card && r != "accelerators" && ceiling[r] == 0) && v > ceiling[r]);
+            let over = sum
+                .iter()
+                .any(|(r, v)| !(card && r != "accelerators" && ceiling[r] == 0) && v > ceiling[r]);
             if over && sum != Resources::ZERO {
                 wrong.push(format!("{tenant}/{pool}: subtree holds {sum}, ceiling {ceiling}"));
             }

@@ -178,8 +178,13 @@ fn proof(snapshot: &Snapshot, request: &Request, record: &Record) -> Option<Gran
 fn centres_confirm(snapshot: &Snapshot, request: &Request, record: &Record) -> bool {
     let centres: BTreeSet<&String> = record.from.values().flat_map(|g| g.centres.keys()).collect();
     centres.into_iter().all(|centre| {
-        let Some(row) = request.rows().iter().find(|r| r.name == *centre) else { return false };
-        let fresh = row.reported_at.parse::<Timestamp>().is_ok_and(|at| snapshot.now.duration_since(at) <= ROW_FRESH);
+        let Some(row) = request.rows().iter().find(|r| r.name == *centre) else {
+            return false;
+        };
+        let fresh = row
+            .reported_at
+            .parse::<Timestamp>()
+            .is_ok_and(|at| snapshot.now.duration_since(at) <= ROW_FRESH);
         let same_tenant = snapshot.requests.iter().filter(|r| r.tenant() == request.tenant());
         let still_held = held_in(same_tenant.filter(|r| !r.ended()), centre);
         let within = row.used.iter().all(|used| {
@@ -235,7 +240,11 @@ fn record(snapshot: &Snapshot, request: &Request, to: Grant) -> Record {
         tenant: request.tenant().to_owned(),
         from: request.holds.clone(),
         to,
-        starts: if ending { kept.and_then(|a| a.from.clone()) } else { Some(snapshot.now.to_string()) },
+        starts: if ending {
+            kept.and_then(|a| a.from.clone())
+        } else {
+            Some(snapshot.now.to_string())
+        },
         until: if ending {
             kept.and_then(|a| a.until.clone())
         } else {
@@ -249,13 +258,32 @@ fn raise(snapshot: &Snapshot, ledger: &mut Ledger, plan: &mut CyclePlan) {
     let mut by_request: BTreeMap<(&str, &str), Vec<&RequestApproval>> = BTreeMap::new();
     for approval in &snapshot.approvals {
         let tenant = approval.metadata.namespace.as_deref().unwrap_or_default();
-        by_request.entry((tenant, &approval.spec.request_ref.name)).or_default().push(approval);
+        by_request
+            .entry((tenant, &approval.spec.request_ref.name))
+            .or_default()
+            .push(approval);
     }
     let approvals = |r: &Request| by_request.get(&(r.tenant(), r.name())).cloned().unwrap_or_default();
-    let waiting = snapshot.requests.iter().filter(|r| r.is_new() && !r.deleting() && r.allocation().is_none());
+    let waiting = snapshot
+        .requests
+        .iter()
+        .filter(|r| r.is_new() && !r.deleting() && r.allocation().is_none());
     let mut queue: Vec<(&Request, Assessment)> = waiting
         .filter(|r| !ledger.records.contains_key(r.uid()))
-        .map(|r| (r, assess(r, &approvals(r), &snapshot.standing, Market { pools: &snapshot.pools, ledger })))
+        .map(|r| {
+            (
+                r,
+                assess(
+                    r,
+                    &approvals(r),
+                    &snapshot.standing,
+                    Market {
+                        pools: &snapshot.pools,
+                        ledger,
+                    },
+                ),
+            )
+        })
         .collect();
     queue.sort_by_cached_key(|(r, a)| {
         let approved = a.outcome.decided_at.clone().unwrap_or_else(|| r.created());
@@ -265,9 +293,20 @@ fn raise(snapshot: &Snapshot, ledger: &mut Ledger, plan: &mut CyclePlan) {
         let uid = request.uid().to_owned();
         if assessment.grant.is_some() {
             // Others were granted meanwhile: look again.
-            assessment = assess(request, &approvals(request), &snapshot.standing, Market { pools: &snapshot.pools, ledger });
+            assessment = assess(
+                request,
+                &approvals(request),
+                &snapshot.standing,
+                Market {
+                    pools: &snapshot.pools,
+                    ledger,
+                },
+            );
         }
-        if let Some(grant) = assessment.grant.take_if(|_| request.guarded() && ledger.has_room_for_record(true)) {
+        if let Some(grant) = assessment
+            .grant
+            .take_if(|_| request.guarded() && ledger.has_room_for_record(true))
+        {
             plan.touched.insert(uid.clone());
             if may_decide(snapshot, request) {
                 ledger.open(&uid, record(snapshot, request, grant));
@@ -281,7 +320,9 @@ fn raise(snapshot: &Snapshot, ledger: &mut Ledger, plan: &mut CyclePlan) {
 /// APPLY for every record that the swapped ledger holds and whose request was read in this cycle.
 fn apply(snapshot: &Snapshot, ledger: &Ledger, plan: &mut CyclePlan) {
     for (index, request) in snapshot.requests.iter().enumerate() {
-        let Some(record) = ledger.records.get(request.uid()) else { continue };
+        let Some(record) = ledger.records.get(request.uid()) else {
+            continue;
+        };
         let written = request.record() == Some(record.id.as_str());
         // An ended allocation never rises, and a request on its way out takes nothing more.
         let forbidden = record.raises() && (request.ended() || request.deleting());
@@ -298,9 +339,17 @@ fn apply(snapshot: &Snapshot, ledger: &Ledger, plan: &mut CyclePlan) {
             ended: request.allocation().and_then(|a| a.ended.clone()),
             pools: to_stored(&record.to),
         };
-        plan.apply.push(Apply { request: index, allocation });
+        plan.apply.push(Apply {
+            request: index,
+            allocation,
+        });
     }
-    plan.apply.retain(|a| snapshot.requests.get(a.request).is_some_and(|r| may_decide(snapshot, r)));
+    plan.apply.retain(|a| {
+        snapshot
+            .requests
+            .get(a.request)
+            .is_some_and(|r| may_decide(snapshot, r))
+    });
 }
 
 /// A deleted request may go when it holds nothing and no record is open for it, in the ledger that was read.

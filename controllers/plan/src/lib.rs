@@ -4,6 +4,7 @@
 pub mod admission;
 pub mod approvals;
 pub mod centre;
+pub mod centre_health;
 pub mod check;
 pub mod cycle;
 pub mod ledger;
@@ -13,3 +14,4 @@ pub mod published;
 pub mod quota;
 pub mod request;
 pub mod request_status;
+pub mod tenants;

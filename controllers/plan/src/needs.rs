@@ -28,7 +28,11 @@ pub struct Refusal {
 impl Refusal {
     /// A refusal that waits for no pool.
     pub fn new(reason: &'static str, message: impl Into<String>) -> Self {
-        Self { reason, message: message.into(), pools: BTreeMap::new() }
+        Self {
+            reason,
+            message: message.into(),
+            pools: BTreeMap::new(),
+        }
     }
 
     /// The same, naming the pools it waits for.
@@ -100,14 +104,30 @@ fn needs(spec: &ResourceRequestSpec, lowered: &BTreeMap<String, i128>) -> Result
     if let Some(need) = &spec.resources {
         if let (Some(cpu), Some(memory)) = (&need.cpu, &need.memory) {
             let (cpu, memory) = (cpu.parse("cpu")?, memory.parse("memory")?);
-            out.push(Need::Compute(Resources { cpu, memory, ..Resources::ZERO }));
+            out.push(Need::Compute(Resources {
+                cpu,
+                memory,
+                ..Resources::ZERO
+            }));
         }
         for card in need.accelerators.iter().flatten() {
-            out.push(Need::Cards(card.use_, Resources { accelerators: card.count.into(), ..Resources::ZERO }));
+            out.push(Need::Cards(
+                card.use_,
+                Resources {
+                    accelerators: card.count.into(),
+                    ..Resources::ZERO
+                },
+            ));
         }
         for storage in need.storage.iter().flatten() {
             let bytes = storage.size.parse("storage")?;
-            out.push(Need::Storage(storage.tier, Resources { storage: bytes, ..Resources::ZERO }));
+            out.push(Need::Storage(
+                storage.tier,
+                Resources {
+                    storage: bytes,
+                    ..Resources::ZERO
+                },
+            ));
         }
     }
     for (resource, lowest) in lowered {
@@ -151,13 +171,19 @@ pub fn resolve(
 ) -> Result<Vec<Choice>, Refusal> {
     let misconfigured = |text: String| Refusal::new(reason::MISCONFIGURED, text);
     let needs = needs(spec, lowered).map_err(|e| misconfigured(e.to_string()))?;
-    let rule = SurvivalRule::try_from(&spec.survival)
-        .map_err(|s| misconfigured(format!("survival {s:?} is none of Full, None, 1% to 99% | survival 不合法")))?;
+    let rule = SurvivalRule::try_from(&spec.survival).map_err(|s| {
+        misconfigured(format!(
+            "survival {s:?} is none of Full, None, 1% to 99% | survival 不合法"
+        ))
+    })?;
     let mut choices: Vec<Choice> = Vec::new();
     for need in &needs {
         let choice = choose(need, spec, rule, open, market)?;
         if choices.iter().any(|c| c.pool == choice.pool) {
-            let text = format!("pool {} is asked twice; ask once with the sum | 同一资源池重复申请，请合并", choice.pool);
+            let text = format!(
+                "pool {} is asked twice; ask once with the sum | 同一资源池重复申请，请合并",
+                choice.pool
+            );
             return Err(misconfigured(text));
         }
         choices.push(choice);
@@ -179,14 +205,23 @@ fn choose(
     };
     let mut offers: Vec<Choice> = Vec::new();
     for architecture in preferred {
-        let matching = market.pools.values().filter(|p| need.matches(p, spec.zone, *architecture));
-        let mut here: Vec<_> =
-            matching.filter(|p| open.contains(&p.name.as_str())).filter_map(|p| offer(p, need, spec, rule, market)).collect();
+        let matching = market
+            .pools
+            .values()
+            .filter(|p| need.matches(p, spec.zone, *architecture));
+        let mut here: Vec<_> = matching
+            .filter(|p| open.contains(&p.name.as_str()))
+            .filter_map(|p| offer(p, need, spec, rule, market))
+            .collect();
         here.sort_by(|a, b| room(b, market).cmp(&room(a, market)).then_with(|| a.pool.cmp(&b.pool)));
         if let Some(fitting) = here.iter().find(|c| c.fits) {
             return Ok(fitting.clone());
         }
-        offers.extend(here.into_iter().filter(|c| !offers.iter().any(|o| o.pool == c.pool)).collect::<Vec<_>>());
+        offers.extend(
+            here.into_iter()
+                .filter(|c| !offers.iter().any(|o| o.pool == c.pool))
+                .collect::<Vec<_>>(),
+        );
     }
     if offers.is_empty() {
         let text = format!(
@@ -205,20 +240,43 @@ fn choose(
 }
 
 /// What the pool would give, whether or not it fits now; nothing where a pool without centres was named.
-fn offer(pool: &Pool, need: &Need, spec: &ResourceRequestSpec, rule: SurvivalRule, market: Market<'_>) -> Option<Choice> {
+fn offer(
+    pool: &Pool,
+    need: &Need,
+    spec: &ResourceRequestSpec,
+    rule: SurvivalRule,
+    market: Market<'_>,
+) -> Option<Choice> {
     let n = pool.with_cards(need.amounts());
     let slots: Vec<Slot> = match (rule, &spec.centre) {
         (SurvivalRule::None, Some(centre)) => pool.slots.iter().filter(|s| s.name == *centre).cloned().collect(),
         (SurvivalRule::None, None) => {
-            let free = |s: &&Slot| (pool.known_in(&s.name), market.ledger.free(&pool.name, &s.name), s.primary);
+            let free = |s: &&Slot| {
+                (
+                    pool.known_in(&s.name),
+                    market.ledger.free(&pool.name, &s.name),
+                    s.primary,
+                )
+            };
             pool.slots.iter().max_by_key(free).cloned().into_iter().collect()
         }
         _ => pool.slots.clone(),
     };
-    let grant = PoolGrant { n, centres: parts(n, rule, &slots) };
+    let grant = PoolGrant {
+        n,
+        centres: parts(n, rule, &slots),
+    };
     let fits = !slots.is_empty()
-        && grant.centres.iter().all(|(c, p)| pool.known_in(c) && p.charge().fits(market.ledger.free(&pool.name, c)));
-    (!slots.is_empty()).then(|| Choice { pool: pool.name.clone(), n, grant, fits })
+        && grant
+            .centres
+            .iter()
+            .all(|(c, p)| pool.known_in(c) && p.charge().fits(market.ledger.free(&pool.name, c)));
+    (!slots.is_empty()).then(|| Choice {
+        pool: pool.name.clone(),
+        n,
+        grant,
+        fits,
+    })
 }
 
 fn room(choice: &Choice, market: Market<'_>) -> Resources {
@@ -226,7 +284,12 @@ fn room(choice: &Choice, market: Market<'_>) -> Resources {
 }
 
 fn committable(choice: &Choice, market: Market<'_>) -> Resources {
-    fold_min(choice.grant.centres.keys().map(|c| market.ledger.centre(&choice.pool, c).map_or(Resources::ZERO, |e| e.committable)))
+    fold_min(choice.grant.centres.keys().map(|c| {
+        market
+            .ledger
+            .centre(&choice.pool, c)
+            .map_or(Resources::ZERO, |e| e.committable)
+    }))
 }
 
 fn fold_min(values: impl Iterator<Item = Resources>) -> Resources {
@@ -236,7 +299,10 @@ fn fold_min(values: impl Iterator<Item = Resources>) -> Resources {
 /// Whether it would not even fit into the empty pool. A centre whose capacity is not known says nothing.
 fn exceeds(choice: &Choice, market: Market<'_>) -> bool {
     choice.grant.centres.iter().any(|(centre, part)| {
-        market.ledger.centre(&choice.pool, centre).is_some_and(|e| !part.charge().fits(e.committable))
+        market
+            .ledger
+            .centre(&choice.pool, centre)
+            .is_some_and(|e| !part.charge().fits(e.committable))
     })
 }
 
@@ -254,7 +320,12 @@ fn never_fits(need: &Need, offers: &[Choice], market: Market<'_>) -> Refusal {
             in_words(resource, limit[resource]),
         ))
     });
-    let fallback = || format!("{}: larger than any pool; it will never fit | 超过可授予上限，等待也无法满足", need.in_words());
+    let fallback = || {
+        format!(
+            "{}: larger than any pool; it will never fit | 超过可授予上限，等待也无法满足",
+            need.in_words()
+        )
+    };
     Refusal::new(reason::EXCEEDS_MAX_QUOTA, text.unwrap_or_else(fallback))
 }
 

@@ -106,19 +106,27 @@ impl Pool {
         let spec = &pool.spec;
         let sort = match (&spec.storage, &spec.accelerator, spec.architecture) {
             (Some(storage), _, _) => Sort::Storage(storage.tier),
-            (None, Some(card), Some(architecture)) => {
-                Sort::Accelerator { architecture, use_: card.use_, per_unit: (&card.per_unit).try_into()? }
-            }
+            (None, Some(card), Some(architecture)) => Sort::Accelerator {
+                architecture,
+                use_: card.use_,
+                per_unit: (&card.per_unit).try_into()?,
+            },
             (None, None, Some(architecture)) => Sort::Compute(architecture),
             (None, _, None) => return Err(PoolError::NoSort),
         };
         let primary = |name: &str| {
-            centres.iter().any(|c| c.metadata.name.as_deref() == Some(name) && c.spec.role == CentreRole::Primary)
+            centres
+                .iter()
+                .any(|c| c.metadata.name.as_deref() == Some(name) && c.spec.role == CentreRole::Primary)
         };
         let slots = spec
             .centres
             .iter()
-            .map(|c| Slot { name: c.name.clone(), weight: c.weight.into(), primary: primary(&c.name) })
+            .map(|c| Slot {
+                name: c.name.clone(),
+                weight: c.weight.into(),
+                primary: primary(&c.name),
+            })
             .collect();
         let mut capacity = BTreeMap::new();
         for centre in &spec.centres {
@@ -133,7 +141,12 @@ impl Pool {
             zone: spec.zone,
             slots,
             capacity,
-            policy: spec.approval.as_ref().map(Policy::read).transpose()?.unwrap_or_default(),
+            policy: spec
+                .approval
+                .as_ref()
+                .map(Policy::read)
+                .transpose()?
+                .unwrap_or_default(),
         })
     }
 
@@ -144,17 +157,30 @@ impl Pool {
         now: Timestamp,
     ) -> Result<Option<Capacity>, PoolError> {
         let spec = &pool.spec;
-        let Some(listed) = spec.centres.iter().find(|c| c.name == centre) else { return Ok(None) };
-        let Some(exists) = centres.iter().find(|c| c.metadata.name.as_deref() == Some(centre)) else { return Ok(None) };
+        let Some(listed) = spec.centres.iter().find(|c| c.name == centre) else {
+            return Ok(None);
+        };
+        let Some(exists) = centres.iter().find(|c| c.metadata.name.as_deref() == Some(centre)) else {
+            return Ok(None);
+        };
         let report = exists.status.as_ref().and_then(|s| s.report.as_ref());
         let row = report.and_then(|r| r.pools.iter().find(|p| Some(&p.name) == pool.metadata.name.as_ref()));
-        let used = row.map(|r| Resources::try_from(&r.used)).transpose()?.unwrap_or_default();
+        let used = row
+            .map(|r| Resources::try_from(&r.used))
+            .transpose()?
+            .unwrap_or_default();
         let (found, number, at, known) = match (listed.source, &listed.amounts, report) {
             (CapacitySource::Declared, Some(amounts), _) => (Resources::try_from(amounts)?, 0, None, true),
             (CapacitySource::Nodes, _, Some(report)) => {
-                let found = row.map(|r| Resources::try_from(&r.allocatable)).transpose()?.unwrap_or_default();
+                let found = row
+                    .map(|r| Resources::try_from(&r.allocatable))
+                    .transpose()?
+                    .unwrap_or_default();
                 let limit = stale_after(&spec.stale_after)?;
-                let known = report.reported_at.parse::<Timestamp>().is_ok_and(|at| now.duration_since(at) <= limit);
+                let known = report
+                    .reported_at
+                    .parse::<Timestamp>()
+                    .is_ok_and(|at| now.duration_since(at) <= limit);
                 (found, report.number, Some(report.reported_at.clone()), known)
             }
             _ => return Ok(None),
@@ -162,7 +188,14 @@ impl Pool {
         let ratio = spec.overcommit.as_ref().map_or(Ok(1000), |o| o.cpu.parse("cpu"))?;
         let gross = quota::gross(found, ratio);
         let reserved = quota::reserved(gross, spec.reserve.as_ref())?;
-        Ok(Some(Capacity { gross, reserved, used, report: number, reported_at: at, known }))
+        Ok(Some(Capacity {
+            gross,
+            reserved,
+            used,
+            report: number,
+            reported_at: at,
+            known,
+        }))
     }
 
     /// Whether every centre of the pool may be sold against.

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use crds::{
-    AdmissionLimitsSpec, Amounts, CentrePool, EndingGrant, LargestGrant, PoolAmounts, PoolFigures, PoolQueueSpec, Resources,
-    WaitingRequest,
+    AdmissionLimitsSpec, Amounts, CentrePool, EndingGrant, LargestGrant, PoolAmounts, PoolFigures, PoolQueueSpec,
+    Resources, WaitingRequest,
 };
 
 use crate::cycle::{CyclePlan, Snapshot};
@@ -64,7 +64,12 @@ impl Sum {
 
 /// The pool's own resources, zero or not: a figure that is left out would keep its old value in a merge.
 fn printed(figure: Resources, pool: &Pool) -> Amounts {
-    Amounts(pool.resources().iter().map(|r| ((*r).to_owned(), Resources::amount(r, figure[r]))).collect())
+    Amounts(
+        pool.resources()
+            .iter()
+            .map(|r| ((*r).to_owned(), Resources::amount(r, figure[r])))
+            .collect(),
+    )
 }
 
 /// The figures of a pool: capacity from the reports, charges from the ledger.
@@ -74,7 +79,9 @@ pub fn figures(pool: &Pool, ledger: &Ledger) -> Figures {
     let (mut centres, mut over_committed, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
     for slot in &pool.slots {
         let capacity = pool.capacity.get(&slot.name);
-        let charged = ledger.centre(&pool.name, &slot.name).map_or(Resources::ZERO, |c| c.charged);
+        let charged = ledger
+            .centre(&pool.name, &slot.name)
+            .map_or(Resources::ZERO, |c| c.charged);
         let sum = Sum {
             gross: capacity.map_or(Resources::ZERO, |c| c.gross),
             reserved: capacity.map_or(Resources::ZERO, |c| c.reserved),
@@ -82,7 +89,11 @@ pub fn figures(pool: &Pool, ledger: &Ledger) -> Figures {
             charged,
         };
         if capacity.is_some() && !charged.fits(sum.committable()) {
-            over_committed.push(format!("{}: charged {charged}, committable {}", slot.name, sum.committable()));
+            over_committed.push(format!(
+                "{}: charged {charged}, committable {}",
+                slot.name,
+                sum.committable()
+            ));
         }
         if !pool.known_in(&slot.name) {
             unknown.push(slot.name.clone());
@@ -97,18 +108,32 @@ pub fn figures(pool: &Pool, ledger: &Ledger) -> Figures {
         });
     }
     let free_dual_active = printed(free.unwrap_or_default(), pool);
-    Figures { centres, total: total.figures(pool), free_dual_active, over_committed, unknown }
+    Figures {
+        centres,
+        total: total.figures(pool),
+        free_dual_active,
+        over_committed,
+        unknown,
+    }
 }
 
 /// What the tenant's subtree holds.
 pub fn tenant_charged(tenant: &str, ledger: &Ledger) -> Vec<PoolAmounts> {
     let sums = ledger.subtree(tenant).into_iter().filter(|(_, sum)| !sum.is_zero());
-    sums.map(|(pool, sum)| PoolAmounts { pool, amounts: sum.to_amounts() }).collect()
+    sums.map(|(pool, sum)| PoolAmounts {
+        pool,
+        amounts: sum.to_amounts(),
+    })
+    .collect()
 }
 
 /// The largest grant n that the empty pool could give, resource by resource.
 fn largest(pool: &Pool, ledger: &Ledger, rule: SurvivalRule) -> Resources {
-    let committable = |name: &str| ledger.centre(&pool.name, name).map_or(Resources::ZERO, |c| c.committable);
+    let committable = |name: &str| {
+        ledger
+            .centre(&pool.name, name)
+            .map_or(Resources::ZERO, |c| c.committable)
+    };
     let rows = pool.slots.iter().map(|s| committable(&s.name));
     let limit = match rule {
         SurvivalRule::Full => rows.reduce(Resources::each_min),
@@ -147,34 +172,60 @@ pub fn limits(snapshot: &Snapshot, ledger: &Ledger) -> AdmissionLimitsSpec {
         })
         .collect();
     rows.sort_by(|(a, x), (b, y)| x.kind.cmp(&y.kind).then(b.cmp(a)).then_with(|| x.name.cmp(&y.name)));
-    AdmissionLimitsSpec { pools: rows.into_iter().map(|(_, row)| row).collect() }
+    AdmissionLimitsSpec {
+        pools: rows.into_iter().map(|(_, row)| row).collect(),
+    }
 }
 
 /// The queue of each pool: the first 200 that wait, and the next five ends.
 pub fn queues(snapshot: &Snapshot, plan: &CyclePlan) -> BTreeMap<String, PoolQueueSpec> {
-    let mut queues: BTreeMap<String, PoolQueueSpec> =
-        snapshot.pools.keys().map(|name| (name.clone(), PoolQueueSpec::default())).collect();
+    let mut queues: BTreeMap<String, PoolQueueSpec> = snapshot
+        .pools
+        .keys()
+        .map(|name| (name.clone(), PoolQueueSpec::default()))
+        .collect();
     let by_uid: BTreeMap<&str, _> = snapshot.requests.iter().map(|r| (r.uid(), r)).collect();
     for uid in &plan.order {
-        let (Some(request), Some(assessment)) = (by_uid.get(uid.as_str()), plan.assessments.get(uid)) else { continue };
-        let Some(refusal) = assessment.refusal.as_ref().filter(|_| assessment.outcome.missing.is_empty()) else { continue };
+        let (Some(request), Some(assessment)) = (by_uid.get(uid.as_str()), plan.assessments.get(uid)) else {
+            continue;
+        };
+        let Some(refusal) = assessment
+            .refusal
+            .as_ref()
+            .filter(|_| assessment.outcome.missing.is_empty())
+        else {
+            continue;
+        };
         for (pool, n) in &refusal.pools {
-            let Some(queue) = queues.get_mut(pool).filter(|q| q.waiting.len() < 200) else { continue };
+            let Some(queue) = queues.get_mut(pool).filter(|q| q.waiting.len() < 200) else {
+                continue;
+            };
             queue.waiting.push(WaitingRequest {
                 uid: uid.clone(),
                 priority: request.object.spec.priority,
-                approved_at: assessment.outcome.decided_at.clone().unwrap_or_else(|| request.created()),
+                approved_at: assessment
+                    .outcome
+                    .decided_at
+                    .clone()
+                    .unwrap_or_else(|| request.created()),
                 amounts: n.to_amounts(),
             });
         }
     }
-    let mut ends: Vec<_> =
-        snapshot.requests.iter().filter(|r| !r.ended()).filter_map(|r| Some((r.until()?, r.uid(), &r.holds))).collect();
+    let mut ends: Vec<_> = snapshot
+        .requests
+        .iter()
+        .filter(|r| !r.ended())
+        .filter_map(|r| Some((r.until()?, r.uid(), &r.holds)))
+        .collect();
     ends.sort_by_key(|(date, uid, _)| (*date, *uid));
     for (date, _, holds) in ends {
         for (pool, grant) in holds {
             if let Some(queue) = queues.get_mut(pool).filter(|q| q.ends.len() < 5) {
-                queue.ends.push(EndingGrant { date: date.to_string(), amounts: grant.n.to_amounts() });
+                queue.ends.push(EndingGrant {
+                    date: date.to_string(),
+                    amounts: grant.n.to_amounts(),
+                });
             }
         }
     }

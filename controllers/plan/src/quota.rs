@@ -23,7 +23,12 @@ pub enum SurvivalRule {
 impl TryFrom<&Survival> for SurvivalRule {
     type Error = String;
     fn try_from(survival: &Survival) -> Result<Self, String> {
-        let percent = |s: &str| s.strip_suffix('%')?.parse::<i128>().ok().filter(|p| (1..100).contains(p));
+        let percent = |s: &str| {
+            s.strip_suffix('%')?
+                .parse::<i128>()
+                .ok()
+                .filter(|p| (1..100).contains(p))
+        };
         match survival.0.as_str() {
             "Full" => Ok(Self::Full),
             "None" => Ok(Self::None),
@@ -75,7 +80,16 @@ pub type Grant = BTreeMap<String, PoolGrant>;
 fn split(total: i128, step: i128, slots: &[Slot]) -> Vec<i128> {
     let weights: i128 = slots.iter().map(|s| s.weight).sum();
     let steps = total / step;
-    let mut parts: Vec<i128> = slots.iter().map(|s| if weights > 0 { steps * s.weight / weights * step } else { 0 }).collect();
+    let mut parts: Vec<i128> = slots
+        .iter()
+        .map(|s| {
+            if weights > 0 {
+                steps * s.weight / weights * step
+            } else {
+                0
+            }
+        })
+        .collect();
     let rest = total - parts.iter().sum::<i128>();
     let heir = slots.iter().position(|s| s.primary).unwrap_or(0);
     if let Some(part) = parts.get_mut(heir) {
@@ -94,7 +108,10 @@ fn ceil_percent(n: i128, percent: i128, step: i128) -> i128 {
 /// memory of its node, these follow the cards. With [`SurvivalRule::None`] pass the one slot that was chosen.
 pub fn parts(n: Resources, rule: SurvivalRule, slots: &[Slot]) -> BTreeMap<String, Part> {
     if rule == SurvivalRule::None {
-        return slots.iter().map(|s| (s.name.clone(), Part { share: n, survival: n })).collect();
+        return slots
+            .iter()
+            .map(|s| (s.name.clone(), Part { share: n, survival: n }))
+            .collect();
     }
     let cards = split(n.accelerators, 1, slots);
     let by_cards = |total: i128, step: i128| -> Vec<i128> {
@@ -110,15 +127,29 @@ pub fn parts(n: Resources, rule: SurvivalRule, slots: &[Slot]) -> BTreeMap<Strin
         SurvivalRule::Percent(p) => {
             let accelerators = ceil_percent(n.accelerators, p, 1);
             let follow = |total: i128, step| {
-                if n.accelerators > 0 { total * accelerators / n.accelerators } else { ceil_percent(total, p, step) }
+                if n.accelerators > 0 {
+                    total * accelerators / n.accelerators
+                } else {
+                    ceil_percent(total, p, step)
+                }
             };
-            Resources { cpu: follow(n.cpu, 1), memory: follow(n.memory, MEMORY_STEP), storage: n.storage, accelerators }
+            Resources {
+                cpu: follow(n.cpu, 1),
+                memory: follow(n.memory, MEMORY_STEP),
+                storage: n.storage,
+                accelerators,
+            }
         }
     };
     let zipped = slots.iter().zip(cpu).zip(memory).zip(cards);
     zipped
         .map(|(((slot, cpu), memory), accelerators)| {
-            let share = Resources { cpu, memory, storage: n.storage, accelerators };
+            let share = Resources {
+                cpu,
+                memory,
+                storage: n.storage,
+                accelerators,
+            };
             (slot.name.clone(), Part { share, survival })
         })
         .collect()
@@ -126,7 +157,10 @@ pub fn parts(n: Resources, rule: SurvivalRule, slots: &[Slot]) -> BTreeMap<Strin
 
 /// Gross capacity: what was found or declared, CPU times the over-commit ratio in thousandths.
 pub fn gross(capacity: Resources, overcommit_milli: i128) -> Resources {
-    Resources { cpu: capacity.cpu * overcommit_milli / 1000, ..capacity }
+    Resources {
+        cpu: capacity.cpu * overcommit_milli / 1000,
+        ..capacity
+    }
 }
 
 /// What is kept back of `gross`. A percentage rounds up, so that what is sold rounds down; a reserve never exceeds gross.
@@ -134,7 +168,9 @@ pub fn gross(capacity: Resources, overcommit_milli: i128) -> Resources {
 /// # Errors
 /// The amounts of the reserve cannot be read.
 pub fn reserved(gross: Resources, reserve: Option<&Reserve>) -> Result<Resources, crds::AmountError> {
-    let Some(reserve) = reserve else { return Ok(Resources::ZERO) };
+    let Some(reserve) = reserve else {
+        return Ok(Resources::ZERO);
+    };
     let amounts = match (&reserve.amounts, reserve.percent) {
         (Some(amounts), _) => Resources::try_from(amounts)?,
         (None, percent) => gross.zip(Resources::ZERO, |g, _| ceil_percent(g, percent.unwrap_or(0).into(), 1)),
@@ -169,10 +205,16 @@ pub fn from_stored(pools: &[AllocationPool]) -> Result<Grant, crds::AmountError>
         .iter()
         .map(|pool| {
             let centres = pool.centres.iter().map(|c| {
-                let part = Part { share: (&c.share).try_into()?, survival: (&c.survival).try_into()? };
+                let part = Part {
+                    share: (&c.share).try_into()?,
+                    survival: (&c.survival).try_into()?,
+                };
                 Ok((c.name.clone(), part))
             });
-            let grant = PoolGrant { n: (&pool.amounts).try_into()?, centres: centres.collect::<Result<_, _>>()? };
+            let grant = PoolGrant {
+                n: (&pool.amounts).try_into()?,
+                centres: centres.collect::<Result<_, _>>()?,
+            };
             Ok((pool.name.clone(), grant))
         })
         .collect()
@@ -185,12 +227,23 @@ mod tests {
 
     fn slots(weights: [i128; 2]) -> Vec<Slot> {
         vec![
-            Slot { name: "jishi".into(), weight: weights[0], primary: true },
-            Slot { name: "jiyidong".into(), weight: weights[1], primary: false },
+            Slot {
+                name: "jishi".into(),
+                weight: weights[0],
+                primary: true,
+            },
+            Slot {
+                name: "jiyidong".into(),
+                weight: weights[1],
+                primary: false,
+            },
         ]
     }
     fn cpu(vcpu: i128) -> Resources {
-        Resources { cpu: vcpu * 1000, ..Resources::ZERO }
+        Resources {
+            cpu: vcpu * 1000,
+            ..Resources::ZERO
+        }
     }
 
     #[test]
@@ -209,23 +262,60 @@ mod tests {
 
     #[test]
     fn cards_are_whole_and_bring_their_cpu() {
-        let n = Resources { cpu: 36_000, memory: 3 * MEMORY_STEP, storage: 0, accelerators: 3 };
+        let n = Resources {
+            cpu: 36_000,
+            memory: 3 * MEMORY_STEP,
+            storage: 0,
+            accelerators: 3,
+        };
         let parts = parts(n, SurvivalRule::Full, &slots([1, 1]));
-        assert_eq!(parts["jishi"].share, Resources { cpu: 24_000, memory: 2 * MEMORY_STEP, storage: 0, accelerators: 2 });
+        assert_eq!(
+            parts["jishi"].share,
+            Resources {
+                cpu: 24_000,
+                memory: 2 * MEMORY_STEP,
+                storage: 0,
+                accelerators: 2
+            }
+        );
         assert_eq!(parts["jiyidong"].share.accelerators, 1);
     }
 
     #[test]
     fn storage_is_copied() {
-        let n = Resources { storage: 20, ..Resources::ZERO };
-        assert!(parts(n, SurvivalRule::Percent(10), &slots([1, 1])).values().all(|p| p.share == n && p.survival == n));
+        let n = Resources {
+            storage: 20,
+            ..Resources::ZERO
+        };
+        assert!(
+            parts(n, SurvivalRule::Percent(10), &slots([1, 1]))
+                .values()
+                .all(|p| p.share == n && p.survival == n)
+        );
     }
 
     #[test]
     fn a_reserve_rounds_up_and_never_exceeds_gross() {
-        let reserve = Reserve { percent: Some(10), amounts: None };
-        assert_eq!(reserved(Resources { accelerators: 16, ..Resources::ZERO }, Some(&reserve)).unwrap().accelerators, 2);
-        let reserve = Reserve { percent: None, amounts: Some(cpu(900).to_amounts()) };
+        let reserve = Reserve {
+            percent: Some(10),
+            amounts: None,
+        };
+        assert_eq!(
+            reserved(
+                Resources {
+                    accelerators: 16,
+                    ..Resources::ZERO
+                },
+                Some(&reserve)
+            )
+            .unwrap()
+            .accelerators,
+            2
+        );
+        let reserve = Reserve {
+            percent: None,
+            amounts: Some(cpu(900).to_amounts()),
+        };
         assert_eq!(reserved(cpu(100), Some(&reserve)), Ok(cpu(100)));
     }
 

@@ -26,7 +26,11 @@ impl Request {
     /// # Errors
     /// An amount of the allocation cannot be read.
     pub fn read(object: ResourceRequest, fresh: bool) -> Result<Self, AmountError> {
-        let pools = object.status.as_ref().and_then(|s| s.allocation.as_ref()).map(|a| a.pools.as_slice());
+        let pools = object
+            .status
+            .as_ref()
+            .and_then(|s| s.allocation.as_ref())
+            .map(|a| a.pools.as_slice());
         let holds = from_stored(pools.unwrap_or_default())?;
         Ok(Self { object, holds, fresh })
     }
@@ -53,7 +57,12 @@ impl Request {
 
     /// Whether the admission policy stamped the finalizer that keeps it while it may be charged.
     pub fn guarded(&self) -> bool {
-        self.object.metadata.finalizers.iter().flatten().any(|f| f == label::CHARGED)
+        self.object
+            .metadata
+            .finalizers
+            .iter()
+            .flatten()
+            .any(|f| f == label::CHARGED)
     }
 
     /// The ledger record that its allocation was written from.
@@ -78,12 +87,21 @@ impl Request {
 
     /// The agents' rows.
     pub fn rows(&self) -> &[CentreRow] {
-        self.object.status.as_ref().map(|s| s.centres.as_slice()).unwrap_or_default()
+        self.object
+            .status
+            .as_ref()
+            .map(|s| s.centres.as_slice())
+            .unwrap_or_default()
     }
 
     /// When it was created, RFC 3339.
     pub fn created(&self) -> String {
-        self.object.metadata.creation_timestamp.as_ref().map(|t| t.0.to_string()).unwrap_or_default()
+        self.object
+            .metadata
+            .creation_timestamp
+            .as_ref()
+            .map(|t| t.0.to_string())
+            .unwrap_or_default()
     }
 
     /// The resourceVersion of this copy.

@@ -1,6 +1,6 @@
 //! Writes on requests, each conditional on the copy it was decided on: uid and resourceVersion.
 
-use crds::ResourceRequest;
+use crds::{ResourceRequest, condition, request_reason as reason};
 use jiff::Timestamp;
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Client};
@@ -10,7 +10,9 @@ use plan::request_status;
 use serde_json::{Value, json};
 
 use super::book::without_ours;
-use super::{Error, call};
+use super::Error;
+use crate::call::call;
+use crate::events::Events;
 
 fn requests(client: Client, request: &Request) -> Api<ResourceRequest> {
     Api::namespaced(client, request.tenant())
@@ -30,7 +32,7 @@ pub(super) fn own_part(status: &crds::ResourceRequestStatus) -> Value {
 }
 
 /// APPLY: the allocation and its conditions in one write.
-pub(super) async fn allocation(client: Client, snapshot: &Snapshot, apply: &Apply) -> Result<(), Error> {
+pub(super) async fn allocation(client: Client, events: &Events, snapshot: &Snapshot, apply: &Apply) -> Result<(), Error> {
     let Some(request) = snapshot.requests.get(apply.request) else { return Ok(()) };
     let mut object = request.object.clone();
     object.status.get_or_insert_default().allocation = Some(apply.allocation.clone());
@@ -39,8 +41,18 @@ pub(super) async fn allocation(client: Client, snapshot: &Snapshot, apply: &Appl
     let patch = json!({"metadata": precondition(request), "status": own_part(&status)});
     let api = requests(client, request);
     call("write an allocation", api.patch_status(request.name(), &PatchParams::default(), &Patch::Merge(patch))).await?;
-    tracing::info!(tenant = request.tenant(), request = request.name(), record = apply.allocation.record, "allocation written");
+    let record = &apply.allocation.record;
+    tracing::info!(tenant = request.tenant(), request = request.name(), record, "allocation written");
+    announce(events, &request.object, &status).await;
     Ok(())
+}
+
+/// Tells on the request what its condition Ready says now.
+pub(super) async fn announce(events: &Events, request: &ResourceRequest, status: &crds::ResourceRequestStatus) {
+    if let Some(ready) = crds::find_condition(&status.conditions, condition::READY) {
+        let warning = [reason::REJECTED, reason::MISCONFIGURED, reason::EXCEEDS_MAX_QUOTA, reason::CENTRE_CONFLICT];
+        events.publish(request, warning.contains(&ready.reason.as_str()), &ready.reason, &ready.message).await;
+    }
 }
 
 /// END: irrevocable, on the copy it was decided on.

@@ -13,7 +13,8 @@ use plan::cycle::Snapshot;
 use plan::ledger::{Holding, Ledger};
 use plan::request::Request;
 
-use super::{AdmissionMetrics, Error, WRITES_AT_ONCE, call};
+use super::{AdmissionMetrics, Error, WRITES_AT_ONCE};
+use crate::call::call;
 
 /// Above this many requests one consistent list is cheaper than reading each.
 const LIST_ABOVE: usize = 64;
@@ -53,7 +54,7 @@ impl Book {
         let mut object = QuotaLedger::new(object::PROVINCE, QuotaLedgerSpec::from(next));
         object.metadata.resource_version.clone_from(&read.metadata.resource_version);
         object.metadata.uid.clone_from(&read.metadata.uid);
-        call("swap the ledger", self.ledgers().replace(object::PROVINCE, &PostParams::default(), &object)).await
+        Ok(call("swap the ledger", self.ledgers().replace(object::PROVINCE, &PostParams::default(), &object)).await?)
     }
 
     /// READ of the requests that matter, after the ledger: each without resourceVersion, or one consistent list.
@@ -152,7 +153,8 @@ impl Book {
                 other => other.map(|_| ()),
             }
         });
-        futures::stream::iter(writes).buffer_unordered(WRITES_AT_ONCE).try_collect::<Vec<()>>().await.map(|_| ())
+        futures::stream::iter(writes).buffer_unordered(WRITES_AT_ONCE).try_collect::<Vec<()>>().await?;
+        Ok(())
     }
 }
 

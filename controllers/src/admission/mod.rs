@@ -23,6 +23,8 @@ use tokio_util::sync::CancellationToken;
 
 pub use metrics::AdmissionMetrics;
 
+use crate::call::CallError;
+use crate::events::Events;
 use crate::pass::{Rhythm, drive};
 use book::Book;
 use observe::Caches;
@@ -43,22 +45,16 @@ pub struct Options {
     pub epoch: i64,
     /// Where its figures go.
     pub metrics: Arc<AdmissionMetrics>,
+    /// Where what happened is told.
+    pub events: Events,
 }
 
 /// Why a pass failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A call to the hub.
-    #[error("{what}: {source}")]
-    Call {
-        /// What was called.
-        what: &'static str,
-        /// Its error.
-        source: kube::Error,
-    },
-    /// A call that did not answer in time; it may have landed.
-    #[error("{0}: no answer in time; it may have landed")]
-    Timeout(&'static str),
+    #[error(transparent)]
+    Call(#[from] CallError),
     /// A cache never filled.
     #[error(transparent)]
     NotReady(#[from] crate::cache::NotReady),
@@ -79,21 +75,12 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether somebody else wrote first: not an error, only a reason to look again.
     fn is_conflict(&self) -> bool {
-        matches!(self, Self::Call { source: kube::Error::Api(status), .. } if status.code == 409)
+        matches!(self, Self::Call(error) if error.is_conflict())
     }
 
     fn is_not_found(&self) -> bool {
-        matches!(self, Self::Call { source: kube::Error::Api(status), .. } if status.code == 404)
-    }
-}
-
-/// A call with a deadline.
-async fn call<T>(what: &'static str, future: impl Future<Output = kube::Result<T>>) -> Result<T, Error> {
-    match tokio::time::timeout(Duration::from_secs(5), future).await {
-        Ok(answer) => answer.map_err(|source| Error::Call { what, source }),
-        Err(_) => Err(Error::Timeout(what)),
+        matches!(self, Self::Call(error) if error.is_not_found())
     }
 }
 
@@ -176,7 +163,7 @@ impl Controller {
             );
         }
         let requests = &snapshot.requests;
-        let writes = decided.apply.iter().map(|a| apply::allocation(self.options.client.clone(), &snapshot, a));
+        let writes = decided.apply.iter().map(|a| apply::allocation(self.options.client.clone(), &self.options.events, &snapshot, a));
         let ends = decided.end.iter().filter_map(|i| requests.get(*i)).filter(|r| r.fresh);
         let ends = ends.map(|r| apply::end(self.options.client.clone(), r, snapshot.now));
         let free = decided.unguard.iter().filter_map(|i| requests.get(*i)).filter(|r| r.fresh);
@@ -189,7 +176,7 @@ impl Controller {
     async fn publish(&mut self, snapshot: &Snapshot, plan: &CyclePlan) -> Result<(), Error> {
         self.options.metrics.observe(snapshot);
         let client = &self.options.client;
-        all(status::requests(client, snapshot, plan), &self.options.metrics, "status").await?;
+        all(status::requests(&self.options, snapshot, plan), &self.options.metrics, "status").await?;
         all(status::approvals(client, snapshot, plan), &self.options.metrics, "status").await?;
         publish::all(client, &self.caches, snapshot, plan, &self.options.metrics).await
     }

@@ -115,5 +115,5 @@ fn ceilings(tenant: &Tenant) -> Result<BTreeMap<String, Resources>, crds::Amount
 }
 
 fn standing(tenants: &[Tenant]) -> Standing {
-    tenants.iter().map(|t| (t.name_any(), Ok(()))).collect()
+    plan::tenants::standing(tenants).into_iter().map(|(name, place)| (name, place.map_err(|i| i.message))).collect()
 }

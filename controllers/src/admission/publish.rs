@@ -17,7 +17,8 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use super::observe::Caches;
-use super::{AdmissionMetrics, Error, call};
+use super::{AdmissionMetrics, Error};
+use crate::call::call;
 
 type Write<'a> = BoxFuture<'a, Result<(), Error>>;
 
@@ -65,7 +66,8 @@ where
     Box::pin(async move {
         let api: Api<K> = Api::all(client.clone());
         let params = PatchParams::apply(object::CONTROLLER).force();
-        call("publish", api.patch(&object.name_any(), &params, &Patch::Apply(&object))).await.map(|_| ())
+        call("publish", api.patch(&object.name_any(), &params, &Patch::Apply(&object))).await?;
+        Ok(())
     })
 }
 

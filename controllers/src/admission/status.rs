@@ -1,6 +1,6 @@
 //! Statuses of requests and approvals, written where they differ from what is there.
 
-use crds::{RequestApproval, ResourceRequest, approval_reason, condition, set_condition};
+use crds::{RequestApproval, ResourceRequest, ResourceRequestStatus, approval_reason, condition, set_condition};
 use futures::future::BoxFuture;
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Client, ResourceExt as _};
@@ -9,14 +9,15 @@ use plan::request::Request;
 use plan::request_status;
 use serde_json::json;
 
-use super::apply::own_part;
-use super::{Error, call};
+use super::apply::{announce, own_part};
+use super::{Error, Options};
+use crate::call::call;
 
 type Write<'a> = BoxFuture<'a, Result<(), Error>>;
 
 /// Writes for every request whose status differs. A request that this pass granted, or that a record is open for, gets
 /// its status with its allocation.
-pub(super) fn requests<'a>(client: &'a Client, snapshot: &'a Snapshot, plan: &'a CyclePlan) -> Vec<Write<'a>> {
+pub(super) fn requests<'a>(options: &'a Options, snapshot: &'a Snapshot, plan: &'a CyclePlan) -> Vec<Write<'a>> {
     let mut writes: Vec<Write<'a>> = Vec::new();
     for request in &snapshot.requests {
         let undecided = snapshot.ledger.records.get(request.uid()).is_some_and(|r| request.record() != Some(r.id.as_str()));
@@ -30,19 +31,19 @@ pub(super) fn requests<'a>(client: &'a Client, snapshot: &'a Snapshot, plan: &'a
             continue;
         }
         writes.push(Box::pin(async move {
-            let api: Api<ResourceRequest> = Api::namespaced(client.clone(), request.tenant());
+            let api: Api<ResourceRequest> = Api::namespaced(options.client.clone(), request.tenant());
             let metadata = json!({"uid": request.uid(), "resourceVersion": request.version()});
             let patch = json!({"metadata": metadata, "status": own_part(&wanted)});
             call("write a request's status", api.patch_status(request.name(), &PatchParams::default(), &Patch::Merge(patch)))
                 .await?;
-            let why = crds::find_condition(&wanted.conditions, condition::READY);
-            tracing::info!(
-                tenant = request.tenant(),
-                request = request.name(),
-                phase = wanted.phase,
-                reason = why.map(|c| c.reason.as_str()),
-                "request"
-            );
+            let why = |status: &ResourceRequestStatus| {
+                crds::find_condition(&status.conditions, condition::READY).map(|c| c.reason.clone())
+            };
+            let (before, after) = (request.object.status.as_ref().and_then(why), why(&wanted));
+            tracing::info!(tenant = request.tenant(), request = request.name(), phase = wanted.phase, reason = after, "request");
+            if before != after {
+                announce(&options.events, &request.object, &wanted).await;
+            }
             Ok(())
         }));
     }

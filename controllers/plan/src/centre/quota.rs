@@ -73,7 +73,11 @@ pub fn same(a: &BTreeMap<String, String>, b: &BTreeMap<String, String>) -> bool 
 }
 
 fn equal(key: &str, a: &str, b: &str) -> bool {
-    let unit = if key.ends_with(".cpu") { "cpu" } else { "memory" };
+    let unit = if matches!(key, "requests.cpu" | "limits.cpu") {
+        "cpu"
+    } else {
+        "memory"
+    };
     a == b || matches!((Amount::from(a).parse(unit), Amount::from(b).parse(unit)), (Ok(a), Ok(b)) if a == b)
 }
 

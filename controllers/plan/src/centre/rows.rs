@@ -7,8 +7,9 @@ use super::catalogue::Catalogue;
 use super::grant::{Answer, Place};
 use super::quota::{self, NamespaceUse};
 
-/// A use that changed is reported this often at the most, unless somebody waits for it to fall.
-const USED_EVERY: SignedDuration = SignedDuration::from_secs(10);
+/// A use that changed is reported this often at the most, unless somebody waits for it to fall: every grant of a tenant
+/// shows the tenant's use, so one new pod must not mean a write for each of them.
+const USED_EVERY: SignedDuration = SignedDuration::from_secs(60);
 /// While the end of a grant is not settled its row is renewed this often: the operator settles on fresh rows only.
 const FRESH: SignedDuration = SignedDuration::from_secs(20);
 /// Longest message, in characters.
@@ -118,7 +119,7 @@ fn used(place: &Place, state: &impl Centre, catalogue: &Catalogue) -> Option<Poo
 }
 
 /// How long until `new` should be written over `old`; zero is now, `None` is never as things stand.
-pub fn due(old: Option<&CentreRow>, new: &CentreRow, pending: bool, now: Timestamp) -> Option<SignedDuration> {
+pub fn due(answer: &Answer, old: Option<&CentreRow>, new: &CentreRow, now: Timestamp) -> Option<SignedDuration> {
     let Some(old) = old else {
         return Some(SignedDuration::ZERO);
     };
@@ -130,11 +131,12 @@ pub fn due(old: Option<&CentreRow>, new: &CentreRow, pending: bool, now: Timesta
         .parse::<Timestamp>()
         .map_or(SignedDuration::MAX, |at| now.duration_since(at));
     let left = |every: SignedDuration| every.saturating_sub(age).max(SignedDuration::ZERO);
-    match (old.used != new.used, pending) {
+    match (old.used != new.used, answer.pending) {
         (true, true) => Some(SignedDuration::ZERO),
-        (true, false) => Some(left(USED_EVERY)),
         (false, true) => Some(left(FRESH)),
-        (false, false) => None,
+        // What is settled is history, and later use is not its own.
+        (true, false) if !answer.ended => Some(left(USED_EVERY)),
+        (_, false) => None,
     }
 }
 
@@ -215,21 +217,33 @@ mod tests {
 
     #[test]
     fn a_row_is_written_when_a_fact_changed() {
-        let old = make(&answer(None), None, Force::Yes).unwrap();
-        assert_eq!(due(None, &old, false, at(0)), Some(SignedDuration::ZERO));
-        assert_eq!(due(Some(&old), &old, false, at(3600)), None);
-        assert_eq!(due(Some(&old), &old, true, at(5)), Some(SignedDuration::from_secs(15)));
-        assert_eq!(due(Some(&old), &old, true, at(21)), Some(SignedDuration::ZERO));
+        let live = answer(None);
+        let pending = Answer {
+            ended: true,
+            pending: true,
+            ..live.clone()
+        };
+        let settled = Answer {
+            ended: true,
+            ..live.clone()
+        };
+        let old = make(&live, None, Force::Yes).unwrap();
+        let wait = |answer: &Answer, new: &CentreRow, s: i64| due(answer, Some(&old), new, at(s));
+        assert_eq!(due(&live, None, &old, at(0)), Some(SignedDuration::ZERO));
+        assert_eq!(wait(&live, &old, 3600), None);
+        assert_eq!(wait(&pending, &old, 5), Some(SignedDuration::from_secs(15)));
+        assert_eq!(wait(&pending, &old, 21), Some(SignedDuration::ZERO));
         let used = CentreRow {
             used: vec![],
             ..old.clone()
         };
-        assert_eq!(due(Some(&old), &used, false, at(4)), Some(SignedDuration::from_secs(6)));
-        assert_eq!(due(Some(&old), &used, true, at(4)), Some(SignedDuration::ZERO));
+        assert_eq!(wait(&live, &used, 4), Some(SignedDuration::from_secs(56)));
+        assert_eq!(wait(&pending, &used, 4), Some(SignedDuration::ZERO));
+        assert_eq!(wait(&settled, &used, 3600), None);
         let record = CentreRow {
             record: "other".to_owned(),
             ..old.clone()
         };
-        assert_eq!(due(Some(&old), &record, false, at(0)), Some(SignedDuration::ZERO));
+        assert_eq!(wait(&settled, &record, 0), Some(SignedDuration::ZERO));
     }
 }

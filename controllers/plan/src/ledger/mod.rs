@@ -77,7 +77,9 @@ impl Record {
     /// Whether it raises a row of any pool.
     pub fn raises(&self) -> bool {
         let before = rows(&self.tenant, &self.from);
-        rows(&self.tenant, &self.to).iter().any(|(row, after)| !after.fits(before.get(row).copied().unwrap_or_default()))
+        rows(&self.tenant, &self.to)
+            .iter()
+            .any(|(row, after)| !after.fits(before.get(row).copied().unwrap_or_default()))
     }
 
     fn held(&self) -> Rows {
@@ -96,9 +98,21 @@ type Rows = BTreeMap<Row, Resources>;
 fn rows(tenant: &str, grant: &Grant) -> Rows {
     let mut out = Rows::new();
     for (pool, g) in grant {
-        out.insert(Row::Tenant { tenant: tenant.to_owned(), pool: pool.clone() }, g.n);
+        out.insert(
+            Row::Tenant {
+                tenant: tenant.to_owned(),
+                pool: pool.clone(),
+            },
+            g.n,
+        );
         for (centre, part) in &g.centres {
-            out.insert(Row::Centre { pool: pool.clone(), centre: centre.clone() }, part.charge());
+            out.insert(
+                Row::Centre {
+                    pool: pool.clone(),
+                    centre: centre.clone(),
+                },
+                part.charge(),
+            );
         }
     }
     out
@@ -143,7 +157,8 @@ pub struct Ledger {
 impl Ledger {
     /// What is left of the pool in that centre; negative where it is over-committed.
     pub fn free(&self, pool: &str, centre: &str) -> Resources {
-        self.centre(pool, centre).map_or(Resources::ZERO, |c| c.committable.minus(c.charged))
+        self.centre(pool, centre)
+            .map_or(Resources::ZERO, |c| c.committable.minus(c.charged))
     }
 
     /// The entry of a pool in a centre.
@@ -160,7 +175,10 @@ impl Ledger {
                 break;
             }
             out.push(name);
-            next = entry.parent.as_ref().and_then(|p| self.tenants.get_key_value(p.as_str()));
+            next = entry
+                .parent
+                .as_ref()
+                .and_then(|p| self.tenants.get_key_value(p.as_str()));
         }
         out
     }
@@ -199,7 +217,13 @@ impl Ledger {
     }
 
     /// Adopts a tenant's place and ceilings, unless it has a newer generation.
-    pub fn adopt_tenant(&mut self, name: &str, generation: i64, parent: Option<&str>, ceilings: BTreeMap<String, Resources>) {
+    pub fn adopt_tenant(
+        &mut self,
+        name: &str,
+        generation: i64,
+        parent: Option<&str>,
+        ceilings: BTreeMap<String, Resources>,
+    ) {
         let entry = self.tenants.entry(name.to_owned()).or_default();
         if generation > entry.generation {
             entry.generation = generation;
@@ -210,13 +234,20 @@ impl Ledger {
 
     /// Drops pools and tenants that exist no more and charge nothing.
     pub fn forget(&mut self, pools: &BTreeSet<&str>, tenants: &BTreeSet<&str>) {
-        self.pools.retain(|name, p| pools.contains(name.as_str()) || p.centres.values().any(|c| !c.charged.is_zero()));
-        self.tenants.retain(|name, t| tenants.contains(name.as_str()) || t.charged.values().any(|c| !c.is_zero()));
+        self.pools
+            .retain(|name, p| pools.contains(name.as_str()) || p.centres.values().any(|c| !c.charged.is_zero()));
+        self.tenants
+            .retain(|name, t| tenants.contains(name.as_str()) || t.charged.values().any(|c| !c.is_zero()));
     }
 
     /// Whether a record of that direction may still be opened.
     pub fn has_room_for_record(&self, raises: bool) -> bool {
-        self.records.len() < if raises { MAX_RECORDS - KEPT_FOR_LOWERING } else { MAX_RECORDS }
+        self.records.len()
+            < if raises {
+                MAX_RECORDS - KEPT_FOR_LOWERING
+            } else {
+                MAX_RECORDS
+            }
     }
 
     /// OPEN: sums grow by max(from, to) − from.
@@ -238,7 +269,10 @@ impl Ledger {
     /// RECOUNT: sums from what the requests hold; records stay and count with max(from, to). Returns what differed.
     pub fn recount<'a>(&mut self, holdings: impl IntoIterator<Item = Holding<'a>>) -> Vec<String> {
         let before = self.sums();
-        self.pools.values_mut().flat_map(|p| p.centres.values_mut()).for_each(|c| c.charged = Resources::ZERO);
+        self.pools
+            .values_mut()
+            .flat_map(|p| p.centres.values_mut())
+            .for_each(|c| c.charged = Resources::ZERO);
         self.tenants.values_mut().for_each(|t| t.charged.clear());
         for holding in holdings {
             if !self.records.contains_key(holding.uid) {
@@ -255,8 +289,12 @@ impl Ledger {
         keys.into_iter()
             .filter(|row| value(&before, row) != value(&after, row))
             .map(|row| match row {
-                Row::Centre { pool, centre } => format!("{pool}@{centre}: {} → {}", value(&before, row), value(&after, row)),
-                Row::Tenant { tenant, pool } => format!("{tenant}/{pool}: {} → {}", value(&before, row), value(&after, row)),
+                Row::Centre { pool, centre } => {
+                    format!("{pool}@{centre}: {} → {}", value(&before, row), value(&after, row))
+                }
+                Row::Tenant { tenant, pool } => {
+                    format!("{tenant}/{pool}: {} → {}", value(&before, row), value(&after, row))
+                }
             })
             .collect()
     }
@@ -265,12 +303,24 @@ impl Ledger {
         let mut out = Rows::new();
         for (pool, entry) in &self.pools {
             for (centre, c) in &entry.centres {
-                out.insert(Row::Centre { pool: pool.clone(), centre: centre.clone() }, c.charged);
+                out.insert(
+                    Row::Centre {
+                        pool: pool.clone(),
+                        centre: centre.clone(),
+                    },
+                    c.charged,
+                );
             }
         }
         for (tenant, entry) in &self.tenants {
             for (pool, amounts) in &entry.charged {
-                out.insert(Row::Tenant { tenant: tenant.clone(), pool: pool.clone() }, *amounts);
+                out.insert(
+                    Row::Tenant {
+                        tenant: tenant.clone(),
+                        pool: pool.clone(),
+                    },
+                    *amounts,
+                );
             }
         }
         out.retain(|_, amount| !amount.is_zero());
@@ -281,11 +331,22 @@ impl Ledger {
         for (row, amount) in rows {
             let slot = match row {
                 Row::Centre { pool, centre } => {
-                    &mut self.pools.entry(pool.clone()).or_default().centres.entry(centre.clone()).or_default().charged
+                    &mut self
+                        .pools
+                        .entry(pool.clone())
+                        .or_default()
+                        .centres
+                        .entry(centre.clone())
+                        .or_default()
+                        .charged
                 }
-                Row::Tenant { tenant, pool } => {
-                    self.tenants.entry(tenant.clone()).or_default().charged.entry(pool.clone()).or_default()
-                }
+                Row::Tenant { tenant, pool } => self
+                    .tenants
+                    .entry(tenant.clone())
+                    .or_default()
+                    .charged
+                    .entry(pool.clone())
+                    .or_default(),
             };
             *slot = slot.zip(*amount, |a, b| a + sign * b);
         }
@@ -298,13 +359,29 @@ mod tests {
     use crate::quota::{Part, PoolGrant};
 
     fn grant(vcpu: i128) -> Grant {
-        let n = Resources { cpu: vcpu * 1000, ..Resources::ZERO };
+        let n = Resources {
+            cpu: vcpu * 1000,
+            ..Resources::ZERO
+        };
         let part = Part { share: n, survival: n };
-        Grant::from([("x86".into(), PoolGrant { n, centres: [("jishi".into(), part)].into() })])
+        Grant::from([(
+            "x86".into(),
+            PoolGrant {
+                n,
+                centres: [("jishi".into(), part)].into(),
+            },
+        )])
     }
     fn record(from: i128, to: i128) -> Record {
         let g = |n| if n == 0 { Grant::new() } else { grant(n) };
-        Record { id: "1".into(), name: "r".into(), tenant: "t".into(), from: g(from), to: g(to), ..Record::default() }
+        Record {
+            id: "1".into(),
+            name: "r".into(),
+            tenant: "t".into(),
+            from: g(from),
+            to: g(to),
+            ..Record::default()
+        }
     }
     fn charged(ledger: &Ledger) -> i128 {
         ledger.centre("x86", "jishi").map_or(0, |c| c.charged.cpu / 1000)
@@ -338,9 +415,20 @@ mod tests {
         let mut ledger = Ledger::default();
         ledger.open("u", record(0, 8));
         let held = grant(4);
-        let differences = ledger.recount([Holding { uid: "v", tenant: "t", grant: &held }]);
+        let differences = ledger.recount([Holding {
+            uid: "v",
+            tenant: "t",
+            grant: &held,
+        }]);
         assert_eq!(charged(&ledger), 12);
         assert_eq!(differences.len(), 2, "{differences:?}");
-        assert_eq!(ledger.recount([Holding { uid: "v", tenant: "t", grant: &held }]), Vec::<String>::new());
+        assert_eq!(
+            ledger.recount([Holding {
+                uid: "v",
+                tenant: "t",
+                grant: &held
+            }]),
+            Vec::<String>::new()
+        );
     }
 }

@@ -12,12 +12,18 @@ use crate::quota::{from_stored, to_stored};
 fn charges(map: &BTreeMap<String, Resources>, keep_zero: bool) -> Vec<LedgerCharge> {
     map.iter()
         .filter(|(_, r)| keep_zero || !r.is_zero())
-        .map(|(pool, r)| LedgerCharge { pool: pool.clone(), amounts: r.to_amounts() })
+        .map(|(pool, r)| LedgerCharge {
+            pool: pool.clone(),
+            amounts: r.to_amounts(),
+        })
         .collect()
 }
 
 fn by_pool(charges: &[LedgerCharge]) -> Result<BTreeMap<String, Resources>, AmountError> {
-    charges.iter().map(|c| Ok((c.pool.clone(), (&c.amounts).try_into()?))).collect()
+    charges
+        .iter()
+        .map(|c| Ok((c.pool.clone(), (&c.amounts).try_into()?)))
+        .collect()
 }
 
 impl From<&Ledger> for QuotaLedgerSpec {
@@ -74,10 +80,17 @@ fn record_to_stored((uid, r): (&String, &Record)) -> LedgerRecord {
 impl TryFrom<&QuotaLedgerSpec> for Ledger {
     type Error = AmountError;
     fn try_from(spec: &QuotaLedgerSpec) -> Result<Self, AmountError> {
-        let mut ledger =
-            Self { state: spec.state, sequence: spec.sequence, epoch: spec.epoch, ..Self::default() };
+        let mut ledger = Self {
+            state: spec.state,
+            sequence: spec.sequence,
+            epoch: spec.epoch,
+            ..Self::default()
+        };
         for p in &spec.pools {
-            let mut entry = PoolEntry { generation: p.generation, centres: BTreeMap::new() };
+            let mut entry = PoolEntry {
+                generation: p.generation,
+                centres: BTreeMap::new(),
+            };
             for c in &p.centres {
                 let centre = CentreEntry {
                     charged: (&c.charged).try_into()?,

@@ -1,0 +1,44 @@
+//! Whether a centre's agent reports.
+
+use crds::{DataCenter, centre_reason as reason};
+use jiff::{SignedDuration, Timestamp};
+
+/// A report older than this is stale, as the default of a pool's `staleAfter`.
+pub const STALE_AFTER: SignedDuration = SignedDuration::from_secs(60);
+
+/// Reason and message of the condition Ready. No age in the message: it would change while nothing happens.
+pub fn health(centre: &DataCenter, now: Timestamp) -> (&'static str, String) {
+    let report = centre.status.as_ref().and_then(|s| s.report.as_ref());
+    let Some(report) = report else {
+        let words = "its agent never reported; start it in the centre | 代理从未上报，请在该中心启动代理";
+        return (reason::NEVER_REPORTED, words.to_owned());
+    };
+    let fresh = report.reported_at.parse::<Timestamp>().is_ok_and(|at| now.duration_since(at) <= STALE_AFTER);
+    if fresh {
+        return (reason::REPORTING, "its agent reports | 代理上报正常".to_owned());
+    }
+    let words = format!(
+        "no report for more than {} s; nothing is sold there, what runs goes on | 超过 {} 秒未上报，暂停授予，已有业务不受影响",
+        STALE_AFTER.as_secs(),
+        STALE_AFTER.as_secs()
+    );
+    (reason::REPORT_STALE, words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crds::{CentreReport, CentreRole, DataCenterSpec, DataCenterStatus};
+
+    #[test]
+    fn a_report_ages() {
+        let spec = DataCenterSpec { display_name: "x".into(), role: CentreRole::Primary, operator: "x".into(), site_code: None };
+        let mut centre = DataCenter::new("jishi", spec);
+        let start = Timestamp::UNIX_EPOCH;
+        assert_eq!(health(&centre, start).0, reason::NEVER_REPORTED);
+        let report = CentreReport { reported_at: start.to_string(), ..CentreReport::default() };
+        centre.status = Some(DataCenterStatus { report: Some(report), ..DataCenterStatus::default() });
+        assert_eq!(health(&centre, start + SignedDuration::from_secs(60)).0, reason::REPORTING);
+        assert_eq!(health(&centre, start + SignedDuration::from_secs(61)).0, reason::REPORT_STALE);
+    }
+}

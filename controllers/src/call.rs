@@ -1,0 +1,56 @@
+//! One call to an API server, with a deadline.
+
+use std::time::Duration;
+
+/// No call is waited for longer.
+pub const DEADLINE: Duration = Duration::from_secs(5);
+
+/// Why a call failed.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// It was answered with an error, or could not be sent.
+    #[error("{what}: {source}")]
+    Answered {
+        /// What was called.
+        what: &'static str,
+        /// Its error.
+        source: Box<kube::Error>,
+    },
+    /// It did not answer in time; it may have landed.
+    #[error("{0}: no answer in time; it may have landed")]
+    Timeout(&'static str),
+}
+
+impl CallError {
+    /// The HTTP status of the answer, where there was one.
+    pub fn code(&self) -> Option<u16> {
+        match self {
+            Self::Answered { source, .. } => match source.as_ref() {
+                kube::Error::Api(status) => Some(status.code),
+                _ => None,
+            },
+            Self::Timeout(_) => None,
+        }
+    }
+
+    /// Whether somebody else wrote first: not a fault, only a reason to look again.
+    pub fn is_conflict(&self) -> bool {
+        self.code() == Some(409)
+    }
+
+    /// Whether the object is not there.
+    pub fn is_not_found(&self) -> bool {
+        self.code() == Some(404)
+    }
+}
+
+/// Waits for a call.
+///
+/// # Errors
+/// Its own, or [`CallError::Timeout`].
+pub async fn call<T>(what: &'static str, future: impl Future<Output = kube::Result<T>>) -> Result<T, CallError> {
+    match tokio::time::timeout(DEADLINE, future).await {
+        Ok(answer) => answer.map_err(|source| CallError::Answered { what, source: Box::new(source) }),
+        Err(_) => Err(CallError::Timeout(what)),
+    }
+}

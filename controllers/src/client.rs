@@ -1,0 +1,36 @@
+//! Clients of an API server.
+
+use std::path::Path;
+use std::time::Duration;
+
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config};
+
+/// Why no client could be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The kubeconfig cannot be used.
+    #[error("kubeconfig: {0}")]
+    Kubeconfig(#[from] kube::config::KubeconfigError),
+    /// Neither a kubeconfig nor a service account.
+    #[error("no kubeconfig given, and not in a cluster: {0}")]
+    Infer(#[from] kube::config::InferConfigError),
+    /// The client cannot be built.
+    #[error("client: {0}")]
+    Client(#[from] kube::Error),
+}
+
+/// A client from a kubeconfig, or from the pod's service account where none is given. Calls are never retried by the
+/// library: its retries repeat a POST for minutes, where a controller wants an answer and a decision of its own.
+///
+/// # Errors
+/// See [`ConnectError`].
+pub async fn connect(kubeconfig: Option<&Path>) -> Result<Client, ConnectError> {
+    let mut config = match kubeconfig {
+        Some(path) => Config::from_custom_kubeconfig(Kubeconfig::read_from(path)?, &KubeConfigOptions::default()).await?,
+        None => Config::infer().await?,
+    };
+    config.default_retry = false;
+    config.connect_timeout = Some(Duration::from_secs(3));
+    Ok(Client::try_from(config)?)
+}

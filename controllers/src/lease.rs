@@ -1,0 +1,173 @@
+//! The I/O around [`arbiter::lease`]: one lease object, renewed on condition of its resourceVersion.
+
+use std::time::Duration;
+
+use arbiter::lease::{Candidate, Decision, Observed, Timing};
+use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
+use jiff::Timestamp;
+use kube::api::PostParams;
+use kube::{Api, Client, ResourceExt as _};
+use tokio::time::{Instant, sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+/// One call may take this long: shorter than a renew interval, so that a slow server costs one renewal, not the lease.
+const CALL: Duration = Duration::from_millis(1300);
+
+/// Which lease.
+#[derive(Clone)]
+pub struct LeaseName {
+    /// Client of the cluster that holds it.
+    pub client: Client,
+    /// Namespace.
+    pub namespace: String,
+    /// Name.
+    pub name: String,
+}
+
+/// A leadership: until `lost` is cancelled this process may act under `epoch`.
+#[derive(Clone, Debug)]
+pub struct Leadership {
+    /// Grows with every takeover.
+    pub epoch: i64,
+    /// Cancelled when the lease is lost or given back.
+    pub lost: CancellationToken,
+}
+
+/// An identity that no other process has: host, process and a random part.
+pub fn identity() -> String {
+    let host = std::env::var("HOSTNAME").unwrap_or_else(|_| "host".to_owned());
+    format!("{host}-{}-{}", std::process::id(), uuid::Uuid::new_v4().simple())
+}
+
+/// Waits until this process leads. Answers `None` when `stop` came first.
+pub async fn acquire(lease: LeaseName, stop: CancellationToken) -> Option<Leadership> {
+    let mut holder = Holder::new(lease);
+    loop {
+        if let Some(epoch) = holder.step().await {
+            let leadership = Leadership { epoch, lost: CancellationToken::new() };
+            tracing::info!(lease = holder.lease.name, epoch, identity = holder.candidate.identity(), "leading");
+            tokio::spawn(holder.keep(leadership.lost.clone(), stop));
+            return Some(leadership);
+        }
+        tokio::select! {
+            () = stop.cancelled() => return None,
+            () = sleep(holder.timing.renew) => {}
+        }
+    }
+}
+
+struct Holder {
+    lease: LeaseName,
+    api: Api<Lease>,
+    candidate: Candidate,
+    timing: Timing,
+    started: Instant,
+}
+
+impl Holder {
+    fn new(lease: LeaseName) -> Self {
+        let api = Api::namespaced(lease.client.clone(), &lease.namespace);
+        let timing = Timing::default();
+        Self { lease, api, candidate: Candidate::new(identity(), timing), timing, started: Instant::now() }
+    }
+
+    /// Reads the lease and does what the protocol says. Answers the epoch when this process holds it afterwards.
+    async fn step(&mut self) -> Option<i64> {
+        let found = match timeout(CALL, self.api.get_opt(&self.lease.name)).await {
+            Ok(Ok(found)) => found,
+            Ok(Err(error)) => {
+                tracing::warn!(lease = self.lease.name, %error, "the lease cannot be read");
+                return None;
+            }
+            Err(_) => return None,
+        };
+        let sent = self.started.elapsed();
+        let observed = found.as_ref().map(observed);
+        let transitions = observed.as_ref().map_or(0, |o| o.transitions);
+        let epoch = match self.candidate.observe(observed, sent) {
+            Decision::Wait => return None,
+            Decision::Demote => {
+                self.candidate.lost();
+                return None;
+            }
+            Decision::Acquire { epoch } => epoch,
+            Decision::Renew => transitions,
+        };
+        match timeout(CALL, self.write(found, epoch, Some(self.candidate.identity().to_owned()))).await {
+            Ok(Ok(())) => {
+                self.candidate.wrote(sent);
+                Some(epoch)
+            }
+            Ok(Err(kube::Error::Api(status))) if status.code == 409 => {
+                self.candidate.lost();
+                None
+            }
+            // It may have landed: the next read tells.
+            _ => None,
+        }
+    }
+
+    async fn write(&self, found: Option<Lease>, epoch: i64, holder: Option<String>) -> kube::Result<()> {
+        let now = MicroTime(Timestamp::now());
+        let mut lease = found.unwrap_or_default();
+        lease.metadata.name = Some(self.lease.name.clone());
+        let spec = lease.spec.get_or_insert_with(LeaseSpec::default);
+        if spec.holder_identity != holder {
+            spec.acquire_time = Some(now.clone());
+        }
+        spec.holder_identity = holder;
+        spec.lease_transitions = i32::try_from(epoch).ok();
+        spec.lease_duration_seconds = i32::try_from(self.timing.duration.as_secs()).ok();
+        spec.renew_time = Some(now);
+        let params = PostParams::default();
+        if lease.metadata.resource_version.is_some() {
+            self.api.replace(&self.lease.name, &params, &lease).await.map(|_| ())
+        } else {
+            self.api.create(&params, &lease).await.map(|_| ())
+        }
+    }
+
+    /// Renews until the lease is lost or `stop`; gives it back in the second case.
+    async fn keep(mut self, lost: CancellationToken, stop: CancellationToken) {
+        let cancel_on_exit = lost.drop_guard();
+        while let Some(until) = self.candidate.leads_until() {
+            let left = until.saturating_sub(self.started.elapsed());
+            if left.is_zero() {
+                break;
+            }
+            tokio::select! {
+                () = stop.cancelled() => {
+                    drop(cancel_on_exit);
+                    self.give_back().await;
+                    return;
+                }
+                () = sleep(left.min(self.timing.renew)) => {}
+            }
+            let left = until.saturating_sub(self.started.elapsed());
+            // A renewal that does not come back in time must not keep the writers alive past the lease.
+            if timeout(left, self.step()).await.is_err() {
+                break;
+            }
+        }
+        tracing::error!(lease = self.lease.name, "the lease is lost; stopping at once");
+    }
+
+    async fn give_back(&self) {
+        let Ok(Ok(Some(found))) = timeout(CALL, self.api.get_opt(&self.lease.name)).await else { return };
+        let observed = observed(&found);
+        if observed.holder.as_deref() == Some(self.candidate.identity()) {
+            let outcome = timeout(CALL, self.write(Some(found), observed.transitions, None)).await;
+            tracing::info!(lease = self.lease.name, given_back = matches!(outcome, Ok(Ok(()))), "lease given back");
+        }
+    }
+}
+
+fn observed(lease: &Lease) -> Observed {
+    let spec = lease.spec.clone().unwrap_or_default();
+    Observed {
+        holder: spec.holder_identity.filter(|h| !h.is_empty()),
+        version: lease.resource_version().unwrap_or_default(),
+        transitions: spec.lease_transitions.unwrap_or_default().into(),
+    }
+}

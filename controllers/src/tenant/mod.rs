@@ -1,0 +1,88 @@
+//! Tenants in the hub: their namespace, the roles of their administrators, and their place in the tree.
+//!
+//! Deleting a Tenant leaves its namespace: it holds the department's requests, and they go only by their own rules.
+
+mod apply;
+mod status;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crds::{Tenant, label, object, tenant_reason as reason};
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::api::rbac::v1::RoleBinding;
+use kube::runtime::watcher::Config;
+use kube::{Client, ResourceExt as _};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use crate::cache::{Cache, NotReady};
+use crate::call::CallError;
+use crate::events::Events;
+use crate::pass::{Rhythm, drive};
+
+/// What became of a tenant in this pass.
+struct Outcome {
+    reason: &'static str,
+    message: String,
+}
+
+struct Controller {
+    client: Client,
+    events: Events,
+    tenants: Cache<Tenant>,
+    namespaces: Cache<Namespace>,
+    bindings: Cache<RoleBinding>,
+}
+
+/// Runs until `stop`.
+///
+/// # Errors
+/// A cache that never filled.
+pub async fn run(client: Client, events: Events, stop: CancellationToken) -> Result<(), NotReady> {
+    let changed = Arc::new(Notify::new());
+    let ours = Config::default().labels(&format!("{}={}", label::MANAGED_BY, object::CONTROLLER));
+    let (tenants, t) = Cache::start(client.clone(), Config::default(), Arc::clone(&changed));
+    let (namespaces, n) = Cache::start(client.clone(), Config::default(), Arc::clone(&changed));
+    let (bindings, b) = Cache::start(client.clone(), ours, Arc::clone(&changed));
+    let controller = Controller { client, events, tenants, namespaces, bindings };
+    controller.ready().await?;
+    tokio::select! {
+        () = drive("tenant", Rhythm::default(), changed, stop, async || controller.pass().await) => Ok(()),
+        _ = futures::future::select_all([t, n, b]) => Ok(()),
+    }
+}
+
+impl Controller {
+    async fn ready(&self) -> Result<(), NotReady> {
+        let deadline = Duration::from_secs(30);
+        self.tenants.ready(deadline).await?;
+        self.namespaces.ready(deadline).await?;
+        self.bindings.ready(deadline).await
+    }
+
+    /// One tenant that cannot be established does not stop the others; the first error is answered at the end.
+    async fn pass(&self) -> Result<Option<Duration>, CallError> {
+        let tenants = self.tenants.list();
+        let standing = plan::tenants::standing(&tenants);
+        let mut first = Ok(None);
+        for tenant in &tenants {
+            let outcome = match standing.get(&tenant.name_any()) {
+                Some(Err(invalid)) => Outcome { reason: invalid.reason, message: invalid.message.clone() },
+                _ => match self.establish(tenant).await {
+                    Ok(outcome) => outcome,
+                    Err(error) => {
+                        let message = format!("{error}; it is tried again | 写入失败，将自动重试");
+                        first = first.and(Err(error));
+                        Outcome { reason: reason::APPLY_FAILED, message }
+                    }
+                },
+            };
+            if let Err(error) = status::write(self, tenant, &outcome, Timestamp::now()).await {
+                first = first.and(Err(error));
+            }
+        }
+        first
+    }
+}

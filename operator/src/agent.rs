@@ -1,0 +1,41 @@
+//! `xiangyun agent`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+use controllers::centre::{self, Options};
+use controllers::serve::Port;
+use tokio_util::sync::CancellationToken;
+
+use crate::process::beside_port;
+
+/// Arguments of `xiangyun agent`.
+#[derive(Args)]
+pub(crate) struct AgentArgs {
+    /// Name of the centre, as its DataCenter is called in the hub
+    #[arg(long, env = "XIANGYUN_CENTRE", value_name = "NAME")]
+    centre: String,
+    /// Kubeconfig of the hub
+    #[arg(long, env = "XIANGYUN_HUB_KUBECONFIG", value_name = "FILE")]
+    hub_kubeconfig: PathBuf,
+    /// Kubeconfig of the centre's own cluster; without it the pod's service account
+    #[arg(long, env = "XIANGYUN_CENTRE_KUBECONFIG", value_name = "FILE")]
+    centre_kubeconfig: Option<PathBuf>,
+    /// Address of /healthz, /readyz and /metrics
+    #[arg(long, env = "XIANGYUN_METRICS_ADDR", default_value = "0.0.0.0:9401", value_name = "IP:PORT")]
+    metrics_addr: SocketAddr,
+}
+
+pub(crate) async fn run(args: AgentArgs, port: Port, stop: CancellationToken) -> anyhow::Result<()> {
+    let options = Options {
+        centre: args.centre,
+        hub: controllers::client::connect(Some(&args.hub_kubeconfig)).await?,
+        cluster: controllers::client::connect(args.centre_kubeconfig.as_deref()).await?,
+        registry: port.registry.clone(),
+        ready: Arc::clone(&port.ready),
+    };
+    let work = async { Ok(centre::run(options, stop.clone()).await?) };
+    beside_port(args.metrics_addr, port, CancellationToken::new(), work).await
+}

@@ -1,0 +1,38 @@
+//! `xiangyun operator`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+use controllers::operator::Options;
+use controllers::serve::Port;
+use tokio_util::sync::CancellationToken;
+
+use crate::process::beside_port;
+
+/// Arguments of `xiangyun operator`.
+#[derive(Args)]
+pub(crate) struct OperatorArgs {
+    /// Kubeconfig of the hub; without it the pod's service account
+    #[arg(long, env = "XIANGYUN_KUBECONFIG", value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
+    /// Address of /healthz, /readyz and /metrics
+    #[arg(long, env = "XIANGYUN_METRICS_ADDR", default_value = "0.0.0.0:9400", value_name = "IP:PORT")]
+    metrics_addr: SocketAddr,
+    /// Namespace of the leader lease
+    #[arg(long, env = "XIANGYUN_LEASE_NAMESPACE", default_value = crds::object::SYSTEM, value_name = "NAMESPACE")]
+    lease_namespace: String,
+}
+
+pub(crate) async fn run(args: OperatorArgs, port: Port, stop: CancellationToken) -> anyhow::Result<()> {
+    let client = controllers::client::connect(args.kubeconfig.as_deref()).await?;
+    let options = Options {
+        client,
+        namespace: args.lease_namespace,
+        registry: port.registry.clone(),
+        ready: Arc::clone(&port.ready),
+    };
+    let work = async { Ok(controllers::operator::run(options, stop.clone()).await?) };
+    beside_port(args.metrics_addr, port, CancellationToken::new(), work).await
+}

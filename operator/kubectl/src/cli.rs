@@ -18,9 +18,13 @@ Exit codes:
 
 const EXAMPLES: &str = "\
 Examples:
-  kubectl xiangyun status                                   The province on one page
-  kubectl xiangyun quote -f request.yaml                    What a request would get, before it is applied
-  kubectl xiangyun why rreq/ocr-2026 -n dept-yibao          Why a request waits, and what would fit instead
+  # The province on one page
+  kubectl xiangyun status
+  # What a request would get, before it is applied
+  kubectl xiangyun quote -f request.yaml
+  # Why a request waits, and what would fit instead
+  kubectl xiangyun why rreq/ocr-2026 -n dept-yibao
+  # Decide
   kubectl xiangyun approve rreq/ocr-2026 -n dept-yibao --comment 同意
   kubectl xiangyun reject rreq/ocr-2026 -n dept-yibao --comment 'no funding'
 
@@ -116,7 +120,7 @@ SHARE is its part in normal life, SURVIVAL what the centre holds alone, CHARGE t
     #[command(after_help = "\
 Examples:
   kubectl xiangyun approve rreq/ocr-2026 -n dept-yibao --comment 同意
-  kubectl xiangyun approve rreq/ocr-2026 -n dept-yibao --amount cpu=32,memory=128Gi --comment 'half for now'
+  kubectl xiangyun approve rreq/ocr-2026 -n dept-yibao --amount cpu=32,memory=128Gi
 
 Nobody approves their own request, and two levels are two people.")]
     Approve {

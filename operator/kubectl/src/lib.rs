@@ -8,6 +8,7 @@ pub mod cli;
 pub mod connect;
 pub mod decide;
 pub mod document;
+pub mod dry_run;
 pub mod failure;
 pub mod floor;
 pub mod lang;

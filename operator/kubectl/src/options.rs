@@ -165,9 +165,9 @@ fn less(floor: &Floor, spec: &ResourceRequestSpec, tenant: &str, choice: &Choice
             let middle = low + (high - low + 1) / 2;
             let n = with(asked, resource, middle * step(resource));
             if fits(floor, spec, tenant, &choice.pool, n).is_some() {
-                low = middle
+                low = middle;
             } else {
-                high = middle - 1
+                high = middle - 1;
             }
         }
         (low > 0).then(|| (resource, low * step(resource)))

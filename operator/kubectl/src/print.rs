@@ -263,10 +263,15 @@ pub fn quote(quote: &Quote, style: Style) -> String {
         "ACCEPTED  the server takes it as it is (dry run, nothing was charged)\n",
         "ACCEPTED  服务器接受该申请（试运行，未计费）\n",
     ));
-    text.push_str(&style.notes(&quote.refusals));
     if let Some(name) = &quote.releases {
         let (en, zh) = ("gives back what it no longer uses of rreq/", "释放 rreq/");
-        return text + &lines([format!("RELEASES  {}{name}", style.say(en, zh))]);
+        let what = format!("RELEASES  {}{name}\n", style.say(en, zh));
+        return text
+            + &if quote.reason.is_some() {
+                now(quote, style)
+            } else {
+                what
+            };
     }
     let row = |t: &Taken| {
         by_resource(
@@ -300,6 +305,9 @@ pub fn quote(quote: &Quote, style: Style) -> String {
 }
 
 fn now(quote: &Quote, style: Style) -> String {
+    if quote.fits.is_none() {
+        return "NOW  -\n".to_owned();
+    }
     let Some(reason) = &quote.reason else {
         return match quote.approvals.len() {
             0 => style

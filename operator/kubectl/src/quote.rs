@@ -30,8 +30,8 @@ pub struct Quote {
     pub pools: Vec<Taken>,
     /// Approvals that it needs; empty where it is approved automatically.
     pub approvals: Vec<Level>,
-    /// Whether it would be granted now, once approved.
-    pub fits: bool,
+    /// Whether it would be granted now, once approved; `None` where the figures may not be read.
+    pub fits: Option<bool>,
     /// Why not, or why never: one of the reasons of a request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -92,12 +92,15 @@ pub fn quote(request: &ResourceRequest, province: &Province) -> Quote {
         ..Quote::default()
     };
     if request.spec.type_ == RequestType::Release {
-        out.fits = true;
+        out.fits = Some(true);
         out.releases = request.spec.allocation_ref.as_ref().map(|r| r.name.clone());
         return out;
     }
     let floor = Floor::new(province, &namespace);
     out.notes.clone_from(&floor.notes);
+    if province.pools.is_none() {
+        return out;
+    }
     // Nobody decided yet: what stands in the way is judged as if all approvals were given.
     let refusal = floor
         .assess(request, &[])
@@ -114,7 +117,7 @@ pub fn quote(request: &ResourceRequest, province: &Province) -> Quote {
         .map(|(level, groups)| Level { level, groups })
         .collect();
     out.pools = choices.iter().flat_map(|c| taken(c, &floor)).collect();
-    out.fits = refusal.is_none();
+    out.fits = Some(refusal.is_none());
     if let Some(refusal) = refusal {
         out.reason = Some(refusal.reason.to_owned());
         out.message = Some(refusal.message);

@@ -4,17 +4,18 @@ use std::io::Write as _;
 use std::path::Path;
 
 use clap::CommandFactory as _;
-use crds::{Amounts, Decision, RequestType, ResourceRequest};
+use crds::{Amounts, Decision, RequestType, ResourceRequest, request_reason};
 use jiff::Timestamp;
-use kube::Resource as _;
+use kube::Api;
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::cli::{Cli, Command, CompletionShell, DecisionArgs, Output};
-use crate::connect::{Hub, within};
+use crate::connect::{Hub, if_allowed};
 use crate::decide::{self, Decided, Wanted};
 use crate::document::{documents, read as read_file, text_at};
-use crate::failure::{Failure, refusals};
+use crate::dry_run::{Answer, dry_run};
+use crate::failure::Failure;
 use crate::lang::{Lang, both};
 use crate::print::{self, Style};
 use crate::quote::{Quote, quote};
@@ -154,57 +155,42 @@ async fn show_quotes(hub: &Hub, named: Option<&str>, requests: Vec<Value>, out: 
 
 async fn one_quote(hub: &Hub, namespace: &str, document: &Value) -> Result<Quote, Failure> {
     let name = text_at(document, "/metadata/name");
-    let (accepted, exists) = match within_server(hub, namespace, document).await? {
-        Answer::Accepted(request) => (*request, false),
+    let (accepted, exists) = match dry_run(hub, namespace, document).await? {
+        Answer::New(request) => (request, false),
+        Answer::Unchanged(request) => (request, true),
         Answer::Refused(words) => return Ok(Quote::refused(name, namespace, words)),
-        Answer::Exists => match serde_json::from_value(document.clone()) {
-            Ok(request) => (request, true),
-            Err(e) => return Ok(Quote::refused(name, namespace, vec![e.to_string()])),
-        },
     };
     let province = read::province(hub, Some(namespace)).await?;
     let mut quote = quote(&accepted, &province);
     if exists {
-        quote.refusals.push(both(
-            format!("rreq/{name} exists already and cannot be changed; this is what another one like it would get"),
-            format!("rreq/{name} 已存在且不可更改；以下为另建一份同样申请的结果"),
+        quote.notes.push(both(
+            format!("rreq/{name} exists already and stays as it is; this is what another one like it would get"),
+            format!("rreq/{name} 已存在，内容未变；以下为另建一份同样申请的结果"),
         ));
     }
-    if let (RequestType::Release, Some(target)) = (accepted.spec.type_, &quote.releases) {
-        let hub = Hub {
-            namespace: namespace.to_owned(),
-            ..hub.clone()
-        };
-        read::request(&hub, target).await?;
+    if accepted.spec.type_ == RequestType::Release {
+        check_target(hub, namespace, &mut quote).await?;
     }
     Ok(quote)
 }
 
-enum Answer {
-    Accepted(Box<ResourceRequest>),
-    Refused(Vec<String>),
-    Exists,
-}
-
-/// Creates it in a dry run, with the strictness of `kubectl apply`: an unknown field is refused.
-async fn within_server(hub: &Hub, namespace: &str, document: &Value) -> Result<Answer, Failure> {
-    let path = ResourceRequest::url_path(&(), Some(namespace));
-    let uri = format!("{path}?dryRun=All&fieldValidation=Strict&fieldManager=kubectl-xiangyun");
-    let request = http::Request::post(uri)
-        .header(http::header::CONTENT_TYPE, "application/json")
-        .body(document.to_string().into_bytes())
-        .map_err(|e| Failure::Usage(e.to_string()))?;
-    let call = async {
-        match hub.client.request::<ResourceRequest>(request).await {
-            Ok(accepted) => Ok(Answer::Accepted(Box::new(accepted))),
-            Err(kube::Error::Api(status)) if status.code == 409 && status.reason == "AlreadyExists" => {
-                Ok(Answer::Exists)
-            }
-            Err(kube::Error::Api(status)) => Ok(Answer::Refused(refusals(&status))),
-            Err(e) => Err(e),
-        }
+/// A `Release` is accepted whatever it names; whether that holds a grant is seen from the target.
+async fn check_target(hub: &Hub, namespace: &str, quote: &mut Quote) -> Result<(), Failure> {
+    let target = quote.releases.clone().unwrap_or_default();
+    let api = Api::<ResourceRequest>::namespaced(hub.client.clone(), namespace);
+    let Some(found) = if_allowed(api.get_opt(&target)).await? else {
+        return Ok(());
     };
-    within(call).await
+    let allocation = found.and_then(|r| r.status).and_then(|s| s.allocation);
+    if allocation.is_none_or(|a| a.ended.is_some()) {
+        quote.fits = Some(false);
+        quote.reason = Some(request_reason::TARGET_NOT_FOUND.to_owned());
+        quote.message = Some(both(
+            format!("rreq/{target} holds no grant in this namespace; name a granted request in allocationRef"),
+            format!("rreq/{target} 无可释放的配额，请检查 allocationRef"),
+        ));
+    }
+    Ok(())
 }
 
 async fn decided(hub: &Hub, args: DecisionArgs, decision: Decision, amounts: Amounts, out: Out) -> Result<u8, Failure> {

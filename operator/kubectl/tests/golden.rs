@@ -122,6 +122,9 @@ fn quote_of_each_outcome() {
             .collect::<Vec<_>>()
             .join("\n")
     });
+    golden("quote-blind", |style| {
+        print::quote(&quote(&requests[0], &Province::default()), style)
+    });
     let refused = Quote::refused(
         "too-big",
         "dept-jyt",

@@ -1,35 +1,210 @@
 //! The centre agent: what the hub granted becomes plain objects of this centre, and what the centre has is reported.
+//!
+//! Three loops over the same caches: [`grants`] applies (and needs only the centre), [`answers`] writes the rows of the
+//! grants, [`report`] the capacity. A hub that cannot be reached stops the last two and nothing else.
 
+mod answers;
+mod apply;
+mod epoch;
+mod grants;
+mod hub;
+mod metrics;
+mod node;
+mod objects;
+mod observe;
+mod report;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
+use crds::object;
+use futures::FutureExt as _;
+use futures::future::select_all;
+use kube::Client;
+use kube::core::Status;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
+
+use crate::call::CallError;
+use crate::lease::{LeaseName, acquire};
+use crate::pass::{Rhythm, drive};
+use metrics::Metrics;
+use observe::{Caches, Signals};
+
+/// Calls under way at once; more only queue in the API server.
+const AT_ONCE: usize = 8;
+/// Changes wait this long for others; a loop that failed tries again within five seconds.
+const RHYTHM: Rhythm = Rhythm {
+    gather: Duration::from_millis(20),
+    resync: Duration::from_secs(5),
+    retry: Duration::from_millis(200),
+};
 
 /// What an agent needs.
 pub struct Options {
     /// Name of the centre, which is the name of its `DataCenter`.
     pub centre: String,
     /// Client of the hub; its configuration has no retries.
-    pub hub: kube::Client,
+    pub hub: Client,
     /// Client of the centre's own cluster; its configuration has no retries.
-    pub cluster: kube::Client,
+    pub cluster: Client,
     /// Where its metrics are registered.
     pub registry: prometheus::Registry,
     /// Set once the first complete lists are there.
     pub ready: Arc<AtomicBool>,
 }
 
-/// Why an agent ended.
+/// Why the agent ended.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A metric is registered twice.
     #[error("metrics: {0}")]
     Metrics(#[from] prometheus::Error),
+    /// A watch ended, which none does by itself.
+    #[error("a watch ended; the process has to start again")]
+    WatchEnded,
+}
+
+/// What an API server answered; `None` where it did not answer.
+fn answer(error: &CallError) -> Option<&Status> {
+    match error {
+        CallError::Answered { source, .. } => match source.as_ref() {
+            kube::Error::Api(status) => Some(status),
+            _ => None,
+        },
+        CallError::Timeout(_) => None,
+    }
 }
 
 /// Runs until `stop`.
+///
+/// # Errors
+/// Metrics that exist already, or a watch that ended.
 pub async fn run(options: Options, stop: CancellationToken) -> Result<(), Error> {
-    let _ = options;
-    stop.cancelled().await;
-    Ok(())
+    let metrics = Metrics::new(&options.registry)?;
+    let signals = Signals::default();
+    let (caches, tasks) = Caches::start(&options.hub, &options.cluster, &signals);
+    let agent = Arc::new(Agent {
+        options,
+        caches,
+        signals,
+        metrics,
+    });
+    tokio::select! {
+        () = stop.cancelled() => Ok(()),
+        () = lead(agent, stop.clone()) => Ok(()),
+        _ = select_all(tasks) => Err(Error::WatchEnded),
+    }
+}
+
+/// Works whenever this replica holds the centre's lease; in between it stands by with warm caches.
+async fn lead(agent: Arc<Agent>, stop: CancellationToken) {
+    agent.caches.ready().await;
+    agent.options.ready.store(true, Ordering::Relaxed);
+    tracing::info!(centre = agent.options.centre, "first lists complete");
+    let lease = LeaseName {
+        client: agent.options.cluster.clone(),
+        namespace: object::SYSTEM.to_owned(),
+        name: object::AGENT.to_owned(),
+    };
+    while let Some(leadership) = acquire(lease.clone(), stop.clone()).await {
+        let writers = stop.child_token();
+        tokio::select! {
+            () = leadership.lost.cancelled() => writers.cancel(),
+            () = work(Arc::clone(&agent), writers.clone()) => {}
+        }
+    }
+}
+
+/// What lives as long as the process.
+struct Agent {
+    options: Options,
+    caches: Caches,
+    signals: Signals,
+    metrics: Metrics,
+}
+
+/// The three loops, until `stop`. Their state is new each time: what another replica did meanwhile is read again.
+async fn work(agent: Arc<Agent>, stop: CancellationToken) {
+    let changed = || Arc::new(Notify::new());
+    let (grants_changed, rows_changed, report_changed) = (changed(), changed(), changed());
+    let (outcome, outcomes) = watch::channel(Arc::new(grants::Outcome::default()));
+    let mut grants = agent.grants(outcome, Arc::clone(&rows_changed));
+    let mut answers = agent.answers(outcomes);
+    let mut reports = agent.reports();
+    let both = vec![Arc::clone(&grants_changed), Arc::clone(&report_changed)];
+    let one = vec![Arc::clone(&report_changed)];
+    let signals = agent.signals.clone();
+    tokio::join!(
+        drive("grants", RHYTHM, grants_changed, stop.clone(), async move || grants
+            .pass()
+            .boxed()
+            .await),
+        drive("rows", RHYTHM, rows_changed, stop.clone(), async move || answers
+            .pass()
+            .boxed()
+            .await),
+        drive("report", RHYTHM, report_changed, stop.clone(), async move || reports
+            .pass()
+            .boxed()
+            .await),
+        tell(signals.hub, both.clone(), stop.clone()),
+        tell(signals.centre, both, stop.clone()),
+        tell(signals.nodes, one, stop.clone()),
+    );
+}
+
+impl Agent {
+    fn grants(&self, outcome: watch::Sender<Arc<grants::Outcome>>, decided: Arc<Notify>) -> grants::Grants {
+        grants::Grants {
+            centre: self.options.centre.clone(),
+            hub: self.options.hub.clone(),
+            caches: self.caches.clone(),
+            writer: apply::Writer {
+                cluster: self.options.cluster.clone(),
+                metrics: self.metrics.clone(),
+            },
+            outcome,
+            decided,
+            floors: None,
+            last: BTreeMap::new(),
+            failures: 0,
+        }
+    }
+
+    fn answers(&self, outcome: watch::Receiver<Arc<grants::Outcome>>) -> answers::Answers {
+        answers::Answers {
+            centre: self.options.centre.clone(),
+            hub: self.options.hub.clone(),
+            caches: self.caches.clone(),
+            outcome,
+            metrics: self.metrics.clone(),
+            written: BTreeMap::new(),
+        }
+    }
+
+    fn reports(&self) -> report::Reports {
+        report::Reports {
+            centre: self.options.centre.clone(),
+            hub: self.options.hub.clone(),
+            cluster: self.options.cluster.clone(),
+            caches: self.caches.clone(),
+            metrics: self.metrics.clone(),
+            last: None,
+            number: None,
+            unreadable: Vec::new(),
+        }
+    }
+}
+
+/// Passes a signal on to every loop that it concerns.
+async fn tell(signal: Arc<Notify>, loops: Vec<Arc<Notify>>, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = signal.notified() => loops.iter().for_each(|l| l.notify_one()),
+        }
+    }
 }

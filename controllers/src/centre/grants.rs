@@ -1,0 +1,153 @@
+//! Down: what the hub granted becomes objects of the centre.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use kube::Client;
+use plan::centre::catalogue::Catalogue;
+use plan::centre::epoch::Floors;
+use plan::centre::grant::{Answer, Plan, Snapshot, Wanted, plan};
+use tokio::sync::{Notify, watch};
+
+use super::apply::Writer;
+use super::observe::{Caches, Centre};
+use super::{AT_ONCE, epoch, hub};
+use crate::call::CallError;
+
+/// First wait after a namespace failed; it doubles up to the pass's own rhythm.
+const RETRY: Duration = Duration::from_millis(500);
+/// What is held is looked at again this soon.
+const HELD: Duration = Duration::from_secs(2);
+
+/// What the last pass came to; the rows in the hub are made from it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Outcome {
+    pub(super) answers: Vec<Answer>,
+    pub(super) catalogue: Catalogue,
+    pub(super) wanted: BTreeMap<String, Wanted>,
+    pub(super) held: BTreeSet<String>,
+    pub(super) failed: BTreeMap<String, String>,
+}
+
+/// The loop's state.
+pub(super) struct Grants {
+    pub(super) centre: String,
+    pub(super) hub: Client,
+    pub(super) caches: Caches,
+    pub(super) writer: Writer,
+    pub(super) outcome: watch::Sender<Arc<Outcome>>,
+    pub(super) decided: Arc<Notify>,
+    /// Epochs as stored; `None` before they were read.
+    pub(super) floors: Option<Floors>,
+    /// What was carried out last.
+    pub(super) last: BTreeMap<String, Wanted>,
+    pub(super) failures: u32,
+}
+
+impl Grants {
+    /// One pass over all tenants. Answers when it wants to be called again.
+    pub(super) async fn pass(&mut self) -> Result<Option<Duration>, CallError> {
+        let stored = match self.floors.take() {
+            Some(floors) => floors,
+            None => epoch::read(&self.writer.cluster).await?,
+        };
+        let centre = self.caches.centre();
+        let pools = self.caches.pools.list();
+        let mut plan = self.decide(&centre, &pools, &stored).await;
+        let floors = if plan.floors == stored {
+            stored
+        } else {
+            epoch::raise(&self.writer.cluster, &plan.floors).await?
+        };
+        self.writer.metrics.epoch(floors.highest());
+        let newer = floors != plan.floors;
+        self.floors = Some(floors);
+        if newer {
+            // Somebody saw more than this process: decide again before anything is written.
+            return Ok(Some(Duration::ZERO));
+        }
+        let held = self.keep(&mut plan, &centre);
+        let failed = self.write(&plan.namespaces, &centre).await;
+        self.failures = if failed.is_empty() {
+            0
+        } else {
+            self.failures.saturating_add(1)
+        };
+        let again = match (self.failures, held.is_empty()) {
+            (0, true) => None,
+            (0, false) => Some(HELD),
+            (n, _) => Some(RETRY.saturating_mul(1 << n.min(10))),
+        };
+        self.remember(&plan.namespaces, &failed);
+        let catalogue = Catalogue::read(&pools);
+        let outcome = Outcome {
+            answers: plan.answers,
+            catalogue,
+            wanted: plan.namespaces,
+            held,
+            failed,
+        };
+        self.outcome.send_replace(Arc::new(outcome));
+        self.decided.notify_one();
+        Ok(again)
+    }
+
+    /// Decides, asks the hub about what is missing, and decides again with its answers.
+    async fn decide(&self, centre: &Centre, pools: &[crds::QuotaPool], floors: &Floors) -> Plan {
+        let (tenants, requests) = (self.caches.tenants.list(), self.caches.requests.list());
+        let namespaces = centre.standing(&self.last);
+        let snapshot = Snapshot {
+            centre: &self.centre,
+            tenants: &tenants,
+            pools,
+            requests: &requests,
+            namespaces: &namespaces,
+            floors,
+            gone: &BTreeSet::new(),
+        };
+        let first = plan(&snapshot);
+        if first.confirm.is_empty() {
+            return first;
+        }
+        let gone = hub::gone(&self.hub, &self.centre, &first.confirm).await;
+        plan(&Snapshot {
+            gone: &gone,
+            ..snapshot
+        })
+    }
+
+    /// A held namespace stays as this process wanted it last; without a memory it is not touched.
+    fn keep(&self, plan: &mut Plan, centre: &Centre) -> BTreeSet<String> {
+        self.writer.metrics.held(plan.held.len());
+        for (name, why) in &plan.held {
+            if let Some(last) = self.last.get(name).filter(|_| centre.namespaces.contains_key(name)) {
+                plan.namespaces.insert(name.clone(), last.clone());
+            }
+            tracing::debug!(namespace = name, why, "held");
+        }
+        std::mem::take(&mut plan.held).into_keys().collect()
+    }
+
+    /// What was carried out is what the next pass may hold on to; what failed is not.
+    fn remember(&mut self, wanted: &BTreeMap<String, Wanted>, failed: &BTreeMap<String, String>) {
+        self.last.retain(|name, _| wanted.contains_key(name));
+        let done = wanted.iter().filter(|(name, _)| !failed.contains_key(*name));
+        self.last
+            .extend(done.map(|(name, wanted)| (name.clone(), wanted.clone())));
+    }
+
+    async fn write(&self, wanted: &BTreeMap<String, Wanted>, centre: &Centre) -> BTreeMap<String, String> {
+        let writes = futures::stream::iter(wanted.clone()).map(async |(name, wanted)| {
+            let error = self.writer.namespace(&name, &wanted, centre).await.err()?;
+            tracing::warn!(namespace = name, tenant = wanted.tenant, %error, "namespace not as wanted; tried again");
+            Some((name, error.to_string()))
+        });
+        writes
+            .buffer_unordered(AT_ONCE)
+            .filter_map(async |failed| failed)
+            .collect()
+            .await
+    }
+}

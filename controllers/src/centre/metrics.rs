@@ -1,0 +1,77 @@
+//! Figures of an agent. Labels come from closed sets: kinds and outcomes.
+
+use prometheus::{Gauge, IntCounterVec, IntGauge, Opts, Registry};
+
+/// Metrics of an agent.
+#[derive(Clone, Debug)]
+pub(super) struct Metrics {
+    reports: IntCounterVec,
+    writes: IntCounterVec,
+    reported: Gauge,
+    reachable: IntGauge,
+    epoch: IntGauge,
+    held: IntGauge,
+}
+
+impl Metrics {
+    pub(super) fn new(registry: &Registry) -> prometheus::Result<Self> {
+        let opts = Opts::new;
+        let metrics = Self {
+            reports: IntCounterVec::new(
+                opts("xiangyun_agent_reports_total", "Reports of the centre by outcome"),
+                &["outcome"],
+            )?,
+            writes: IntCounterVec::new(
+                opts(
+                    "xiangyun_agent_writes_total",
+                    "Objects written, and rows in the hub, by kind and outcome",
+                ),
+                &["kind", "outcome"],
+            )?,
+            reported: Gauge::with_opts(opts(
+                "xiangyun_agent_last_report_timestamp_seconds",
+                "Time of the last report that the hub took",
+            ))?,
+            reachable: IntGauge::with_opts(opts(
+                "xiangyun_agent_hub_reachable",
+                "1 when the last call to the hub was answered",
+            ))?,
+            epoch: IntGauge::with_opts(opts("xiangyun_agent_epoch", "Highest epoch seen"))?,
+            held: IntGauge::with_opts(opts(
+                "xiangyun_agent_held_namespaces",
+                "Namespaces that stay as they are until the hub is understood",
+            ))?,
+        };
+        registry.register(Box::new(metrics.reports.clone()))?;
+        registry.register(Box::new(metrics.writes.clone()))?;
+        registry.register(Box::new(metrics.reported.clone()))?;
+        registry.register(Box::new(metrics.reachable.clone()))?;
+        registry.register(Box::new(metrics.epoch.clone()))?;
+        registry.register(Box::new(metrics.held.clone()))?;
+        Ok(metrics)
+    }
+
+    pub(super) fn report(&self, now: jiff::Timestamp, done: bool) {
+        self.reports.with_label_values(&[outcome(done)]).inc();
+        self.reachable.set(done.into());
+        if done {
+            self.reported.set(now.as_duration().as_secs_f64());
+        }
+    }
+
+    pub(super) fn write(&self, kind: &'static str, done: bool) {
+        self.writes.with_label_values(&[kind, outcome(done)]).inc();
+    }
+
+    pub(super) fn epoch(&self, epoch: i64) {
+        self.epoch.set(epoch);
+    }
+
+    pub(super) fn held(&self, count: usize) {
+        self.held.set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+}
+
+const fn outcome(done: bool) -> &'static str {
+    if done { "done" } else { "failed" }
+}

@@ -1,0 +1,114 @@
+//! Up: what the centre has, in the status of its `DataCenter`.
+
+use std::time::Duration;
+
+use crds::{CentreReport, DataCenter};
+use jiff::Timestamp;
+use kube::api::{Patch, PatchParams};
+use kube::{Api, Client};
+use plan::centre::capacity;
+use plan::centre::catalogue::Catalogue;
+use tokio::time::Instant;
+
+use super::metrics::Metrics;
+use super::observe::Caches;
+use crate::call::{CallError, call};
+
+/// A report is renewed after this long even when nothing changed: after a minute nothing is sold against it.
+const RENEW: Duration = Duration::from_secs(20);
+/// Reports are never closer than this.
+const APART: Duration = Duration::from_secs(1);
+
+/// The loop's state.
+pub(super) struct Reports {
+    pub(super) centre: String,
+    pub(super) hub: Client,
+    pub(super) cluster: Client,
+    pub(super) caches: Caches,
+    pub(super) metrics: Metrics,
+    /// The last report that was written, and when.
+    pub(super) last: Option<(Instant, CentreReport)>,
+    /// Number of the last report; `None` before the hub was asked.
+    pub(super) number: Option<i64>,
+    /// Nodes that were left out, so that each is logged once.
+    pub(super) unreadable: Vec<String>,
+}
+
+impl Reports {
+    /// Reports when a fact changed or the last report is old. Answers when it wants to be called again.
+    pub(super) async fn pass(&mut self) -> Result<Option<Duration>, CallError> {
+        let mut report = self.facts();
+        if let Some((at, last)) = &self.last {
+            report.kubernetes_version.clone_from(&last.kubernetes_version);
+            let same = CentreReport {
+                number: 0,
+                reported_at: String::new(),
+                ..last.clone()
+            } == report;
+            let wait = (if same { RENEW } else { APART }).saturating_sub(at.elapsed());
+            if !wait.is_zero() {
+                return Ok(Some(wait));
+            }
+        }
+        let outcome = self.send(report).await;
+        self.metrics.report(Timestamp::now(), outcome.is_ok());
+        outcome.map(|()| Some(RENEW))
+    }
+
+    /// What is reported, without its number, time and the version of the API server.
+    fn facts(&mut self) -> CentreReport {
+        let catalogue = Catalogue::read(&self.caches.pools.list());
+        let nodes: Vec<_> = self
+            .caches
+            .nodes
+            .list()
+            .iter()
+            .map(super::node::SlimNode::facts)
+            .collect();
+        let centre = self.caches.centre();
+        let used: Vec<_> = centre.quotas.keys().filter_map(|ns| centre.used(ns)).collect();
+        let found = capacity::sum(&self.centre, &catalogue, &nodes, &used);
+        for (node, error) in &found.unreadable {
+            if !self.unreadable.contains(node) {
+                tracing::warn!(node, %error, "node left out of the capacity");
+            }
+        }
+        self.unreadable = found.unreadable.into_iter().map(|(node, _)| node).collect();
+        CentreReport {
+            agent_version: env!("CARGO_PKG_VERSION").to_owned(),
+            nodes: found.nodes,
+            ready_nodes: found.ready_nodes,
+            pools: found.pools,
+            ..CentreReport::default()
+        }
+    }
+
+    async fn send(&mut self, mut report: CentreReport) -> Result<(), CallError> {
+        let api: Api<DataCenter> = Api::all(self.hub.clone());
+        let number = match self.number {
+            Some(number) => number,
+            None => {
+                let stored = call("read the last report", api.get(&self.centre)).await?;
+                stored.status.and_then(|s| s.report).map_or(0, |r| r.number)
+            }
+        };
+        report.kubernetes_version = call("read the version", self.cluster.apiserver_version())
+            .await?
+            .git_version;
+        report.number = number.saturating_add(1);
+        report.reported_at = Timestamp::now().to_string();
+        // Counted before the write: a report that timed out may have landed.
+        self.number = Some(report.number);
+        let patch = Patch::Merge(serde_json::json!({"status": {"report": report}}));
+        let params = PatchParams::default();
+        call("report", api.patch_status(&self.centre, &params, &patch)).await?;
+        tracing::debug!(
+            number = report.number,
+            nodes = report.nodes,
+            ready = report.ready_nodes,
+            "reported"
+        );
+        self.last = Some((Instant::now(), report));
+        Ok(())
+    }
+}

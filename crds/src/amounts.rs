@@ -100,7 +100,8 @@ impl JsonSchema for Amounts {
 }
 
 /// The schema of amounts that people write: as [`Amounts`], with the rules that refuse an unknown resource and what is
-/// finer, negative or larger than the unit allows. Amounts that only programs write carry no rules, because the API
+/// finer, negative or larger than the unit allows. The API server's `isInteger` is false for binary units from 100Ti up,
+/// hence a pattern. Amounts that only programs write carry no rules, because the API
 /// server bounds the cost of all rules of a kind together.
 pub(crate) fn written(generator: &mut SchemaGenerator) -> Schema {
     let mut schema = Amounts::json_schema(generator);
@@ -112,8 +113,8 @@ pub(crate) fn written(generator: &mut SchemaGenerator) -> Schema {
                 "message": "unknown resource; known: cpu, memory, storage, accelerators | 未知资源；可用：cpu、memory、storage、accelerators",
             },
             {
-                "rule": "self.all(k, isQuantity(string(self[k])) && !quantity(string(self[k])).isLessThan(quantity('0')) && (k == 'cpu' ? string(self[k]).matches('^[0-9]{1,15}([.][0-9]{1,3}|m|k)?$') : quantity(string(self[k])).isInteger()))",
-                "message": "an amount is a quantity that is not negative, at least 1m of cpu or one byte or one whole card, and within 64 bits | 数量不得为负，cpu 最小 1m，内存与存储最小 1 字节，加速卡为整卡，且不超过 64 位",
+                "rule": "self.all(k, k == 'cpu' ? string(self[k]).matches('^[0-9]{1,15}([.][0-9]{1,3}|m|k)?$') : string(self[k]).matches('^[0-9]{1,19}(k|[MGTPE]|[KMGTPE]i)?$') && quantity(string(self[k])).isLessThan(quantity('8Ei')))",
+                "message": "an amount is not negative and within 64 bits: cpu in steps of 1m, all others a whole number with a unit such as 1536Mi | 数量不得为负且不超过 64 位；cpu 最小 1m，其余为整数加单位，例如 1536Mi",
             },
         ]),
     );

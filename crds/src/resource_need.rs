@@ -12,7 +12,7 @@ pub struct StorageNeed {
     /// Tier | 层级
     pub tier: StorageTier,
     /// Size in whole Mi | 容量，以Mi为最小单位
-    #[x_kube(validation = ("isQuantity(string(self)) && quantity(string(self)).isInteger() && quantity(string(self)).isGreaterThan(quantity('0')) && quantity(string(self)).asInteger() % 1048576 == 0", "size is above zero, in whole Mi, within 64 bits | 容量须为正数、Mi的整数倍且不超过64位"))]
+    #[x_kube(validation = ("isQuantity(string(self)) && quantity(string(self)).isGreaterThan(quantity('0')) && quantity(string(self)).isLessThan(quantity('8Ei')) && (string(self).matches('^[0-9]{1,13}[MGTPE]i$') || (quantity(string(self)).isInteger() && quantity(string(self)).asInteger() % 1048576 == 0))", "size is above zero, in whole Mi, within 64 bits | 容量须为正数、Mi的整数倍且不超过64位"))]
     pub size: Amount,
 }
 
@@ -40,7 +40,7 @@ pub struct ResourceNeed {
     pub cpu: Option<Amount>,
     /// Memory in whole Mi | 内存，Mi的整数倍
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[x_kube(validation = ("isQuantity(string(self)) && quantity(string(self)).isInteger() && quantity(string(self)).isGreaterThan(quantity('0')) && quantity(string(self)).asInteger() % 1048576 == 0", "memory is above zero, in whole Mi, within 64 bits | 内存须为正数、Mi的整数倍且不超过64位"))]
+    #[x_kube(validation = ("isQuantity(string(self)) && quantity(string(self)).isGreaterThan(quantity('0')) && quantity(string(self)).isLessThan(quantity('8Ei')) && (string(self).matches('^[0-9]{1,13}[MGTPE]i$') || (quantity(string(self)).isInteger() && quantity(string(self)).asInteger() % 1048576 == 0))", "memory is above zero, in whole Mi, within 64 bits | 内存须为正数、Mi的整数倍且不超过64位"))]
     pub memory: Option<Amount>,
     /// Storage by tier | 存储
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -58,7 +58,7 @@ pub struct ResourceNeed {
 #[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[x_kube(
     validation = ("size(self.amounts) > 0 && self.amounts.all(k, isQuantity(string(self.amounts[k])) && quantity(string(self.amounts[k])).isGreaterThan(quantity('0')))", "an amount that is asked is above zero | 申请量须大于零"),
-    validation = ("self.amounts.all(k, !(k in ['memory', 'storage']) || (quantity(string(self.amounts[k])).isInteger() && quantity(string(self.amounts[k])).asInteger() % 1048576 == 0))", "memory and storage are asked in whole Mi | 内存与存储须为Mi的整数倍")
+    validation = ("self.amounts.all(k, !(k in ['memory', 'storage']) || string(self.amounts[k]).matches('^[0-9]{1,13}[MGTPE]i$') || (quantity(string(self.amounts[k])).isInteger() && quantity(string(self.amounts[k])).asInteger() % 1048576 == 0))", "memory and storage are asked in whole Mi | 内存与存储须为Mi的整数倍")
 )]
 pub struct PoolNeed {
     /// Pool | 资源池

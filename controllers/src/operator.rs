@@ -1,11 +1,14 @@
 //! The operator: leadership first, then every controller under it. The process ends when any of them ends.
 
+use std::fmt::Display;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use futures::future::LocalBoxFuture;
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt as _, StreamExt as _};
 use kube::Client;
 use prometheus::Registry;
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::admission::{self, AdmissionMetrics};
@@ -66,35 +69,36 @@ pub async fn run(options: Options, stop: CancellationToken) -> Result<(), Error>
     let outcome = tokio::select! {
         () = stop.cancelled() => Ok(()),
         () = leadership.lost.cancelled() => Err(Error::LeaseLost),
-        Some(ended) = controllers.join_next() => Err(ended.unwrap_or_else(|e| Error::Ended("unknown", e.to_string()))),
+        Some(ended) = controllers.next() => Err(ended),
     };
     writers.cancel();
     if outcome.is_ok() {
-        while controllers.join_next().await.is_some() {}
+        while controllers.next().await.is_some() {}
         released.cancel();
         leadership.lost.cancelled().await;
     }
     outcome
 }
 
+/// Every controller, in one task: they wait for the network most of the time, and their passes borrow what they own.
+type Controllers = FuturesUnordered<LocalBoxFuture<'static, Error>>;
+
 /// The controllers: one line each.
-fn start(client: Client, epoch: i64, metrics: Arc<AdmissionMetrics>, stop: &CancellationToken) -> JoinSet<Error> {
+fn start(client: Client, epoch: i64, metrics: Arc<AdmissionMetrics>, stop: &CancellationToken) -> Controllers {
     let events = Events::new(client.clone(), crds::object::CONTROLLER);
-    let mut set = JoinSet::new();
     let admission = admission::Options { client: client.clone(), epoch, metrics, events: events.clone() };
-    spawn(&mut set, "admission", admission::run(admission, stop.clone()));
-    spawn(&mut set, "tenant", tenant::run(client.clone(), events.clone(), stop.clone()));
-    spawn(&mut set, "data-center", data_center::run(client, events, stop.clone()));
-    set
+    let controllers = Controllers::new();
+    controllers.push(named("admission", admission::run(admission, stop.clone())));
+    controllers.push(named("tenant", tenant::run(client.clone(), events.clone(), stop.clone())));
+    controllers.push(named("data-center", data_center::run(client, events, stop.clone())));
+    controllers
 }
 
-fn spawn<E: std::fmt::Display + Send + 'static>(
-    set: &mut JoinSet<Error>,
+fn named<E: Display>(
     name: &'static str,
-    controller: impl Future<Output = Result<(), E>> + Send + 'static,
-) {
-    set.spawn(async move {
-        let why = controller.await.map_or_else(|e| e.to_string(), |()| "without an error".to_owned());
-        Error::Ended(name, why)
-    });
+    controller: impl Future<Output = Result<(), E>> + 'static,
+) -> LocalBoxFuture<'static, Error> {
+    controller
+        .map(move |outcome| Error::Ended(name, outcome.map_or_else(|e| e.to_string(), |()| "without an error".to_owned())))
+        .boxed_local()
 }

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use crds::{LedgerState, QuotaLedger, QuotaLedgerSpec, ResourceRequest, label, object};
+use futures::future::BoxFuture;
 use futures::{StreamExt as _, TryStreamExt as _};
 use jiff::Timestamp;
 use kube::api::{ListParams, Patch, PatchParams, PostParams};
@@ -14,7 +15,7 @@ use plan::ledger::{Holding, Ledger};
 use plan::request::Request;
 
 use super::{AdmissionMetrics, Error, WRITES_AT_ONCE};
-use crate::call::call;
+use crate::call::{CallError, call};
 
 /// Above this many requests one consistent list is cheaper than reading each.
 const LIST_ABOVE: usize = 64;
@@ -63,10 +64,11 @@ impl Book {
         let fresh: Vec<ResourceRequest> = if names.len() > LIST_ABOVE {
             self.list().await?.into_iter().filter(|r| touched.contains(r.uid().as_deref().unwrap_or_default())).collect()
         } else {
-            let reads = names.iter().map(|(_, ns, name)| async move {
+            let mut reads: Vec<BoxFuture<'_, Result<Option<ResourceRequest>, CallError>>> = Vec::new();
+            for (_, ns, name) in &names {
                 let api: Api<ResourceRequest> = Api::namespaced(self.client.clone(), ns);
-                call("read a request", api.get_opt(name)).await
-            });
+                reads.push(Box::pin(async move { call("read a request", api.get_opt(name)).await }));
+            }
             let found: Vec<_> = futures::stream::iter(reads).buffer_unordered(WRITES_AT_ONCE).try_collect().await?;
             found.into_iter().flatten().collect()
         };
@@ -144,15 +146,18 @@ impl Book {
     }
 
     async fn stamp(&self, requests: &[ResourceRequest], uid: &str) -> Result<(), Error> {
-        let unstamped = requests.iter().filter(|r| r.annotations().get(LEDGER).map(String::as_str) != Some(uid));
-        let writes = unstamped.map(|request| async move {
+        let mut writes: Vec<BoxFuture<'_, Result<(), CallError>>> = Vec::new();
+        for request in requests.iter().filter(|r| r.annotations().get(LEDGER).map(String::as_str) != Some(uid)) {
             let api: Api<ResourceRequest> = Api::namespaced(self.client.clone(), &request.namespace().unwrap_or_default());
             let patch = serde_json::json!({"metadata": {"uid": request.uid(), "annotations": {LEDGER: uid}}});
-            match call("stamp a request", api.patch(&request.name_any(), &PatchParams::default(), &Patch::Merge(patch))).await {
-                Err(error) if error.is_conflict() || error.is_not_found() => Ok(()),
-                other => other.map(|_| ()),
-            }
-        });
+            writes.push(Box::pin(async move {
+                let name = request.name_any();
+                match call("stamp a request", api.patch(&name, &PatchParams::default(), &Patch::Merge(patch))).await {
+                    Err(error) if error.is_conflict() || error.is_not_found() => Ok(()),
+                    other => other.map(|_| ()),
+                }
+            }));
+        }
         futures::stream::iter(writes).buffer_unordered(WRITES_AT_ONCE).try_collect::<Vec<()>>().await?;
         Ok(())
     }

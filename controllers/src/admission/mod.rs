@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt as _;
-use futures::future::select_all;
+use futures::future::{BoxFuture, select_all};
 use kube::Client;
 use plan::cycle::{CyclePlan, Reading, Snapshot, cycle};
 use tokio::sync::Notify;
@@ -106,6 +106,9 @@ pub async fn run(options: Options, stop: CancellationToken) -> Result<(), Error>
     }
 }
 
+/// A write that is about to be sent.
+type Write<'a> = BoxFuture<'a, Result<(), Error>>;
+
 struct Controller {
     options: Options,
     caches: Caches,
@@ -162,15 +165,21 @@ impl Controller {
                 "ledger swapped"
             );
         }
-        let requests = &snapshot.requests;
-        let writes = decided.apply.iter().map(|a| apply::allocation(self.options.client.clone(), &self.options.events, &snapshot, a));
-        let ends = decided.end.iter().filter_map(|i| requests.get(*i)).filter(|r| r.fresh);
-        let ends = ends.map(|r| apply::end(self.options.client.clone(), r, snapshot.now));
-        let free = decided.unguard.iter().filter_map(|i| requests.get(*i)).filter(|r| r.fresh);
-        let free = free.map(|r| apply::unguard(self.options.client.clone(), r));
+        let (client, events) = (&self.options.client, &self.options.events);
+        let mut writes: Vec<Write<'_>> = Vec::new();
+        for grant in &decided.apply {
+            writes.push(Box::pin(apply::allocation(client.clone(), events, &snapshot, grant)));
+        }
         all(writes, &self.options.metrics, "allocation").await?;
-        all(ends, &self.options.metrics, "end").await?;
-        all(free, &self.options.metrics, "finalizer").await
+        let fresh = |index: &usize| snapshot.requests.get(*index).filter(|r| r.fresh);
+        let mut writes: Vec<Write<'_>> = Vec::new();
+        for request in decided.end.iter().filter_map(fresh) {
+            writes.push(Box::pin(apply::end(client.clone(), request, snapshot.now)));
+        }
+        for request in decided.unguard.iter().filter_map(fresh) {
+            writes.push(Box::pin(apply::unguard(client.clone(), request)));
+        }
+        all(writes, &self.options.metrics, "end").await
     }
 
     async fn publish(&mut self, snapshot: &Snapshot, plan: &CyclePlan) -> Result<(), Error> {
@@ -184,10 +193,7 @@ impl Controller {
 
 /// Sends writes side by side. A conflict or an object that is gone is left to the next pass; the first other error is
 /// answered after all were tried.
-async fn all<F>(writes: impl IntoIterator<Item = F>, metrics: &AdmissionMetrics, kind: &'static str) -> Result<(), Error>
-where
-    F: Future<Output = Result<(), Error>>,
-{
+async fn all(writes: Vec<Write<'_>>, metrics: &AdmissionMetrics, kind: &'static str) -> Result<(), Error> {
     let mut stream = futures::stream::iter(writes).buffer_unordered(WRITES_AT_ONCE);
     let mut first = Ok(());
     while let Some(outcome) = stream.next().await {

@@ -6,7 +6,6 @@ use crds::{
     AdmissionLimits, PoolQueue, QuotaPool, QuotaPoolStatus, ResourceRequest, Tenant, condition, object, pool_reason,
     set_condition,
 };
-use futures::future::BoxFuture;
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Client, Resource, ResourceExt as _};
 use plan::cycle::{CyclePlan, Snapshot};
@@ -17,10 +16,8 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use super::observe::Caches;
-use super::{AdmissionMetrics, Error};
+use super::{AdmissionMetrics, Error, Write};
 use crate::call::call;
-
-type Write<'a> = BoxFuture<'a, Result<(), Error>>;
 
 /// Everything that is published besides the statuses of requests.
 pub(super) async fn all(

@@ -1,7 +1,6 @@
 //! Statuses of requests and approvals, written where they differ from what is there.
 
 use crds::{RequestApproval, ResourceRequest, ResourceRequestStatus, approval_reason, condition, set_condition};
-use futures::future::BoxFuture;
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Client, ResourceExt as _};
 use plan::cycle::{CyclePlan, Snapshot};
@@ -10,10 +9,8 @@ use plan::request_status;
 use serde_json::json;
 
 use super::apply::{announce, own_part};
-use super::{Error, Options};
+use super::{Options, Write};
 use crate::call::call;
-
-type Write<'a> = BoxFuture<'a, Result<(), Error>>;
 
 /// Writes for every request whose status differs. A request that this pass granted, or that a record is open for, gets
 /// its status with its allocation.

@@ -21,13 +21,9 @@ pub struct Example {
 /// A file has one valid `base` object. All others are JSON merge patches (RFC 7386) of it, so that an example shows
 /// only what it is about; `accepted` is the base itself where it is left out.
 pub fn read(plural: &str) -> Vec<Example> {
-    let crate_folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../crds"));
-    let path = crate_folder.join(format!("tests/rules/{plural}.yaml"));
-    if !path.is_file() {
+    let Some(file) = load(plural) else {
         return Vec::new();
-    }
-    let text = std::fs::read_to_string(&path).unwrap();
-    let file: Value = serde_saphyr::from_str(&text).unwrap();
+    };
     let base = &file["base"];
     let patched = |patches: &Value| -> Vec<Value> {
         let patches = patches.as_array().expect("a list of patches");
@@ -45,8 +41,14 @@ pub fn read(plural: &str) -> Vec<Example> {
         .collect()
 }
 
+fn load(plural: &str) -> Option<Value> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crds/tests/rules");
+    let text = std::fs::read_to_string(folder.join(format!("{plural}.yaml"))).ok()?;
+    Some(serde_saphyr::from_str(&text).expect("examples are YAML"))
+}
+
 /// `base` with a JSON merge patch.
-fn merged(base: &Value, patch: &Value) -> Value {
+pub fn merged(base: &Value, patch: &Value) -> Value {
     let Some(changes) = patch.as_object() else {
         return patch.clone();
     };

@@ -1,0 +1,265 @@
+//! What a real API server says to good and bad objects: the same examples as the offline test of the CEL rules, the
+//! limits of the schemas, and the files in `examples/`.
+
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "an assumption that fails is a test that fails"
+)]
+
+use kube::api::{DynamicObject, Patch, PatchParams, PostParams};
+use kube::core::{ApiResource, GroupVersionKind};
+use kube::{Api, Client};
+use playground::{Cloud, Options};
+use serde_json::{Value, json};
+use tests::repository;
+
+#[path = "../../crds/tests/rules/examples.rs"]
+mod examples;
+use examples::{Example, merged};
+
+/// Namespaces of the departments in the examples; without operators nobody else makes them.
+const NAMESPACES: [&str; 2] = ["dept-yibao", "dept-jyt"];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn admission() {
+    let options = Options {
+        operators: false,
+        ..Options::default()
+    };
+    let cloud = Cloud::up(options).await.unwrap();
+    for namespace in NAMESPACES {
+        let made = cloud
+            .kubectl("hub", None, &["create", "namespace", namespace])
+            .await
+            .unwrap();
+        assert!(made.status.success(), "{made:?}");
+    }
+    let client = cloud.client("hub", None).await.unwrap();
+    every_rule_acts(&client).await;
+    limits_of_the_schemas_act(&client).await;
+    unknown_fields_are_refused_by_strict_clients(&cloud).await;
+    shipped_examples_are_what_they_say(&cloud).await;
+}
+
+fn dry() -> PostParams {
+    PostParams {
+        dry_run: true,
+        ..PostParams::default()
+    }
+}
+
+/// A request that every rule accepts.
+fn valid_request() -> Value {
+    let examples = examples::read("resourcerequests");
+    examples
+        .into_iter()
+        .flat_map(|example| example.accepted)
+        .next()
+        .unwrap()
+}
+
+/// The interface for the kind and namespace of `object`.
+fn api(client: &Client, object: &Value) -> Api<DynamicObject> {
+    let kind = object["kind"].as_str().unwrap();
+    let names = crds::all()
+        .into_iter()
+        .map(|crd| crd.spec.names)
+        .find(|names| names.kind == kind)
+        .unwrap();
+    let resource =
+        ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk("xiangyun.io", "v1alpha1", kind), &names.plural);
+    match object["metadata"]["namespace"].as_str() {
+        Some(namespace) => Api::namespaced_with(client.clone(), namespace, &resource),
+        None => Api::all_with(client.clone(), &resource),
+    }
+}
+
+fn typed(object: &Value) -> DynamicObject {
+    serde_json::from_value(object.clone()).unwrap()
+}
+
+/// `Err` is what the server said.
+async fn dry_create(client: &Client, object: &Value) -> Result<(), String> {
+    let created = api(client, object).create(&dry(), &typed(object)).await;
+    created.map(drop).map_err(|e| e.to_string())
+}
+
+/// An update of the stored object to `object`, of the status alone where the examples are about the status.
+async fn dry_update(client: &Client, stored: &DynamicObject, object: &Value) -> Result<(), String> {
+    let api = api(client, object);
+    let name = stored.metadata.name.as_deref().unwrap();
+    let mut next = typed(object);
+    next.metadata.name.clone_from(&stored.metadata.name);
+    next.metadata
+        .resource_version
+        .clone_from(&stored.metadata.resource_version);
+    next.metadata.finalizers.clone_from(&stored.metadata.finalizers);
+    let replaced = if object.get("status").is_some() {
+        api.replace_status(name, &dry(), &next).await
+    } else {
+        api.replace(name, &dry(), &next).await
+    };
+    replaced.map(drop).map_err(|e| e.to_string())
+}
+
+/// Stores the object that an update starts from, under a name of its own.
+async fn store(client: &Client, old: &Value, number: usize) -> DynamicObject {
+    let api = api(client, old);
+    let mut object = typed(old);
+    object.metadata.name = object.metadata.name.map(|name| format!("{name}-stored-{number}"));
+    let stored = api.create(&PostParams::default(), &object).await.unwrap();
+    let Some(status) = old.get("status") else {
+        return stored;
+    };
+    let name = stored.metadata.name.as_deref().unwrap();
+    let patch = Patch::Merge(json!({ "status": status }));
+    api.patch_status(name, &PatchParams::default(), &patch).await.unwrap()
+}
+
+async fn check(client: &Client, example: &Example, number: usize) {
+    let stored = match &example.old {
+        Some(old) => Some(store(client, old, number).await),
+        None => None,
+    };
+    let judge = async |object: &Value| match &stored {
+        Some(stored) => dry_update(client, stored, object).await,
+        None => dry_create(client, object).await,
+    };
+    for object in &example.accepted {
+        if let Err(said) = judge(object).await {
+            panic!("{:?}: {object:#}\nwas refused: {said}", example.rule);
+        }
+    }
+    for object in &example.refused {
+        let said = judge(object).await.expect_err(&example.rule);
+        assert!(
+            said.contains(&example.rule),
+            "{:?}: {object:#}\nwas refused otherwise: {said}",
+            example.rule
+        );
+    }
+}
+
+async fn every_rule_acts(client: &Client) {
+    let mut seen = 0;
+    for crd in crds::all() {
+        for (number, example) in examples::read(&crd.spec.names.plural).iter().enumerate() {
+            check(client, example, number).await;
+            seen += example.refused.len();
+        }
+    }
+    assert!(seen > 60, "only {seen} refused examples");
+}
+
+async fn limits_of_the_schemas_act(client: &Client) {
+    let request = valid_request();
+    let accepted = [
+        json!({"displayName": "医".repeat(60)}),
+        json!({"displayName": "医".repeat(64)}),
+        json!({"displayName": "🀄".repeat(64)}),
+        json!({"term": {"months": 120}}),
+        json!({"survival": "99%"}),
+    ];
+    for spec in accepted {
+        let said = dry_create(client, &merged(&request, &json!({ "spec": spec }))).await;
+        assert_eq!(said, Ok(()), "{spec}");
+    }
+    let twice = json!({"name": "x86", "amounts": {"cpu": "1", "memory": "1Gi"}});
+    let cards = json!({"use": "Inference", "count": 1});
+    let refused = [
+        (json!({"displayName": "医".repeat(65)}), "64"),
+        (json!({"displayName": ""}), "spec.displayName"),
+        (json!({"resources": null, "pools": [twice, twice]}), "Duplicate value"),
+        (json!({"resources": null, "pools": []}), "spec.pools"),
+        (
+            json!({"resources": {"accelerators": [cards, cards]}}),
+            "Duplicate value",
+        ),
+        (
+            json!({"resources": {"accelerators": [{"use": "Inference", "count": 0}]}}),
+            "greater than or equal to 1",
+        ),
+        (
+            json!({"resources": {"accelerators": [{"use": "Inference", "count": 1.5}]}}),
+            "integer",
+        ),
+        (
+            json!({"resources": {"accelerators": [{"use": "Mining", "count": 1}]}}),
+            "Unsupported value",
+        ),
+        (json!({"resources": {"cpu": "1".repeat(25)}}), "24"),
+        (json!({"resources": {"cpu": 0.5}}), "spec.resources.cpu"),
+        (json!({"compliance": {"mlpsLevel": 0}}), "spec.compliance.mlpsLevel"),
+        (
+            json!({"compliance": {"classified": null}}),
+            "spec.compliance.classified",
+        ),
+        (json!({"term": {"months": 0}}), "spec.term.months"),
+        (json!({"term": {"months": 121}}), "spec.term.months"),
+        (json!({"survival": "100%"}), "spec.survival"),
+        (json!({"survival": "0%"}), "spec.survival"),
+        (json!({"priority": 101}), "spec.priority"),
+        (json!({"type": "Change"}), "Unsupported value"),
+    ];
+    for (spec, part) in refused {
+        let said = dry_create(client, &merged(&request, &json!({ "spec": spec })))
+            .await
+            .expect_err(part);
+        assert!(said.contains(part), "{spec} was refused otherwise: {said}");
+    }
+}
+
+/// Structural schemas prune what they do not know; only the client's strictness turns a typing error into a refusal.
+async fn unknown_fields_are_refused_by_strict_clients(cloud: &Cloud) {
+    let request = merged(&valid_request(), &json!({"spec": {"resources": {"gpus": 2}}}));
+    let file = cloud.dir().join("unknown-field.json");
+    std::fs::write(&file, request.to_string()).unwrap();
+    let said = apply(cloud, &file).await.unwrap_err();
+    assert!(said.contains("unknown field \"spec.resources.gpus\""), "{said}");
+}
+
+/// kubectl's own default is strict too; `Err` is what it printed.
+async fn apply(cloud: &Cloud, file: &std::path::Path) -> Result<(), String> {
+    let file = file.to_str().unwrap();
+    let args = ["apply", "--dry-run=server", "--validate=strict", "-f", file];
+    let output = cloud.kubectl("hub", None, &args).await.unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    if output.status.success() { Ok(()) } else { Err(said) }
+}
+
+async fn shipped_examples_are_what_they_say(cloud: &Cloud) {
+    let folder = repository().join("examples");
+    for file in ["00-centres", "10-pools", "20-tenants"] {
+        assert_eq!(
+            apply(cloud, &folder.join(format!("{file}.yaml"))).await,
+            Ok(()),
+            "{file}"
+        );
+    }
+    for file in [
+        "1-granted",
+        "2-two-pools",
+        "3a-train-base",
+        "3b-train-lab",
+        "4-never-fits",
+        "8-release",
+    ] {
+        assert_eq!(
+            apply(cloud, &folder.join(format!("requests/{file}.yaml"))).await,
+            Ok(()),
+            "{file}"
+        );
+    }
+    for (file, part) in [
+        ("6-classified", "classified systems are not admitted"),
+        ("7-mlps4", "MLPS level 4 or above"),
+    ] {
+        let said = apply(cloud, &folder.join(format!("requests/{file}.yaml")))
+            .await
+            .expect_err(part);
+        assert!(said.contains(part), "{file}: {said}");
+    }
+}

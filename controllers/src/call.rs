@@ -38,6 +38,11 @@ impl CallError {
         self.code() == Some(409)
     }
 
+    /// Whether the server refused this one write: it will refuse it again, and the others are not to blame.
+    pub fn is_refused(&self) -> bool {
+        self.code().is_some_and(|c| (400..500).contains(&c) && c != 429)
+    }
+
     /// Whether the object is not there.
     pub fn is_not_found(&self) -> bool {
         self.code() == Some(404)

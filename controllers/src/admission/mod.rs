@@ -191,8 +191,8 @@ impl Controller {
     }
 }
 
-/// Sends writes side by side. A conflict or an object that is gone is left to the next pass; the first other error is
-/// answered after all were tried.
+/// Sends writes side by side. A conflict or an object that is gone is left to the next pass; a refused write is logged and
+/// stops nobody else; the first other error, which speaks of the server, is answered after all were tried.
 async fn all(writes: Vec<Write<'_>>, metrics: &AdmissionMetrics, kind: &'static str) -> Result<(), Error> {
     let mut stream = futures::stream::iter(writes).buffer_unordered(WRITES_AT_ONCE);
     let mut first = Ok(());
@@ -200,6 +200,10 @@ async fn all(writes: Vec<Write<'_>>, metrics: &AdmissionMetrics, kind: &'static 
         match outcome {
             Ok(()) => metrics.write(kind, "done"),
             Err(error) if error.is_conflict() || error.is_not_found() => metrics.write(kind, "conflict"),
+            Err(Error::Call(error)) if error.is_refused() => {
+                metrics.write(kind, "refused");
+                tracing::error!(kind, %error, "a write was refused");
+            }
             Err(error) => {
                 metrics.write(kind, "failed");
                 if first.is_ok() {

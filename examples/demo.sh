@@ -1,0 +1,260 @@
+#!/usr/bin/env bash
+# The first hour of a provincial cloud, on one machine: `make demo`. Every command is real and shown with who gives it;
+# a step that does not behave as it is told ends the demo with an error. `make demo-down` removes everything.
+set -euo pipefail
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+bin=$(realpath -m "${BIN:-target/debug}")
+dir=$(realpath -m "${DIR:-.playground}")
+metro=(jishi jiyidong)
+export LC_ALL=${LC_ALL:-C.UTF-8}
+
+bold=$'\e[1m' dim=$'\e[2m' red=$'\e[31m' plain=$'\e[0m'
+[[ -t 1 ]] || bold='' dim='' red='' plain=''
+
+fail() {
+    echo "${red}demo failed: $1${plain}" >&2
+    [[ -e $dir/state.json ]] && echo "The cloud still runs; its logs are in $dir/logs. The end: make demo-down" >&2
+    exit 1
+}
+
+steps=0
+step() { # ENGLISH 中文
+    steps=$((steps + 1))
+    printf '\n%s%d  %s | %s%s\n' "$bold" "$steps" "$1" "$2" "$plain"
+}
+
+# Everything below acts as WHO, written as user@cluster.
+kubeconfig() { # WHO
+    local user=${1%@*} cluster=${1#*@}
+    [[ $user == admin ]] && echo "$dir/kubeconfigs/$cluster.yaml" || echo "$dir/kubeconfigs/$cluster-$user.yaml"
+}
+
+as() { # WHO COMMAND…: silent about itself
+    KUBECONFIG=$(kubeconfig "$1") "${@:2}"
+}
+
+show() { # WHO COMMAND…
+    printf '%s%s $ %s%s\n' "$dim" "$1" "${*:2}" "$plain"
+}
+
+run() { # WHO COMMAND…: must succeed
+    show "$@"
+    as "$@" || fail "\`${*:2}\` as $1"
+}
+
+answers() { # PATTERN WHO COMMAND…: the answer, whatever the exit code, must contain the pattern
+    local pattern=$1 said
+    shift
+    show "$@"
+    said=$(as "$@" 2>&1) || true
+    echo "$said"
+    grep -qE "$pattern" <<<"$said" || fail "\`${*:2}\` as $1 does not say $pattern"
+}
+
+refused() { # PATTERN WHO COMMAND…: must fail, and say why
+    local pattern=$1 said
+    shift
+    show "$@"
+    if said=$(as "$@" 2>&1); then
+        fail "\`${*:2}\` as $1 was not refused: $said"
+    fi
+    echo "$said"
+    grep -qE "$pattern" <<<"$said" || fail "\`${*:2}\` as $1 was refused, but not with $pattern"
+}
+
+eventually() { # SECONDS WHAT COMMAND…
+    local limit=$1 what=$2 end=$((SECONDS + $1))
+    shift 2
+    until "$@" >/dev/null 2>&1; do
+        ((SECONDS < end)) || fail "$what: not within $limit s"
+        sleep 0.2
+    done
+}
+
+now() { date +%s%3N; }
+since() { awk -v a="$1" -v b="$(now)" 'BEGIN { printf "%.1f", (b - a) / 1000 }'; }
+
+# Sums lines of `cpu memory`, as Kubernetes writes them, to `vCPU bytes`.
+total() {
+    awk '
+        function plain(text,  unit, number) {
+            number = text + 0; unit = text; sub(/^[0-9.]+/, "", unit)
+            if (unit == "") return number
+            if (unit == "m") return number / 1000
+            if (sub(/i$/, "", unit)) return number * 1024 ^ index("KMGTPE", unit)
+            return number * 1000 ^ index("kMGTPE", unit)
+        }
+        NF { cpu += plain($1); memory += plain($2) }
+        END { printf "%.0f %.0f\n", cpu, memory }
+    '
+}
+
+nodes_of() { # CENTRE
+    as "admin@$1" kubectl get nodes -o jsonpath='{range .items[*]}{.status.allocatable.cpu} {.status.allocatable.memory}{"\n"}{end}'
+}
+
+gross_of_pools() {
+    as zhao.min@hub kubectl get quotapools -o jsonpath='{range .items[?(@.spec.architecture)]}{.status.total.gross.cpu} {.status.total.gross.memory}{"\n"}{end}'
+}
+
+nodes_and_pools_agree() {
+    [[ $(gross_of_pools | total) == "$nodes" ]]
+}
+
+both_centres_hold() { # NAMESPACE: the quota of each centre is there
+    local centre
+    for centre in "${metro[@]}"; do
+        as "admin@$centre" kubectl get resourcequota xiangyun -n "$1" >/dev/null || return 1
+    done
+}
+
+down() {
+    if [[ -e $dir/state.json ]]; then
+        [[ -x $bin/playground ]] || cargo build -p playground
+        "$bin/playground" --dir "$dir" down
+    else
+        echo "nothing runs in $dir"
+    fi
+}
+
+build() {
+    step "Building what is missing; the first time takes minutes" "构建缺少的程序，首次需数分钟"
+    cargo build -p xiangyun -p playground -p kubectl-xiangyun
+    tools=$("$bin/playground" tools)
+    # The plugin is found by kubectl because it is on the path.
+    export PATH="$tools:$bin:$PATH"
+}
+
+start() {
+    step "Three centres and their hub: real API servers, etcd and schedulers; simulated nodes" "三个中心与管理面：真实组件，模拟节点"
+    [[ ! -e $dir/state.json ]] || "$bin/playground" --dir "$dir" down
+    "$bin/playground" --dir "$dir" up --profile full >/dev/null
+}
+
+capacity() {
+    step "The platform team names centres, pools and the tree of tenants" "平台组登记数据中心、资源池与租户树"
+    run zhao.min@hub kubectl apply -f examples/00-centres.yaml -f examples/10-pools.yaml -f examples/20-tenants.yaml
+    run zhao.min@hub kubectl wait dcn --all --for=condition=Ready --timeout=60s
+    run zhao.min@hub kubectl wait dept --all --for=condition=Ready --timeout=60s
+    run zhao.min@hub kubectl get dcn,dept
+
+    step "Gross capacity of the pools is the sum of the nodes, to the byte" "资源池总量与节点之和逐字节相等"
+    nodes=$(for centre in "${metro[@]}"; do nodes_of "$centre"; done | total)
+    eventually 60 "the pools show what the nodes have" nodes_and_pools_agree
+    echo "kubectl get nodes, both metro centres: ${nodes% *} vCPU, ${nodes#* } bytes"
+    echo "kubectl get quotapools, gross:         $(gross_of_pools | total | sed 's/ / vCPU, /') bytes"
+    [[ $nodes == "31800 135000000000000" ]] || fail "expected 31800 vCPU and 135 TB"
+    run zhao.min@hub kubectl wait qpool --all --for=condition=Ready --timeout=60s
+    run zhao.min@hub kubectl get qpool
+}
+
+first_grant() {
+    local begin
+    step "A department asks; first for a quote, which applies nothing" "部门先询价，再提交申请"
+    answers 'x86' li.na@hub kubectl xiangyun quote -f examples/requests/1-granted.yaml
+    run li.na@hub kubectl apply -f examples/requests/1-granted.yaml
+    run li.na@hub kubectl wait rreq/yibao-settlement --for=condition=Approved=False --timeout=30s
+    answers 'AwaitingApproval' li.na@hub kubectl xiangyun why rreq/yibao-settlement
+
+    step "Nobody approves their own request" "不得审批自己的申请"
+    self_approval
+
+    step "Two levels are two people" "两级审批须两人"
+    run zhang.wei@hub kubectl xiangyun approve rreq/yibao-settlement -n dept-yibao --comment 同意
+    begin=$(now)
+    run wang.fang@hub kubectl xiangyun approve rreq/yibao-settlement -n dept-yibao --comment 同意
+    eventually 20 "both centres have the quota" both_centres_hold dept-yibao
+    echo "in force in both centres $(since "$begin") s after the second approval | 第二次审批后 $(since "$begin") 秒在两中心生效"
+    run li.na@hub kubectl wait rreq/yibao-settlement --for=condition=Provisioned --timeout=30s
+    run li.na@hub kubectl get rreq
+    answers 'GRANTED' li.na@hub kubectl xiangyun why rreq/yibao-settlement
+
+    step "The ledger has charged it in each centre: all of it, so that one centre can carry it alone" "台账在每个中心按单中心可承载全额计量"
+    answers 'jishi +cpu 256' sun.li@hub kubectl get quotaledger province \
+        -o jsonpath='{range .spec.pools[?(@.name=="x86")].centres[*]}x86 {.name} cpu {.charged.cpu} of {.committable.cpu}{"\n"}{end}'
+}
+
+self_approval() {
+    local uid
+    uid=$(as li.na@hub kubectl get rreq yibao-settlement -o jsonpath='{.metadata.uid}')
+    sed "s/REQUEST_UID/$uid/" examples/requests/5-self-approval.yaml >"$dir/self-approval.yaml"
+    # Even if somebody put her into the approvers' groups.
+    refused 'separation of duties|管运分离' admin@hub kubectl create -f "$dir/self-approval.yaml" \
+        --as li.na --as-group yibao-admins --as-group xiangyun:approvers --as-group xiangyun:approvers:l1
+}
+
+in_the_centres() {
+    local centre pod
+    step "In each centre it became plain Kubernetes objects, which hold while we are down" "在两中心落为原生对象，控制面停机仍有效"
+    for centre in "${metro[@]}"; do
+        run "admin@$centre" kubectl get resourcequota,limitrange,networkpolicy,rolebinding -n dept-yibao
+    done
+
+    step "A pod of the department runs on a node of its pool; one that is larger than the share is refused" "容器组只在本池节点运行，超出份额即被拒绝"
+    run li.na@jishi kubectl apply -n dept-yibao -f examples/pods/runs.yaml
+    run li.na@jishi kubectl wait pod/web -n dept-yibao --for=condition=Ready --timeout=60s
+    answers 'x86-[0-9]+' li.na@jishi kubectl get pod web -n dept-yibao -o wide
+    pod=$(as li.na@jishi kubectl get pod web -n dept-yibao -o jsonpath='{.spec.nodeName}')
+    answers '^x86$' admin@jishi kubectl get node "$pod" -o 'jsonpath={.metadata.labels.xiangyun\.io/pool}{"\n"}'
+    refused 'exceeded quota' li.na@jishi kubectl apply -n dept-yibao -f examples/pods/too-large.yaml
+}
+
+more_requests() {
+    step "One request over three pools, all or nothing: x86, cards, storage" "一次申请跨三池，同时授予或都不授予"
+    run li.na@hub kubectl apply -f examples/requests/2-two-pools.yaml
+    run zhang.wei@hub kubectl xiangyun approve rreq/ocr-2026 -n dept-yibao --comment 同意
+    run li.na@hub kubectl wait rreq/ocr-2026 --for=condition=Provisioned --timeout=30s
+    answers 'gpu-inference' li.na@hub kubectl xiangyun why rreq/ocr-2026
+    run admin@jiyidong kubectl get resourcequota -A -l app.kubernetes.io/managed-by=xiangyun-agent
+
+    step "A full pool: the request waits, and says why, how long, and what would fit instead" "资源池已满：申请等待，并说明原因、时间与替代方案"
+    run wu.gang@hub kubectl apply -f examples/requests/3a-train-base.yaml
+    run zhang.wei@hub kubectl xiangyun approve rreq/train-base -n dept-jyt
+    run wang.fang@hub kubectl xiangyun approve rreq/train-base -n dept-jyt
+    run wu.gang@hub kubectl wait rreq/train-base --for=condition=QuotaReserved --timeout=30s
+    run wu.gang@hub kubectl apply -f examples/requests/3b-train-lab.yaml
+    run zhang.wei@hub kubectl xiangyun approve rreq/train-lab -n dept-jyt
+    run wu.gang@hub kubectl wait rreq/train-lab --for=condition=Approved --timeout=30s
+    run wu.gang@hub kubectl wait rreq/train-lab --for='jsonpath={.status.conditions[?(@.type=="Ready")].reason}=WaitingForQuota' --timeout=30s
+    answers 'WaitingForQuota.*short 4' wu.gang@hub kubectl xiangyun why rreq/train-lab
+
+    step "What can never be is refused at once, in words" "不可能满足或不合规的申请当场拒绝并说明"
+    refused 'ExceedsMaxQuota' wu.gang@hub kubectl apply -f examples/requests/4-never-fits.yaml
+    refused 'classified' li.na@hub kubectl apply -f examples/requests/6-classified.yaml
+    refused 'MLPS level 4' li.na@hub kubectl apply -f examples/requests/7-mlps4.yaml
+}
+
+summary() {
+    step "The province on one page" "全省一览"
+    run zhao.min@hub kubectl xiangyun status
+    cat <<END
+
+${bold}$steps steps behaved as told, in $SECONDS s. The cloud goes on running. | ${steps}个步骤均符合预期，云仍在运行。${plain}
+
+  export PATH=$tools:$bin:\$PATH
+  export KUBECONFIG=$(kubeconfig li.na@hub)     # a department; $dir/kubeconfigs has everybody else
+  kubectl get rreq
+  kubectl apply -f examples/requests/8-release.yaml      # give the grant back
+  playground fault cut jishi; playground heal            # break something
+
+The end: make demo-down
+END
+}
+
+main() {
+    [[ $EUID -eq 0 ]] || fail "network namespaces need root: sudo make demo"
+    build
+    start
+    capacity
+    first_grant
+    in_the_centres
+    more_requests
+    summary
+}
+
+case ${1:-up} in
+    up) main ;;
+    down) down ;;
+    *) echo "usage: $0 [up|down]" >&2 && exit 2 ;;
+esac

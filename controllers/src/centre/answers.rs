@@ -151,7 +151,7 @@ impl Answers {
                         },
                         (tenant, request),
                     ) = (&row, &key);
-                    tracing::info!(tenant, request, record, reason, message, "row written");
+                    tracing::info!(tenant, request, record, reason, why = message, "row written");
                     self.written.insert(key, (now, row));
                 }
                 Err(error) if !gone && first.is_ok() => first = Err(error),

@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crds::{ResourceRequest, Tenant};
 use futures::StreamExt as _;
 use kube::Client;
 use plan::centre::catalogue::Catalogue;
 use plan::centre::epoch::Floors;
-use plan::centre::grant::{Answer, Plan, Snapshot, Wanted, plan};
+use plan::centre::grant::{Absent, Answer, Plan, Snapshot, Wanted, plan};
 use tokio::sync::{Notify, watch};
 
 use super::apply::Writer;
@@ -43,6 +44,8 @@ pub(super) struct Grants {
     pub(super) floors: Option<Floors>,
     /// What was carried out last.
     pub(super) last: BTreeMap<String, Wanted>,
+    /// What the hub said is gone, until a cache shows it again.
+    pub(super) gone: BTreeSet<Absent>,
     pub(super) failures: u32,
 }
 
@@ -95,8 +98,9 @@ impl Grants {
     }
 
     /// Decides, asks the hub about what is missing, and decides again with its answers.
-    async fn decide(&self, centre: &Centre, pools: &[crds::QuotaPool], floors: &Floors) -> Plan {
+    async fn decide(&mut self, centre: &Centre, pools: &[crds::QuotaPool], floors: &Floors) -> Plan {
         let (tenants, requests) = (self.caches.tenants.list(), self.caches.requests.list());
+        self.gone.retain(|absent| !shown(absent, &tenants, &requests));
         let namespaces = centre.standing(&self.last);
         let snapshot = Snapshot {
             centre: &self.centre,
@@ -105,17 +109,20 @@ impl Grants {
             requests: &requests,
             namespaces: &namespaces,
             floors,
-            gone: &BTreeSet::new(),
+            gone: &self.gone,
         };
         let first = plan(&snapshot);
         if first.confirm.is_empty() {
             return first;
         }
-        let gone = hub::gone(&self.hub, &self.centre, &first.confirm).await;
-        plan(&Snapshot {
+        let mut gone = hub::gone(&self.hub, &self.centre, &first.confirm).await;
+        gone.extend(self.gone.iter().cloned());
+        let second = plan(&Snapshot {
             gone: &gone,
             ..snapshot
-        })
+        });
+        self.gone = gone;
+        second
     }
 
     /// A held namespace stays as this process wanted it last; without a memory it is not touched.
@@ -149,5 +156,15 @@ impl Grants {
             .filter_map(async |failed| failed)
             .collect()
             .await
+    }
+}
+
+/// Whether the caches show it.
+fn shown(absent: &Absent, tenants: &[Tenant], requests: &[ResourceRequest]) -> bool {
+    match absent {
+        Absent::Tenant(name) => tenants.iter().any(|t| t.metadata.name.as_ref() == Some(name)),
+        Absent::Request(tenant, name) => requests
+            .iter()
+            .any(|r| r.metadata.namespace.as_ref() == Some(tenant) && r.metadata.name.as_ref() == Some(name)),
     }
 }

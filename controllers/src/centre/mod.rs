@@ -14,7 +14,7 @@ mod objects;
 mod observe;
 mod report;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -28,8 +28,8 @@ use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::call::CallError;
-use crate::lease::{LeaseName, acquire};
-use crate::pass::{Rhythm, drive};
+use crate::lease::{End, LeaseName, lead};
+use crate::pass::{Passes, Rhythm, drive};
 use metrics::Metrics;
 use observe::{Caches, Signals};
 
@@ -84,6 +84,7 @@ fn answer(error: &CallError) -> Option<&Status> {
 /// Metrics that exist already, or a watch that ended.
 pub async fn run(options: Options, stop: CancellationToken) -> Result<(), Error> {
     let metrics = Metrics::new(&options.registry)?;
+    let passes = Passes::new(&options.registry)?;
     let signals = Signals::default();
     let (caches, tasks) = Caches::start(&options.hub, &options.cluster, &signals);
     let agent = Arc::new(Agent {
@@ -91,31 +92,30 @@ pub async fn run(options: Options, stop: CancellationToken) -> Result<(), Error>
         caches,
         signals,
         metrics,
+        passes,
     });
     tokio::select! {
-        () = stop.cancelled() => Ok(()),
-        () = lead(agent, stop.clone()) => Ok(()),
+        () = serve(agent, stop) => Ok(()),
         _ = select_all(tasks) => Err(Error::WatchEnded),
     }
 }
 
 /// Works whenever this replica holds the centre's lease; in between it stands by with warm caches.
-async fn lead(agent: Arc<Agent>, stop: CancellationToken) {
-    agent.caches.ready().await;
+async fn serve(agent: Arc<Agent>, stop: CancellationToken) {
+    tokio::select! {
+        () = stop.cancelled() => return,
+        () = agent.caches.ready() => {}
+    }
     agent.options.ready.store(true, Ordering::Relaxed);
     tracing::info!(centre = agent.options.centre, "first lists complete");
     let lease = LeaseName {
         client: agent.options.cluster.clone(),
         namespace: object::SYSTEM.to_owned(),
         name: object::AGENT.to_owned(),
+        floor: 0,
     };
-    while let Some(leadership) = acquire(lease.clone(), stop.clone()).await {
-        let writers = stop.child_token();
-        tokio::select! {
-            () = leadership.lost.cancelled() => writers.cancel(),
-            () = work(Arc::clone(&agent), writers.clone()) => {}
-        }
-    }
+    let work = async |_| work(Arc::clone(&agent), stop.clone()).await;
+    while let End::Lost = lead(lease.clone(), &stop, work).await {}
 }
 
 /// What lives as long as the process.
@@ -124,6 +124,7 @@ struct Agent {
     caches: Caches,
     signals: Signals,
     metrics: Metrics,
+    passes: Passes,
 }
 
 /// The three loops, until `stop`. Their state is new each time: what another replica did meanwhile is read again.
@@ -138,15 +139,15 @@ async fn work(agent: Arc<Agent>, stop: CancellationToken) {
     let one = vec![Arc::clone(&report_changed)];
     let signals = agent.signals.clone();
     tokio::join!(
-        drive("grants", RHYTHM, grants_changed, stop.clone(), async move || grants
+        drive("grants", RHYTHM, &agent.passes, grants_changed, stop.clone(), async move || grants
             .pass()
             .boxed()
             .await),
-        drive("rows", RHYTHM, rows_changed, stop.clone(), async move || answers
+        drive("rows", RHYTHM, &agent.passes, rows_changed, stop.clone(), async move || answers
             .pass()
             .boxed()
             .await),
-        drive("report", RHYTHM, report_changed, stop.clone(), async move || reports
+        drive("report", RHYTHM, &agent.passes, report_changed, stop.clone(), async move || reports
             .pass()
             .boxed()
             .await),
@@ -170,6 +171,7 @@ impl Agent {
             decided,
             floors: None,
             last: BTreeMap::new(),
+            gone: BTreeSet::new(),
             failures: 0,
         }
     }
@@ -193,7 +195,7 @@ impl Agent {
             caches: self.caches.clone(),
             metrics: self.metrics.clone(),
             last: None,
-            number: None,
+            stored: None,
             unreadable: Vec::new(),
         }
     }

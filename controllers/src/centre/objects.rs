@@ -60,8 +60,9 @@ pub(super) fn namespace(ns: &str, wanted: &Wanted) -> Namespace {
 pub(super) fn quota(ns: &str, wanted: &Wanted) -> ResourceQuota {
     let mut metadata = metadata(ns, wanted);
     let grants = serde_json::json!(wanted.grants).to_string();
-    let annotations = [(GRANTS, grants), (label::EPOCH, wanted.epoch.to_string())];
-    metadata.annotations = Some(annotations.map(|(k, v)| (k.to_owned(), v)).into());
+    let epoch = wanted.epoch.map(|e| (label::EPOCH, e.to_string()));
+    let annotations = [(GRANTS, grants)].into_iter().chain(epoch);
+    metadata.annotations = Some(annotations.map(|(k, v)| (k.to_owned(), v)).collect());
     let hard = wanted
         .hard
         .iter()

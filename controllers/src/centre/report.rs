@@ -28,8 +28,8 @@ pub(super) struct Reports {
     pub(super) metrics: Metrics,
     /// The last report that was written, and when.
     pub(super) last: Option<(Instant, CentreReport)>,
-    /// Number of the last report; `None` before the hub was asked.
-    pub(super) number: Option<i64>,
+    /// The object as it was stored last; `None` where that is not known.
+    pub(super) stored: Option<DataCenter>,
     /// Nodes that were left out, so that each is logged once.
     pub(super) unreadable: Vec<String>,
 }
@@ -50,7 +50,11 @@ impl Reports {
                 return Ok(Some(wait));
             }
         }
-        let outcome = self.send(report).await;
+        let outcome = match self.send(report.clone()).await {
+            // Somebody else wrote the status, such as the operator its conditions.
+            Err(error) if error.is_conflict() => self.send(report).await,
+            outcome => outcome,
+        };
         self.metrics.report(Timestamp::now(), outcome.is_ok());
         outcome.map(|()| Some(RENEW))
     }
@@ -83,25 +87,33 @@ impl Reports {
         }
     }
 
+    /// Writes on the copy that was read or written last, so that a report that was given up cannot land over a newer one.
     async fn send(&mut self, mut report: CentreReport) -> Result<(), CallError> {
         let api: Api<DataCenter> = Api::all(self.hub.clone());
-        let number = match self.number {
-            Some(number) => number,
-            None => {
-                let stored = call("read the last report", api.get(&self.centre)).await?;
-                stored.status.and_then(|s| s.report).map_or(0, |r| r.number)
-            }
+        // Taken: after a failure it is not known what is stored, and it is read again.
+        let stored = match self.stored.take() {
+            Some(stored) => stored,
+            None => call("read the last report", api.get(&self.centre)).await?,
         };
-        report.kubernetes_version = call("read the version", self.cluster.apiserver_version())
-            .await?
-            .git_version;
-        report.number = number.saturating_add(1);
+        let version = call("read the version", self.cluster.apiserver_version()).await?;
+        report.kubernetes_version = version.git_version;
+        report.number = stored
+            .status
+            .and_then(|s| s.report)
+            .map_or(0, |r| r.number)
+            .saturating_add(1);
         report.reported_at = Timestamp::now().to_string();
-        // Counted before the write: a report that timed out may have landed.
-        self.number = Some(report.number);
-        let patch = Patch::Merge(serde_json::json!({"status": {"report": report}}));
-        let params = PatchParams::default();
-        call("report", api.patch_status(&self.centre, &params, &patch)).await?;
+        let patch = Patch::Merge(serde_json::json!({
+            "metadata": {"resourceVersion": stored.metadata.resource_version},
+            "status": {"report": report},
+        }));
+        self.stored = Some(
+            call(
+                "report",
+                api.patch_status(&self.centre, &PatchParams::default(), &patch),
+            )
+            .await?,
+        );
         tracing::debug!(
             number = report.number,
             nodes = report.nodes,

@@ -73,7 +73,7 @@ pub struct Wanted {
     /// The grants that this is the sum of: request and record.
     pub grants: BTreeMap<String, String>,
     /// Highest epoch among them.
-    pub epoch: i64,
+    pub epoch: Option<i64>,
 }
 
 /// Why a grant is not carried out.

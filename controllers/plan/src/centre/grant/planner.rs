@@ -265,7 +265,7 @@ impl Planner<'_> {
             *sum = sum.plus(part.amounts);
             if let Some(answer) = self.out.answers.get(part.answer) {
                 wanted.grants.insert(answer.request.clone(), answer.record.clone());
-                wanted.epoch = wanted.epoch.max(answer.epoch);
+                wanted.epoch = wanted.epoch.max(Some(answer.epoch));
             }
         }
         wanted.pool = pool;

@@ -129,7 +129,7 @@ build() {
 start() {
     step "Three centres and their hub: real API servers, etcd and schedulers; simulated nodes" "三个中心与管理面：真实组件，模拟节点"
     [[ ! -e $dir/state.json ]] || "$bin/playground" --dir "$dir" down
-    "$bin/playground" --dir "$dir" up --profile full >/dev/null
+    "$bin/playground" --dir "$dir" up --profile full >/dev/null || fail "the cloud did not start"
 }
 
 capacity() {

@@ -12,7 +12,7 @@ use crate::state::State;
 use crate::users::ADMIN;
 
 /// How long an API server may refuse or not yet know what was just applied.
-const APPLY: Duration = Duration::from_secs(30);
+const APPLY: Duration = Duration::from_secs(120);
 /// How long a policy may take to act after it was applied.
 const POLICY: Duration = Duration::from_secs(30);
 

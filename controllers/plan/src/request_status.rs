@@ -107,10 +107,8 @@ fn gpu(request: &Request) -> Option<String> {
 }
 
 fn approvals(status: &mut ResourceRequestStatus, request: &Request, assessment: Option<&Assessment>, now: Timestamp) {
-    // After the grant the counts stay as they were decided.
-    let Some(assessment) = assessment.filter(|_| request.allocation().is_none()) else {
-        return;
-    };
+    // Only what waits is assessed: after the grant the counts stay as they were decided.
+    let Some(assessment) = assessment else { return };
     let outcome = &assessment.outcome;
     let missing = i32::try_from(outcome.missing.len()).unwrap_or(i32::MAX);
     let resolved = assessment.refusal.as_ref().is_none_or(|r| {

@@ -4,7 +4,7 @@ use crds::{ResourceRequest, condition, request_reason as reason};
 use jiff::Timestamp;
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Client};
-use plan::cycle::{Apply, Snapshot};
+use plan::cycle::{Apply, CyclePlan, Snapshot};
 use plan::request::Request;
 use plan::request_status;
 use serde_json::{Value, json};
@@ -32,12 +32,18 @@ pub(super) fn own_part(status: &crds::ResourceRequestStatus) -> Value {
 }
 
 /// APPLY: the allocation and its conditions in one write.
-pub(super) async fn allocation(client: Client, events: &Events, snapshot: &Snapshot, apply: &Apply) -> Result<(), Error> {
+pub(super) async fn allocation(
+    client: Client,
+    events: &Events,
+    snapshot: &Snapshot,
+    plan: &CyclePlan,
+    apply: &Apply,
+) -> Result<(), Error> {
     let Some(request) = snapshot.requests.get(apply.request) else { return Ok(()) };
     let mut object = request.object.clone();
     object.status.get_or_insert_default().allocation = Some(apply.allocation.clone());
     let granted = Request::read(object, true)?;
-    let status = request_status::status(&granted, None, &snapshot.requests, snapshot.now);
+    let status = request_status::status(&granted, plan.assessments.get(request.uid()), &snapshot.requests, snapshot.now);
     let patch = json!({"metadata": precondition(request), "status": own_part(&status)});
     let api = requests(client, request);
     call("write an allocation", api.patch_status(request.name(), &PatchParams::default(), &Patch::Merge(patch))).await?;

@@ -25,7 +25,7 @@ pub use metrics::AdmissionMetrics;
 
 use crate::call::CallError;
 use crate::events::Events;
-use crate::pass::{Rhythm, drive};
+use crate::pass::{Passes, Rhythm, drive};
 use book::Book;
 use observe::Caches;
 
@@ -45,6 +45,8 @@ pub struct Options {
     pub epoch: i64,
     /// Where its figures go.
     pub metrics: Arc<AdmissionMetrics>,
+    /// Where its passes are counted.
+    pub passes: Passes,
     /// Where what happened is told.
     pub events: Events,
 }
@@ -99,9 +101,9 @@ pub async fn run(options: Options, stop: CancellationToken) -> Result<(), Error>
         next_swap: Instant::now(),
         next_recount: Instant::now(),
     };
-    let passes = drive("admission", Rhythm::default(), changed, stop, async || controller.pass().await);
+    let passes = controller.options.passes.clone();
     tokio::select! {
-        () = passes => Ok(()),
+        () = drive("admission", Rhythm::default(), &passes, changed, stop, async || controller.pass().await) => Ok(()),
         _ = select_all(tasks) => Ok(()),
     }
 }
@@ -168,7 +170,7 @@ impl Controller {
         let (client, events) = (&self.options.client, &self.options.events);
         let mut writes: Vec<Write<'_>> = Vec::new();
         for grant in &decided.apply {
-            writes.push(Box::pin(apply::allocation(client.clone(), events, &snapshot, grant)));
+            writes.push(Box::pin(apply::allocation(client.clone(), events, &snapshot, &decided, grant)));
         }
         all(writes, &self.options.metrics, "allocation").await?;
         let fresh = |index: &usize| snapshot.requests.get(*index).filter(|r| r.fresh);

@@ -1,0 +1,45 @@
+//! The main job on a real three-centre cloud: from a department's YAML to working quota in two centres, and what it must
+//! stand. One cloud for all steps; each step has a name and leaves the cloud as the next one needs it.
+
+mod faults;
+mod life;
+mod pods;
+mod world;
+
+use anyhow::Context as _;
+use world::World;
+
+macro_rules! steps {
+    ($world:expr, $($module:ident::$step:ident),* $(,)?) => {
+        $(
+            let started = std::time::Instant::now();
+            $module::$step(&$world).await.context(stringify!($step))?;
+            println!("step {} ok, {:.1} s", stringify!($step), started.elapsed().as_secs_f32());
+        )*
+    };
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn main_job() -> anyhow::Result<()> {
+    let world = World::up().await?;
+    steps!(
+        world,
+        life::gross_equals_the_nodes,
+        life::tenants_are_established,
+        life::granted_after_two_people_agreed,
+        life::two_pools_all_or_nothing,
+        life::waits_and_never_fits,
+        life::applied_in_any_order,
+        pods::inside_the_quota_runs_on_its_pool,
+        pods::outside_is_refused,
+        faults::drift_is_corrected,
+        faults::foreign_namespace_is_not_touched,
+        faults::unreadable_object_stops_nobody,
+        faults::killed_operator_is_replaced,
+        faults::killed_agents_resume,
+        faults::hub_server_down,
+        faults::centre_server_down,
+        life::release_gives_back,
+    );
+    Ok(())
+}

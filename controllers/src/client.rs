@@ -6,6 +6,9 @@ use std::time::Duration;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 
+/// Longest silence on a connection.
+const SILENCE: Duration = Duration::from_secs(100);
+
 /// Why no client could be made.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
@@ -23,6 +26,9 @@ pub enum ConnectError {
 /// A client from a kubeconfig, or from the pod's service account where none is given. Calls are never retried by the
 /// library: its retries repeat a POST for minutes, where a controller wants an answer and a decision of its own.
 ///
+/// A watch whose server vanished without a word would look healthy for five minutes. Every server sends a bookmark about
+/// once a minute, so a connection that is silent for longer than [`SILENCE`] is dead.
+///
 /// # Errors
 /// See [`ConnectError`].
 pub async fn connect(kubeconfig: Option<&Path>) -> Result<Client, ConnectError> {
@@ -32,5 +38,8 @@ pub async fn connect(kubeconfig: Option<&Path>) -> Result<Client, ConnectError> 
     };
     config.default_retry = false;
     config.connect_timeout = Some(Duration::from_secs(3));
+    config.read_timeout = Some(SILENCE);
+    // The silence of an idle pooled connection does not count against the next answer on it.
+    config.reset_reader_on_write = true;
     Ok(Client::try_from(config)?)
 }

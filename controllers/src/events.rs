@@ -3,6 +3,8 @@
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 use kube::{Client, Resource};
 
+use crate::call::call;
+
 /// Longest note that the API server takes, in bytes.
 const LONGEST_NOTE: usize = 1024;
 
@@ -28,7 +30,7 @@ impl Events {
             action: "Reconcile".to_owned(),
             secondary: None,
         };
-        if let Err(error) = self.recorder.publish(&event, &object.object_ref(&())).await {
+        if let Err(error) = call("write an event", self.recorder.publish(&event, &object.object_ref(&()))).await {
             tracing::warn!(reason, %error, "event not written");
         }
     }

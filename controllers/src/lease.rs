@@ -23,38 +23,55 @@ pub struct LeaseName {
     pub namespace: String,
     /// Name.
     pub name: String,
+    /// Highest epoch known from elsewhere; 0 where receivers compare none.
+    pub floor: i64,
 }
 
-/// A leadership: until `lost` is cancelled this process may act under `epoch`.
-#[derive(Clone, Debug)]
-pub struct Leadership {
-    /// Grows with every takeover.
-    pub epoch: i64,
-    /// Cancelled when the lease is lost or given back.
-    pub lost: CancellationToken,
+/// How a leadership ended.
+#[derive(Debug)]
+pub enum End<T> {
+    /// `stop` came; a lease that was held is given back.
+    Stopped,
+    /// The lease was lost, or could not be renewed in time.
+    Lost,
+    /// The work ended by itself; the lease is given back.
+    Ended(T),
 }
 
 /// An identity that no other process has: host, process and a random part.
-pub fn identity() -> String {
+fn identity() -> String {
     let host = std::env::var("HOSTNAME").unwrap_or_else(|_| "host".to_owned());
     format!("{host}-{}-{}", std::process::id(), uuid::Uuid::new_v4().simple())
 }
 
-/// Waits until this process leads. Answers `None` when `stop` came first.
-pub async fn acquire(lease: LeaseName, stop: CancellationToken) -> Option<Leadership> {
+/// Waits for the lease and calls `work` with the epoch. The work is dropped, at whatever it waits for, as soon as the
+/// lease is lost or `stop` comes; only then is the lease given back, so that another replica never writes before us.
+pub async fn lead<T>(lease: LeaseName, stop: &CancellationToken, work: impl AsyncFnOnce(i64) -> T) -> End<T> {
     let mut holder = Holder::new(lease);
-    loop {
+    let epoch = loop {
         if let Some(epoch) = holder.step().await {
-            let leadership = Leadership { epoch, lost: CancellationToken::new() };
-            tracing::info!(lease = holder.lease.name, epoch, identity = holder.candidate.identity(), "leading");
-            tokio::spawn(holder.keep(leadership.lost.clone(), stop));
-            return Some(leadership);
+            break epoch;
         }
         tokio::select! {
-            () = stop.cancelled() => return None,
+            () = stop.cancelled() => return End::Stopped,
             () = sleep(holder.timing.renew) => {}
         }
+    };
+    tracing::info!(lease = holder.lease.name, epoch, identity = holder.candidate.identity(), "leading");
+    let (lost, released) = (CancellationToken::new(), CancellationToken::new());
+    // A task of its own: a long computation in the work must not delay a renewal.
+    let keeper = tokio::spawn(holder.keep(lost.clone(), released.clone()));
+    let end = tokio::select! {
+        biased;
+        () = lost.cancelled() => End::Lost,
+        () = stop.cancelled() => End::Stopped,
+        outcome = work(epoch) => End::Ended(outcome),
+    };
+    released.cancel();
+    if let Err(error) = keeper.await {
+        tracing::error!(%error, "the keeper of the lease ended");
     }
+    end
 }
 
 struct Holder {
@@ -69,7 +86,8 @@ impl Holder {
     fn new(lease: LeaseName) -> Self {
         let api = Api::namespaced(lease.client.clone(), &lease.namespace);
         let timing = Timing::default();
-        Self { lease, api, candidate: Candidate::new(identity(), timing), timing, started: Instant::now() }
+        let candidate = Candidate::new(identity(), timing, lease.floor);
+        Self { lease, api, candidate, timing, started: Instant::now() }
     }
 
     /// Reads the lease and does what the protocol says. Answers the epoch when this process holds it afterwards.
@@ -128,17 +146,16 @@ impl Holder {
         }
     }
 
-    /// Renews until the lease is lost or `stop`; gives it back in the second case.
-    async fn keep(mut self, lost: CancellationToken, stop: CancellationToken) {
-        let cancel_on_exit = lost.drop_guard();
+    /// Renews until the lease is lost or `released`; gives it back in the second case.
+    async fn keep(mut self, lost: CancellationToken, released: CancellationToken) {
+        let _cancel_on_exit = lost.drop_guard();
         while let Some(until) = self.candidate.leads_until() {
             let left = until.saturating_sub(self.started.elapsed());
             if left.is_zero() {
                 break;
             }
             tokio::select! {
-                () = stop.cancelled() => {
-                    drop(cancel_on_exit);
+                () = released.cancelled() => {
                     self.give_back().await;
                     return;
                 }

@@ -3,17 +3,23 @@
 use std::fmt::Display;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
+use crds::{QuotaLedger, object};
 use futures::future::LocalBoxFuture;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt as _, StreamExt as _};
-use kube::Client;
+use kube::core::DeserializeGuard;
+use kube::{Api, Client};
 use prometheus::Registry;
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::admission::{self, AdmissionMetrics};
+use crate::call::call;
 use crate::events::Events;
-use crate::lease::{LeaseName, acquire};
+use crate::lease::{End, LeaseName, lead};
+use crate::pass::Passes;
 use crate::{data_center, tenant};
 
 /// What the operator needs.
@@ -24,7 +30,7 @@ pub struct Options {
     pub namespace: String,
     /// Where metrics are registered.
     pub registry: Registry,
-    /// Set when it leads, or stands by with a working connection.
+    /// Set once the hub answered.
     pub ready: Arc<AtomicBool>,
 }
 
@@ -47,50 +53,64 @@ pub enum Error {
 /// # Errors
 /// See [`Error`]: whoever started the process starts it again.
 pub async fn run(options: Options, stop: CancellationToken) -> Result<(), Error> {
-    let lease = LeaseName {
-        client: options.client.clone(),
-        namespace: options.namespace,
-        name: crds::object::CONTROLLER.to_owned(),
-    };
-    let gauge = prometheus::IntGauge::new("xiangyun_leader_epoch", "Epoch of this replica's leadership; 0 while it stands by")?;
+    let gauge =
+        prometheus::IntGauge::new("xiangyun_leader_epoch", "Epoch of this replica's leadership; 0 while it stands by")?;
     options.registry.register(Box::new(gauge.clone()))?;
     let metrics = Arc::new(AdmissionMetrics::new(&options.registry)?);
+    let passes = Passes::new(&options.registry)?;
+    let Some(floor) = stored_epoch(&options.client, &stop).await else { return Ok(()) };
     options.ready.store(true, Ordering::Relaxed);
-    // The lease is given back only after the controllers stopped, so that no write of ours follows another's first.
-    let released = CancellationToken::new();
-    let leadership = tokio::select! {
-        leadership = acquire(lease, released.clone()) => leadership,
-        () = stop.cancelled() => None,
+    let client = options.client;
+    let lease = LeaseName {
+        client: client.clone(),
+        namespace: options.namespace,
+        name: object::CONTROLLER.to_owned(),
+        floor,
     };
-    let Some(leadership) = leadership else { return Ok(()) };
-    gauge.set(leadership.epoch);
-    let writers = stop.child_token();
-    let mut controllers = start(options.client, leadership.epoch, metrics, &writers);
-    let outcome = tokio::select! {
-        () = stop.cancelled() => Ok(()),
-        () = leadership.lost.cancelled() => Err(Error::LeaseLost),
-        Some(ended) = controllers.next() => Err(ended),
+    let work = async |epoch| {
+        gauge.set(epoch);
+        start(client, epoch, metrics, passes, &stop).next().await
     };
-    writers.cancel();
-    if outcome.is_ok() {
-        while controllers.next().await.is_some() {}
-        released.cancel();
-        leadership.lost.cancelled().await;
+    match lead(lease, &stop, work).await {
+        End::Stopped | End::Ended(None) => Ok(()),
+        End::Lost => Err(Error::LeaseLost),
+        End::Ended(Some(error)) => Err(error),
     }
-    outcome
+}
+
+/// The epoch in the ledger, once the hub answers; `None` when `stop` came first.
+async fn stored_epoch(client: &Client, stop: &CancellationToken) -> Option<i64> {
+    let api: Api<DeserializeGuard<QuotaLedger>> = Api::all(client.clone());
+    loop {
+        match call("read the ledger", api.get_opt(object::PROVINCE)).await {
+            Ok(found) => return Some(found.and_then(|l| l.0.ok()).map_or(0, |l| l.spec.epoch)),
+            Err(error) => tracing::warn!(%error, "the hub does not answer yet"),
+        }
+        tokio::select! {
+            () = stop.cancelled() => return None,
+            () = sleep(Duration::from_secs(2)) => {}
+        }
+    }
 }
 
 /// Every controller, in one task: they wait for the network most of the time, and their passes borrow what they own.
 type Controllers = FuturesUnordered<LocalBoxFuture<'static, Error>>;
 
 /// The controllers: one line each.
-fn start(client: Client, epoch: i64, metrics: Arc<AdmissionMetrics>, stop: &CancellationToken) -> Controllers {
-    let events = Events::new(client.clone(), crds::object::CONTROLLER);
-    let admission = admission::Options { client: client.clone(), epoch, metrics, events: events.clone() };
+fn start(
+    client: Client,
+    epoch: i64,
+    metrics: Arc<AdmissionMetrics>,
+    passes: Passes,
+    stop: &CancellationToken,
+) -> Controllers {
+    let events = Events::new(client.clone(), object::CONTROLLER);
+    let admission =
+        admission::Options { client: client.clone(), epoch, metrics, passes: passes.clone(), events: events.clone() };
     let controllers = Controllers::new();
     controllers.push(named("admission", admission::run(admission, stop.clone())));
-    controllers.push(named("tenant", tenant::run(client.clone(), events.clone(), stop.clone())));
-    controllers.push(named("data-center", data_center::run(client, events, stop.clone())));
+    controllers.push(named("tenant", tenant::run(client.clone(), events.clone(), passes.clone(), stop.clone())));
+    controllers.push(named("data-center", data_center::run(client, events, passes, stop.clone())));
     controllers
 }
 

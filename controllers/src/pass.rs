@@ -6,6 +6,7 @@ use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
+use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -31,30 +32,63 @@ impl Default for Rhythm {
     }
 }
 
+/// Figures of every loop of a process.
+#[derive(Clone, Debug)]
+pub struct Passes {
+    total: IntCounterVec,
+    seconds: HistogramVec,
+}
+
+impl Passes {
+    /// Registers them.
+    ///
+    /// # Errors
+    /// A name that is registered already.
+    pub fn new(registry: &Registry) -> prometheus::Result<Self> {
+        let total = Opts::new("xiangyun_passes_total", "Passes of a controller by outcome");
+        let total = IntCounterVec::new(total, &["controller", "outcome"])?;
+        let seconds = HistogramOpts::new("xiangyun_pass_seconds", "Duration of a controller's passes");
+        let seconds = HistogramVec::new(seconds, &["controller"])?;
+        registry.register(Box::new(total.clone()))?;
+        registry.register(Box::new(seconds.clone()))?;
+        Ok(Self { total, seconds })
+    }
+
+    fn count(&self, name: &'static str, took: Duration, done: bool) {
+        let outcome = if done { "done" } else { "failed" };
+        self.total.with_label_values(&[name, outcome]).inc();
+        self.seconds.with_label_values(&[name]).observe(took.as_secs_f64());
+    }
+}
+
 /// Calls `pass` until `stop`. A pass answers when it wants to be called again at the latest, if earlier than the resync.
 /// An error is logged once and retried with growing waits; it never ends the loop.
 pub async fn drive<E: Display>(
     name: &'static str,
     rhythm: Rhythm,
+    passes: &Passes,
     changed: Arc<Notify>,
     stop: CancellationToken,
     mut pass: impl AsyncFnMut() -> Result<Option<Duration>, E>,
 ) {
     let mut failures = 0u32;
     loop {
-        let wait = tokio::select! {
+        let begin = Instant::now();
+        let outcome = tokio::select! {
             () = stop.cancelled() => return,
-            outcome = pass() => match outcome {
-                Ok(again) => {
-                    failures = 0;
-                    again.unwrap_or(rhythm.resync).min(rhythm.resync)
-                }
-                Err(error) => {
-                    tracing::warn!(controller = name, %error, failures, "pass failed");
-                    failures = failures.saturating_add(1);
-                    rhythm.retry.saturating_mul(1 << failures.min(10)).min(rhythm.resync)
-                }
-            },
+            outcome = pass() => outcome,
+        };
+        passes.count(name, begin.elapsed(), outcome.is_ok());
+        let wait = match outcome {
+            Ok(again) => {
+                failures = 0;
+                again.unwrap_or(rhythm.resync).min(rhythm.resync)
+            }
+            Err(error) => {
+                tracing::warn!(controller = name, %error, failures, "pass failed");
+                failures = failures.saturating_add(1);
+                rhythm.retry.saturating_mul(1 << failures.min(10)).min(rhythm.resync)
+            }
         };
         let deadline = Instant::now() + wait;
         tokio::select! {

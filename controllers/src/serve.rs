@@ -10,7 +10,6 @@ use axum::http::StatusCode;
 use axum::routing::get;
 use prometheus::{Encoder as _, Registry, TextEncoder};
 use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
 
 /// What the port tells about.
 #[derive(Clone)]
@@ -21,11 +20,11 @@ pub struct Port {
     pub ready: Arc<AtomicBool>,
 }
 
-/// Serves until `stop`.
+/// Serves for as long as it is waited for.
 ///
 /// # Errors
 /// The address cannot be bound, or the server failed.
-pub async fn serve(address: SocketAddr, port: Port, stop: CancellationToken) -> std::io::Result<()> {
+pub async fn serve(address: SocketAddr, port: Port) -> std::io::Result<()> {
     let router = Router::new()
         .route("/healthz", get(async || "ok"))
         .route("/readyz", get(ready))
@@ -33,7 +32,7 @@ pub async fn serve(address: SocketAddr, port: Port, stop: CancellationToken) -> 
         .with_state(port);
     let listener = TcpListener::bind(address).await?;
     tracing::info!(%address, "serving /healthz /readyz /metrics");
-    axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await
+    axum::serve(listener, router).await
 }
 
 async fn ready(State(port): State<Port>) -> (StatusCode, &'static str) {

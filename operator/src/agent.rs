@@ -36,6 +36,6 @@ pub(crate) async fn run(args: AgentArgs, port: Port, stop: CancellationToken) ->
         registry: port.registry.clone(),
         ready: Arc::clone(&port.ready),
     };
-    let work = async { Ok(centre::run(options, stop.clone()).await?) };
-    beside_port(args.metrics_addr, port, CancellationToken::new(), work).await
+    let work = async { Ok(Box::pin(centre::run(options, stop)).await?) };
+    beside_port(args.metrics_addr, port, work).await
 }

@@ -1,5 +1,6 @@
 //! What every long-running subcommand shares: logs, signals, and an end with an exit code.
 
+use std::io::IsTerminal as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -7,7 +8,7 @@ use std::sync::atomic::AtomicBool;
 use anyhow::Context as _;
 use clap::ValueEnum;
 use controllers::serve::{Port, serve};
-use prometheus::Registry;
+use prometheus::{IntGauge, Opts, Registry};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
@@ -30,7 +31,7 @@ where
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match format {
         LogFormat::Json => log.json().flatten_event(true).init(),
-        LogFormat::Text => log.init(),
+        LogFormat::Text => log.with_ansi(std::io::stderr().is_terminal()).init(),
     }
     // Two TLS providers can be linked in; name the one that is meant.
     drop(rustls::crypto::ring::default_provider().install_default());
@@ -39,7 +40,7 @@ where
         let stop = CancellationToken::new();
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
-        let port = Port { registry: Registry::new(), ready: Arc::new(AtomicBool::new(false)) };
+        let port = Port { registry: registry()?, ready: Arc::new(AtomicBool::new(false)) };
         let signals = async {
             tokio::select! {
                 _ = terminate.recv() => {}
@@ -56,19 +57,24 @@ where
     })
 }
 
+/// A registry that knows which build this is.
+fn registry() -> prometheus::Result<Registry> {
+    let registry = Registry::new();
+    let build = Opts::new("xiangyun_build_info", "Version of this program").const_label("version", env!("CARGO_PKG_VERSION"));
+    let build = IntGauge::with_opts(build)?;
+    build.set(1);
+    registry.register(Box::new(build))?;
+    Ok(registry)
+}
+
 /// Serves the port beside `work`; ends when either does.
 pub(crate) async fn beside_port(
     address: SocketAddr,
     port: Port,
-    stop: CancellationToken,
     work: impl Future<Output = anyhow::Result<()>>,
 ) -> anyhow::Result<()> {
     tokio::select! {
         outcome = work => outcome,
-        served = serve(address, port, stop.clone()) => {
-            served.with_context(|| format!("serving {address}"))?;
-            anyhow::ensure!(stop.is_cancelled(), "the HTTP port ended");
-            Ok(())
-        }
+        Err(error) = serve(address, port) => Err(error).with_context(|| format!("serving {address}")),
     }
 }

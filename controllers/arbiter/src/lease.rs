@@ -58,12 +58,14 @@ pub struct Candidate {
     timing: Timing,
     seen: Option<(Observed, Duration)>,
     leads_until: Option<Duration>,
+    highest: i64,
 }
 
 impl Candidate {
-    /// A candidate. The identity is unique to the process: a restarted one is another candidate.
-    pub fn new(identity: impl Into<String>, timing: Timing) -> Self {
-        Self { identity: identity.into(), timing, seen: None, leads_until: None }
+    /// A candidate. The identity is unique to the process: a restarted one is another candidate. `floor` is the highest
+    /// epoch known from elsewhere: a lease that was deleted starts at 1, and receivers would refuse that for ever.
+    pub fn new(identity: impl Into<String>, timing: Timing, floor: i64) -> Self {
+        Self { identity: identity.into(), timing, seen: None, leads_until: None, highest: floor }
     }
 
     /// Its identity.
@@ -74,8 +76,9 @@ impl Candidate {
     /// Decides on the lease as it was just read; `None` where it does not exist.
     pub fn observe(&mut self, lease: Option<Observed>, now: Duration) -> Decision {
         let Some(lease) = lease else {
-            return if self.leads_until.take().is_some() { Decision::Demote } else { Decision::Acquire { epoch: 1 } };
+            return if self.leads_until.take().is_some() { Decision::Demote } else { self.takeover() };
         };
+        self.highest = self.highest.max(lease.transitions);
         let ours = lease.holder.as_deref() == Some(self.identity.as_str());
         if ours && self.leads_until.is_some() {
             return Decision::Renew;
@@ -87,10 +90,13 @@ impl Candidate {
             Some((seen, since)) if seen.version == lease.version => *since,
             _ => now,
         };
-        let takeover = Decision::Acquire { epoch: lease.transitions + 1 };
         let free = lease.holder.is_none();
         self.seen = Some((lease, unchanged_since));
-        if free || now.saturating_sub(unchanged_since) >= self.timing.duration { takeover } else { Decision::Wait }
+        if free || now.saturating_sub(unchanged_since) >= self.timing.duration { self.takeover() } else { Decision::Wait }
+    }
+
+    fn takeover(&self) -> Decision {
+        Decision::Acquire { epoch: self.highest.saturating_add(1) }
     }
 
     /// A conditional write of ours succeeded; it was sent at `sent`.
@@ -129,6 +135,10 @@ mod tests {
         }
     }
 
+    fn two() -> [Candidate; 2] {
+        ["a", "b"].map(|name| Candidate::new(name, Timing::default(), 0))
+    }
+
     fn act(candidate: &mut Candidate, store: &mut Store, now: Duration) -> Decision {
         let read = store.0.clone();
         let decision = candidate.observe(read.clone(), now);
@@ -143,7 +153,8 @@ mod tests {
 
     #[test]
     fn a_lease_is_taken_only_after_its_whole_duration_unchanged() {
-        let (mut a, mut b, mut store) = (Candidate::new("a", Timing::default()), Candidate::new("b", Timing::default()), Store::default());
+        let [mut a, mut b] = two();
+        let mut store = Store::default();
         assert_eq!(act(&mut a, &mut store, S), Decision::Acquire { epoch: 1 });
         assert_eq!(act(&mut b, &mut store, 2 * S), Decision::Wait);
         assert_eq!(act(&mut b, &mut store, 7 * S), Decision::Wait);
@@ -155,9 +166,19 @@ mod tests {
 
     #[test]
     fn a_lease_that_was_given_back_is_taken_at_once_with_a_new_epoch() {
-        let mut b = Candidate::new("b", Timing::default());
+        let mut b = Candidate::new("b", Timing::default(), 0);
         let free = Observed { holder: None, version: "9".into(), transitions: 4 };
         assert_eq!(b.observe(Some(free), S), Decision::Acquire { epoch: 5 });
+    }
+
+    #[test]
+    fn a_deleted_lease_does_not_take_the_epoch_back() {
+        let [mut a, _] = two();
+        let held = Observed { holder: Some("b".into()), version: "9".into(), transitions: 4 };
+        assert_eq!(a.observe(Some(held), S), Decision::Wait);
+        assert_eq!(a.observe(None, 2 * S), Decision::Acquire { epoch: 5 });
+        let mut restarted = Candidate::new("c", Timing::default(), 7);
+        assert_eq!(restarted.observe(None, S), Decision::Acquire { epoch: 8 });
     }
 
     /// Two candidates with clocks of their own, paused at random: never two leaders, epochs only grow.
@@ -169,7 +190,7 @@ mod tests {
             (random >> 33) % n
         };
         let mut store = Store::default();
-        let mut candidates = [Candidate::new("a", Timing::default()), Candidate::new("b", Timing::default())];
+        let mut candidates = two();
         let offsets = [Duration::ZERO, Duration::from_secs(5000)];
         let (mut now, mut last_epoch) = (Duration::ZERO, 0);
         for _ in 0..20_000 {

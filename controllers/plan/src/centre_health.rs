@@ -13,12 +13,13 @@ pub fn health(centre: &DataCenter, now: Timestamp) -> (&'static str, String) {
         let words = "its agent never reported; start it in the centre | 代理从未上报，请在该中心启动代理";
         return (reason::NEVER_REPORTED, words.to_owned());
     };
-    let fresh = report.reported_at.parse::<Timestamp>().is_ok_and(|at| now.duration_since(at) <= STALE_AFTER);
+    // A centre whose clock runs ahead would look fresh long after it fell silent.
+    let fresh = report.reported_at.parse::<Timestamp>().is_ok_and(|at| now.duration_since(at).abs() <= STALE_AFTER);
     if fresh {
         return (reason::REPORTING, "its agent reports | 代理上报正常".to_owned());
     }
     let words = format!(
-        "no report for more than {} s; nothing is sold there, what runs goes on | 超过 {} 秒未上报，暂停授予，已有业务不受影响",
+        "no report of the last {} s; nothing is sold there, what runs goes on; look at its agent and its clock | 近 {} 秒无有效上报，暂停授予，已有业务不受影响，请检查代理与时钟",
         STALE_AFTER.as_secs(),
         STALE_AFTER.as_secs()
     );
@@ -40,5 +41,6 @@ mod tests {
         centre.status = Some(DataCenterStatus { report: Some(report), ..DataCenterStatus::default() });
         assert_eq!(health(&centre, start + SignedDuration::from_secs(60)).0, reason::REPORTING);
         assert_eq!(health(&centre, start + SignedDuration::from_secs(61)).0, reason::REPORT_STALE);
+        assert_eq!(health(&centre, start - SignedDuration::from_secs(61)).0, reason::REPORT_STALE);
     }
 }

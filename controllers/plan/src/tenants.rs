@@ -15,52 +15,75 @@ pub struct Invalid {
 
 /// For each tenant whether its place in the tree is valid, or why not.
 pub fn standing(tenants: &[Tenant]) -> BTreeMap<String, Result<(), Invalid>> {
-    let by_name: BTreeMap<&str, &Tenant> = tenants.iter().filter_map(|t| Some((t.metadata.name.as_deref()?, t))).collect();
-    by_name.keys().map(|name| ((*name).to_owned(), place(name, &by_name))).collect()
+    let tree = Tree::new(tenants);
+    tree.by_name.keys().map(|name| ((*name).to_owned(), tree.place(name))).collect()
 }
 
-fn place(name: &str, tenants: &BTreeMap<&str, &Tenant>) -> Result<(), Invalid> {
-    own_place(name, tenants)?;
-    let mut path = vec![name];
-    let mut here = name;
-    while let Some(parent) = tenants.get(here).and_then(|t| t.spec.parent_ref.as_deref()) {
-        if path.contains(&parent) {
-            let chain = path.join(" → ");
-            let message = format!("{chain} → {parent} is a cycle; give one of them another parentRef | 上级关系成环：{chain} → {parent}，请修改其中一个 parentRef");
-            return Err(Invalid { reason: reason::CYCLE, message });
-        }
-        if let Err(invalid) = own_place(parent, tenants) {
-            let message = format!("ancestor {parent} is not valid ({}); mend it first | 上级 {parent} 无效（{}），请先修复", invalid.reason, invalid.reason);
-            return Err(Invalid { reason: reason::ANCESTOR_INVALID, message });
-        }
-        path.push(parent);
-        here = parent;
-    }
-    Ok(())
+struct Tree<'a> {
+    by_name: BTreeMap<&'a str, &'a Tenant>,
+    /// The oldest tenant without a parent.
+    root: Option<&'a str>,
 }
 
-fn own_place(name: &str, tenants: &BTreeMap<&str, &Tenant>) -> Result<(), Invalid> {
-    let Some(tenant) = tenants.get(name) else { return Ok(()) };
-    if let Some(error) = tenant.spec.ceilings.iter().find_map(|c| Resources::try_from(&c.amounts).err()) {
-        return Err(Invalid { reason: reason::MISCONFIGURED, message: error.to_string() });
+impl<'a> Tree<'a> {
+    fn new(tenants: &'a [Tenant]) -> Self {
+        let by_name: BTreeMap<&str, &Tenant> =
+            tenants.iter().filter_map(|t| Some((t.metadata.name.as_deref()?, t))).collect();
+        let roots = by_name.iter().filter(|(_, t)| t.spec.parent_ref.is_none());
+        let root = roots.min_by_key(|(_, t)| t.metadata.creation_timestamp.as_ref()).map(|(name, _)| *name);
+        Self { by_name, root }
     }
-    match tenant.spec.parent_ref.as_deref() {
-        Some(parent) if !tenants.contains_key(parent) => {
-            let message = format!("parent {parent} does not exist yet; it goes on by itself when it does | 上级 {parent} 尚不存在，建立后自动继续");
-            Err(Invalid { reason: reason::PARENT_MISSING, message })
-        }
-        Some(_) => Ok(()),
-        None => {
-            let root = tenants.iter().filter(|(_, t)| t.spec.parent_ref.is_none()).min_by_key(|(n, t)| (t.metadata.creation_timestamp.clone(), **n));
-            match root {
-                Some((first, _)) if *first != name => {
-                    let message = format!("{first} is the root already; give this tenant a parentRef | 根租户已为 {first}，请填写 parentRef");
-                    Err(Invalid { reason: reason::SECOND_ROOT, message })
-                }
-                _ => Ok(()),
+
+    fn parent(&self, name: &str) -> Option<&'a str> {
+        self.by_name.get(name)?.spec.parent_ref.as_deref()
+    }
+
+    fn place(&self, name: &str) -> Result<(), Invalid> {
+        self.own_place(name)?;
+        let mut path = vec![name];
+        let mut here = name;
+        while let Some(parent) = self.parent(here) {
+            if parent == name {
+                return Err(cycle(&path));
             }
+            // A cycle further up: its members are the ones to mend.
+            let above = if path.contains(&parent) { Err(reason::CYCLE) } else { self.own_place(parent).map_err(|i| i.reason) };
+            if let Err(why) = above {
+                let message = format!("ancestor {parent} is not valid ({why}); mend it first | 上级 {parent} 无效（{why}），请先修复");
+                return Err(Invalid { reason: reason::ANCESTOR_INVALID, message });
+            }
+            path.push(parent);
+            here = parent;
+        }
+        Ok(())
+    }
+
+    /// What is wrong with the tenant itself, whoever stands above it.
+    fn own_place(&self, name: &str) -> Result<(), Invalid> {
+        let Some(tenant) = self.by_name.get(name) else { return Ok(()) };
+        if let Some(error) = tenant.spec.ceilings.iter().find_map(|c| Resources::try_from(&c.amounts).err()) {
+            return Err(Invalid { reason: reason::MISCONFIGURED, message: error.to_string() });
+        }
+        match (tenant.spec.parent_ref.as_deref(), self.root) {
+            (Some(parent), _) if !self.by_name.contains_key(parent) => {
+                let message = format!("parent {parent} does not exist yet; it goes on by itself when it does | 上级 {parent} 尚不存在，建立后自动继续");
+                Err(Invalid { reason: reason::PARENT_MISSING, message })
+            }
+            (None, Some(root)) if root != name => {
+                let message = format!("{root} is the root already; give this tenant a parentRef | 根租户已为 {root}，请填写 parentRef");
+                Err(Invalid { reason: reason::SECOND_ROOT, message })
+            }
+            _ => Ok(()),
         }
     }
+}
+
+fn cycle(path: &[&str]) -> Invalid {
+    let (chain, first) = (path.join(" → "), path.first().copied().unwrap_or_default());
+    let message = format!(
+        "{chain} → {first} is a cycle; give one of them another parentRef | 上级关系成环：{chain} → {first}，请修改其中一个 parentRef"
+    );
+    Invalid { reason: reason::CYCLE, message }
 }
 
 #[cfg(test)]
@@ -93,12 +116,14 @@ mod tests {
             tenant("below", Some("lost")),
             tenant("a", Some("b")),
             tenant("b", Some("a")),
+            tenant("under", Some("b")),
             tenant("second", None),
         ];
         assert_eq!(why(&all, "good"), "valid");
         assert_eq!(why(&all, "lost"), reason::PARENT_MISSING);
         assert_eq!(why(&all, "below"), reason::ANCESTOR_INVALID);
         assert_eq!(why(&all, "a"), reason::CYCLE);
+        assert_eq!(why(&all, "under"), reason::ANCESTOR_INVALID);
         assert_eq!(why(&all, "second"), reason::SECOND_ROOT);
     }
 }

@@ -139,18 +139,30 @@ async fn work(agent: Arc<Agent>, stop: CancellationToken) {
     let one = vec![Arc::clone(&report_changed)];
     let signals = agent.signals.clone();
     tokio::join!(
-        drive("grants", RHYTHM, &agent.passes, grants_changed, stop.clone(), async move || grants
-            .pass()
-            .boxed()
-            .await),
-        drive("rows", RHYTHM, &agent.passes, rows_changed, stop.clone(), async move || answers
-            .pass()
-            .boxed()
-            .await),
-        drive("report", RHYTHM, &agent.passes, report_changed, stop.clone(), async move || reports
-            .pass()
-            .boxed()
-            .await),
+        drive(
+            "grants",
+            RHYTHM,
+            &agent.passes,
+            grants_changed,
+            stop.clone(),
+            async move || grants.pass().boxed().await
+        ),
+        drive(
+            "rows",
+            RHYTHM,
+            &agent.passes,
+            rows_changed,
+            stop.clone(),
+            async move || answers.pass().boxed().await
+        ),
+        drive(
+            "report",
+            RHYTHM,
+            &agent.passes,
+            report_changed,
+            stop.clone(),
+            async move || reports.pass().boxed().await
+        ),
         tell(signals.hub, both.clone(), stop.clone()),
         tell(signals.centre, both, stop.clone()),
         tell(signals.nodes, one, stop.clone()),

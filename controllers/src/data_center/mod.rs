@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::cache::{Cache, NotReady};
 use crate::call::{CallError, call};
 use crate::events::Events;
-use crate::pass::{Rhythm, drive};
+use crate::pass::{Passes, Rhythm, drive};
 
 /// How often ages are looked at.
 const LOOK: Duration = Duration::from_secs(5);
@@ -24,18 +24,21 @@ const LOOK: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// A cache that never filled.
-pub async fn run(client: Client, events: Events, stop: CancellationToken) -> Result<(), NotReady> {
+pub async fn run(client: Client, events: Events, passes: Passes, stop: CancellationToken) -> Result<(), NotReady> {
     let changed = Arc::new(Notify::new());
     let (centres, task) = Cache::<DataCenter>::start(client.clone(), Config::default(), Arc::clone(&changed));
     centres.ready(Duration::from_secs(30)).await?;
     let pass = async || {
+        let mut first = Ok(Some(LOOK));
         for centre in centres.list() {
-            write(&client, &events, &centre, Timestamp::now()).await?;
+            if let Err(error) = write(&client, &events, &centre, Timestamp::now()).await {
+                first = first.and(Err(error));
+            }
         }
-        Ok::<_, CallError>(Some(LOOK))
+        first
     };
     tokio::select! {
-        () = drive("data-center", Rhythm::default(), changed, stop, pass) => Ok(()),
+        () = drive("data-center", Rhythm::default(), &passes, changed, stop, pass) => Ok(()),
         _ = task => Ok(()),
     }
 }
@@ -54,7 +57,10 @@ async fn write(client: &Client, events: &Events, centre: &DataCenter, now: Times
     let name = centre.name_any();
     // No resourceVersion: the agent writes its report beside us, and these two fields are ours alone.
     let patch = json!({"status": {"conditions": conditions, "observedGeneration": generation}});
-    call("write a centre's status", api.patch_status(&name, &PatchParams::default(), &Patch::Merge(patch))).await?;
+    match call("write a centre's status", api.patch_status(&name, &PatchParams::default(), &Patch::Merge(patch))).await {
+        Err(error) if error.is_not_found() => return Ok(()),
+        other => other?,
+    };
     tracing::info!(centre = name, reason = why, "centre");
     events.publish(centre, !ready, why, &message).await;
     Ok(())

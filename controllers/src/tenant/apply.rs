@@ -33,16 +33,15 @@ impl Controller {
     /// Makes the namespace where there is none; answers the owner of one that is not ours.
     async fn owner_of(&self, name: &str) -> Result<Option<String>, CallError> {
         let known = self.namespaces.list().into_iter().find(|n| n.name_any() == name);
-        let found = match known {
-            Some(found) => found,
-            None => {
-                // A create, not an apply: an apply would take over a namespace that the cache does not show yet.
-                let api: Api<Namespace> = Api::all(self.client.clone());
-                match call("create a namespace", api.create(&PostParams::default(), &namespace(name))).await {
-                    Ok(made) => made,
-                    Err(error) if error.is_conflict() => call("read a namespace", api.get(name)).await?,
-                    Err(error) => return Err(error),
-                }
+        let found = if let Some(found) = known {
+            found
+        } else {
+            // A create, not an apply: an apply would take over a namespace that the cache does not show yet.
+            let api: Api<Namespace> = Api::all(self.client.clone());
+            match call("create a namespace", api.create(&PostParams::default(), &namespace(name))).await {
+                Ok(made) => made,
+                Err(error) if error.is_conflict() => call("read a namespace", api.get(name)).await?,
+                Err(error) => return Err(error),
             }
         };
         if found.labels().get(label::TENANT).is_some_and(|t| t == name) {

@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::cache::{Cache, NotReady};
 use crate::call::CallError;
 use crate::events::Events;
-use crate::pass::{Rhythm, drive};
+use crate::pass::{Passes, Rhythm, drive};
 
 /// What became of a tenant in this pass.
 struct Outcome {
@@ -40,7 +40,7 @@ struct Controller {
 ///
 /// # Errors
 /// A cache that never filled.
-pub async fn run(client: Client, events: Events, stop: CancellationToken) -> Result<(), NotReady> {
+pub async fn run(client: Client, events: Events, passes: Passes, stop: CancellationToken) -> Result<(), NotReady> {
     let changed = Arc::new(Notify::new());
     let ours = Config::default().labels(&format!("{}={}", label::MANAGED_BY, object::CONTROLLER));
     let (tenants, t) = Cache::start(client.clone(), Config::default(), Arc::clone(&changed));
@@ -49,7 +49,7 @@ pub async fn run(client: Client, events: Events, stop: CancellationToken) -> Res
     let controller = Controller { client, events, tenants, namespaces, bindings };
     controller.ready().await?;
     tokio::select! {
-        () = drive("tenant", Rhythm::default(), changed, stop, async || controller.pass().await) => Ok(()),
+        () = drive("tenant", Rhythm::default(), &passes, changed, stop, async || controller.pass().await) => Ok(()),
         _ = futures::future::select_all([t, n, b]) => Ok(()),
     }
 }

@@ -124,8 +124,8 @@ impl Answers {
     async fn send(&mut self, rows: Vec<Due>, now: Timestamp) -> Result<(), CallError> {
         // One that got no answer is enough: the others would wait as long, one after another.
         let silent = AtomicBool::new(false);
-        let this = &*self;
-        let writes = futures::stream::iter(rows).map(async |due| {
+        let (this, silent) = (&*self, &silent);
+        let writes = rows.into_iter().map(|due| async move {
             let outcome = if silent.load(Ordering::Relaxed) {
                 Err(CallError::Timeout("write a row"))
             } else {
@@ -134,7 +134,7 @@ impl Answers {
             silent.fetch_or(outcome.as_ref().is_err_and(|e| answer(e).is_none()), Ordering::Relaxed);
             (due, outcome)
         });
-        let done: Vec<_> = writes.buffer_unordered(AT_ONCE).collect().await;
+        let done: Vec<_> = futures::stream::iter(writes).buffer_unordered(AT_ONCE).collect().await;
         let mut first = Ok(());
         for (Due { key, row, .. }, outcome) in done {
             // Gone, or another one by that name: the next pass sees it.

@@ -115,11 +115,8 @@ impl Writer {
             "quota applied"
         );
         // Server-side apply leaves keys alone that somebody else added; they would bind as well.
-        let extra: BTreeMap<&String, ()> = hard
-            .keys()
-            .filter(|k| !wanted.hard.contains_key(*k))
-            .map(|k| (k, ()))
-            .collect();
+        let others = hard.into_keys().filter(|key| !wanted.hard.contains_key(key));
+        let extra: serde_json::Map<_, _> = others.map(|key| (key, serde_json::Value::Null)).collect();
         if extra.is_empty() {
             return Ok(());
         }

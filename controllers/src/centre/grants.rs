@@ -146,16 +146,13 @@ impl Grants {
     }
 
     async fn write(&self, wanted: &BTreeMap<String, Wanted>, centre: &Centre) -> BTreeMap<String, String> {
-        let writes = futures::stream::iter(wanted.clone()).map(async |(name, wanted)| {
+        let writes = wanted.clone().into_iter().map(|(name, wanted)| async move {
             let error = self.writer.namespace(&name, &wanted, centre).await.err()?;
             tracing::warn!(namespace = name, tenant = wanted.tenant, %error, "namespace not as wanted; tried again");
             Some((name, error.to_string()))
         });
-        writes
-            .buffer_unordered(AT_ONCE)
-            .filter_map(async |failed| failed)
-            .collect()
-            .await
+        let failed: Vec<_> = futures::stream::iter(writes).buffer_unordered(AT_ONCE).collect().await;
+        failed.into_iter().flatten().collect()
     }
 }
 

@@ -31,22 +31,21 @@ pub(super) async fn gone(hub: &Client, centre: &str, absent: &BTreeSet<Absent>) 
             return BTreeSet::new();
         }
     }
-    let asked = futures::stream::iter(absent.clone()).map(async |one| match exists(hub, &one).await {
-        Ok(false) => {
-            tracing::info!(?one, "gone from the hub");
-            Some(one)
-        }
-        Ok(true) => None,
-        Err(error) => {
-            tracing::warn!(?one, %error, "cannot ask the hub whether it is gone");
-            None
+    let asked = absent.iter().cloned().map(|one| async move {
+        match exists(hub, &one).await {
+            Ok(false) => {
+                tracing::info!(?one, "gone from the hub");
+                Some(one)
+            }
+            Ok(true) => None,
+            Err(error) => {
+                tracing::warn!(?one, %error, "cannot ask the hub whether it is gone");
+                None
+            }
         }
     });
-    asked
-        .buffer_unordered(AT_ONCE)
-        .filter_map(async |one| one)
-        .collect()
-        .await
+    let answers: Vec<_> = futures::stream::iter(asked).buffer_unordered(AT_ONCE).collect().await;
+    answers.into_iter().flatten().collect()
 }
 
 async fn exists(hub: &Client, absent: &Absent) -> Result<bool, CallError> {

@@ -166,3 +166,65 @@ pub(super) fn role_binding(ns: &str, wanted: &Wanted) -> RoleBinding {
         subjects: (!subjects.is_empty()).then_some(subjects),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crds::Administrator;
+
+    use super::*;
+
+    fn wanted() -> Wanted {
+        Wanted {
+            tenant: "dept".to_owned(),
+            pool: Some("x86".to_owned()),
+            administrators: vec![Administrator {
+                kind: AdministratorKind::Group,
+                name: "admins".to_owned(),
+            }],
+            hard: [("requests.cpu".to_owned(), "4".to_owned())].into(),
+            grants: [("a".to_owned(), "r1".to_owned())].into(),
+            epoch: Some(7),
+        }
+    }
+
+    #[test]
+    fn everything_carries_the_tenant_and_the_agent() {
+        let w = wanted();
+        let all = [
+            namespace("dept", &w).metadata,
+            quota("dept", &w).metadata,
+            limit_range("dept", &w).metadata,
+            network_policy("dept", &w).metadata,
+            role_binding("dept", &w).metadata,
+        ];
+        for metadata in all {
+            let labels = metadata.labels.unwrap();
+            assert_eq!(labels.get(label::TENANT).map(String::as_str), Some("dept"));
+            assert_eq!(labels.get(label::MANAGED_BY).map(String::as_str), Some(object::AGENT));
+        }
+    }
+
+    #[test]
+    fn a_quota_remembers_its_grants() {
+        let annotations = quota("dept", &wanted()).metadata.annotations.unwrap();
+        assert_eq!(annotations.get(GRANTS).map(String::as_str), Some(r#"{"a":"r1"}"#));
+        assert_eq!(annotations.get(label::EPOCH).map(String::as_str), Some("7"));
+    }
+
+    #[test]
+    fn the_network_is_closed_but_for_the_tenant_and_names() {
+        let spec = network_policy("dept", &wanted()).spec.unwrap();
+        assert_eq!(spec.policy_types.unwrap(), ["Ingress", "Egress"]);
+        assert_eq!((spec.ingress.unwrap().len(), spec.egress.unwrap().len()), (1, 2));
+    }
+
+    #[test]
+    fn nobody_gets_in_without_administrators() {
+        let nobody = Wanted {
+            administrators: Vec::new(),
+            ..wanted()
+        };
+        assert_eq!(role_binding("dept", &nobody).subjects, None);
+        assert_eq!(role_binding("dept", &wanted()).role_ref.name, "edit");
+    }
+}

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crds::{Administrator, QuotaPool, ResourceRequest, Tenant};
+use jiff::Timestamp;
 
 use super::epoch::Floors;
 use super::rows::Reason;
@@ -111,8 +112,8 @@ pub struct Answer {
     pub places: Vec<Place>,
     /// Whether it has ended, and so counts as nothing.
     pub ended: bool,
-    /// Whether it has ended and is still charged.
-    pub pending: bool,
+    /// When it ended, while its end may not be settled.
+    pub pending: Option<Timestamp>,
 }
 
 /// What should be.

@@ -10,8 +10,11 @@ use super::quota::{self, NamespaceUse};
 /// A use that changed is reported this often at the most, unless somebody waits for it to fall: every grant of a tenant
 /// shows the tenant's use, so one new pod must not mean a write for each of them.
 const USED_EVERY: SignedDuration = SignedDuration::from_secs(60);
-/// While the end of a grant is not settled its row is renewed this often: the operator settles on fresh rows only.
+/// Soon after a grant ended its row is renewed this often, because the operator settles on fresh rows only.
 const FRESH: SignedDuration = SignedDuration::from_secs(20);
+/// Nothing in a request says that its end is settled, and ended requests stay for years. So the wait between two rows
+/// grows with the time since the end, to this part of it: a handful of writes a year.
+const PART: i32 = 16;
 /// Longest message, in characters.
 const LONGEST: usize = 512;
 
@@ -131,12 +134,14 @@ pub fn due(answer: &Answer, old: Option<&CentreRow>, new: &CentreRow, now: Times
         .parse::<Timestamp>()
         .map_or(SignedDuration::MAX, |at| now.duration_since(at));
     let left = |every: SignedDuration| every.saturating_sub(age).max(SignedDuration::ZERO);
-    match (old.used != new.used, answer.pending) {
-        (true, true) => Some(SignedDuration::ZERO),
-        (false, true) => Some(left(FRESH)),
-        // What is settled is history, and later use is not its own.
-        (true, false) if !answer.ended => Some(left(USED_EVERY)),
-        (_, false) => None,
+    let changed = old.used != new.used;
+    match answer.pending {
+        Some(ended) => {
+            let part = now.duration_since(ended) / PART;
+            Some(left(if changed { part } else { part.max(FRESH) }))
+        }
+        None if changed && !answer.ended => Some(left(USED_EVERY)),
+        None => None,
     }
 }
 
@@ -175,7 +180,7 @@ mod tests {
                 namespace: "dept".to_owned(),
             }],
             ended: false,
-            pending: false,
+            pending: None,
         }
     }
 
@@ -220,7 +225,7 @@ mod tests {
         let live = answer(None);
         let pending = Answer {
             ended: true,
-            pending: true,
+            pending: Some(at(-16)),
             ..live.clone()
         };
         let settled = Answer {
@@ -239,6 +244,14 @@ mod tests {
         };
         assert_eq!(wait(&live, &used, 4), Some(SignedDuration::from_secs(56)));
         assert_eq!(wait(&pending, &used, 4), Some(SignedDuration::ZERO));
+        // A day after the end: an hour and a half, whatever is used.
+        let day = 24 * 3600;
+        let late = Answer {
+            pending: Some(at(-day)),
+            ..pending.clone()
+        };
+        assert_eq!(wait(&late, &old, 0), Some(SignedDuration::from_secs(day / 16)));
+        assert_eq!(wait(&late, &used, 0), Some(SignedDuration::from_secs(day / 16)));
         assert_eq!(wait(&settled, &used, 3600), None);
         let record = CentreRow {
             record: "other".to_owned(),

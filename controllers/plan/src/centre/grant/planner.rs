@@ -118,7 +118,11 @@ impl Planner<'_> {
             refusal: None,
             places,
             ended: allocation.ended.is_some(),
-            pending: allocation.ended.is_some() && charged,
+            pending: allocation
+                .ended
+                .as_ref()
+                .filter(|_| charged)
+                .and_then(|at| at.parse().ok()),
         });
         let applied =
             row.is_some_and(|r| r.record == allocation.record) || self.stands(tenant, name, &allocation.record);

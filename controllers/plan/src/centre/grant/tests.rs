@@ -162,7 +162,7 @@ fn an_ended_grant_counts_as_nothing() {
         .ended = Some("2026-01-01T00:00:00Z".to_owned());
     let plan = world.plan();
     assert_eq!(hard(&plan, "dept", "requests.cpu"), "0");
-    assert!(plan.answers[0].pending && plan.answers[0].refusal.is_none());
+    assert!(plan.answers[0].pending.is_some() && plan.answers[0].refusal.is_none());
     assert_eq!(plan.namespaces["dept"].pool.as_deref(), Some("x86"));
 }
 

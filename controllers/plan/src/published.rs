@@ -143,10 +143,10 @@ fn largest(pool: &Pool, ledger: &Ledger, rule: SurvivalRule) -> Resources {
     limit.unwrap_or_default()
 }
 
-/// One row for each pool whose capacity is known in all its centres, the largest first within its kind. A pool that is
+/// One row for each pool whose capacity the ledger adopted in all its centres, the largest first within its kind. A pool that is
 /// not fully known has no row, and a policy without a row lets the reconcile decide.
 pub fn limits(snapshot: &Snapshot, ledger: &Ledger) -> AdmissionLimitsSpec {
-    let known = |p: &&Pool| p.slots.iter().all(|s| p.capacity.contains_key(&s.name));
+    let known = |p: &&Pool| p.slots.iter().all(|s| ledger.centre(&p.name, &s.name).is_some());
     let mut rows: Vec<(Resources, LargestGrant)> = snapshot
         .pools
         .values()

@@ -10,6 +10,7 @@ use futures::StreamExt as _;
 use jiff::{SignedDuration, Timestamp};
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Client, Resource as _};
+use plan::centre::grant::Answer;
 use plan::centre::quota::NamespaceUse;
 use plan::centre::rows::{self, Force};
 use tokio::sync::watch;
@@ -49,7 +50,7 @@ struct State<'a> {
 }
 
 impl rows::Centre for State<'_> {
-    fn force(&self, namespace: &str) -> Force {
+    fn force(&self, namespace: &str, answer: &Answer) -> Force {
         if let Some(error) = self.outcome.failed.get(namespace) {
             return Force::Failed(error.clone());
         }
@@ -63,7 +64,7 @@ impl rows::Centre for State<'_> {
             return Force::Yes;
         };
         match self.centre.quotas.get(namespace) {
-            Some(quota) if apply::in_force(quota, wanted) => Force::Yes,
+            Some(quota) if apply::in_force(quota, wanted, answer) => Force::Yes,
             _ => Force::NotYet,
         }
     }

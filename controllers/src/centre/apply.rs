@@ -9,7 +9,7 @@ use k8s_openapi::api::core::v1::{Namespace, ResourceQuota};
 use k8s_openapi::api::rbac::v1::RoleBinding;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::{Api, Client, Resource, ResourceExt as _};
-use plan::centre::grant::Wanted;
+use plan::centre::grant::{Answer, Wanted};
 use plan::centre::quota::same;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -189,17 +189,25 @@ fn hard_of(quota: &ResourceQuota) -> BTreeMap<String, String> {
         .unwrap_or_default()
 }
 
-/// Whether a quota is enforced as wanted: the API server goes by the status, which its controller writes.
-pub(super) fn in_force(quota: &ResourceQuota, wanted: &Wanted) -> bool {
+/// Whether a quota that counts the grant as it should is enforced: the API server goes by the status, which the quota's
+/// controller writes. It need not be the quota that is wanted by now, or a tenant whose grants change all the time would
+/// never get an answer.
+pub(super) fn in_force(quota: &ResourceQuota, wanted: &Wanted, answer: &Answer) -> bool {
+    let hard = hard_of(quota);
     let enforced = quota
         .status
         .as_ref()
         .and_then(|s| s.hard.as_ref())
         .map(texts)
         .unwrap_or_default();
-    same(&enforced, &wanted.hard)
-        && same(&hard_of(quota), &wanted.hard)
-        && super::observe::grants_of(quota) == wanted.grants
+    let grants = super::observe::grants_of(quota);
+    let record = grants.get(&answer.request);
+    let counted = if answer.ended {
+        record.is_none()
+    } else {
+        record == Some(&answer.record)
+    };
+    counted && same(&enforced, &hard) && (grants != wanted.grants || same(&hard, &wanted.hard))
 }
 
 /// Whether all labels and annotations of `wanted` stand on `is`; a pool label that is not wanted must not.

@@ -43,10 +43,10 @@ impl Reason {
     }
 }
 
-/// How far a namespace is.
+/// How far a grant is in a namespace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Force {
-    /// The API server enforces what is wanted.
+    /// The API server enforces it.
     Yes,
     /// Written, but the quota's status does not say so yet, and the status is what the API server enforces.
     NotYet,
@@ -56,8 +56,8 @@ pub enum Force {
 
 /// What is known of a namespace after the writes.
 pub trait Centre {
-    /// How far it is.
-    fn force(&self, namespace: &str) -> Force;
+    /// How far the grant is there.
+    fn force(&self, namespace: &str, answer: &Answer) -> Force;
     /// What it uses; `None` where it does not exist.
     fn used(&self, namespace: &str) -> Option<NamespaceUse>;
 }
@@ -73,7 +73,7 @@ pub fn row(
 ) -> Option<CentreRow> {
     let (reason, message) = match &answer.refusal {
         Some(refusal) => (refusal.reason, Some(refusal.message.clone())),
-        None => outcome(&answer.places, state)?,
+        None => outcome(answer, state)?,
     };
     let (record, epoch) = match (reason, old) {
         (Reason::Applied, _) => (answer.record.clone(), answer.epoch),
@@ -95,10 +95,10 @@ pub fn row(
     })
 }
 
-fn outcome(places: &[Place], state: &impl Centre) -> Option<(Reason, Option<String>)> {
+fn outcome(answer: &Answer, state: &impl Centre) -> Option<(Reason, Option<String>)> {
     let mut waits = false;
-    for place in places {
-        match state.force(&place.namespace) {
+    for place in &answer.places {
+        match state.force(&place.namespace, answer) {
             Force::Yes => {}
             Force::NotYet => waits = true,
             Force::Failed(error) => {
@@ -153,7 +153,7 @@ mod tests {
 
     struct One(Force);
     impl Centre for One {
-        fn force(&self, _: &str) -> Force {
+        fn force(&self, _: &str, _: &Answer) -> Force {
             self.0.clone()
         }
         fn used(&self, _: &str) -> Option<NamespaceUse> {

@@ -15,17 +15,55 @@ struct Rule {
 }
 
 /// What does I/O, keeps time or rolls dice.
-const IMPURE: &[&str] = &["tokio", "kube-client", "kube-runtime", "hyper", "rustls", "reqwest", "rand", "getrandom", "etcd-client"];
+const IMPURE: &[&str] = &[
+    "tokio",
+    "kube-client",
+    "kube-runtime",
+    "hyper",
+    "rustls",
+    "reqwest",
+    "rand",
+    "getrandom",
+    "etcd-client",
+];
 
 const RULES: &[Rule] = &[
-    Rule { name: "crds", workspace: &[], forbidden: IMPURE },
-    Rule { name: "plan", workspace: &["crds"], forbidden: IMPURE },
-    Rule { name: "arbiter", workspace: &["crds"], forbidden: &["kube-client", "kube-runtime"] },
-    Rule { name: "controllers", workspace: &["crds", "plan", "arbiter"], forbidden: &["clap"] },
-    Rule { name: "xiangyun", workspace: &["crds", "plan", "arbiter", "controllers"], forbidden: &[] },
-    Rule { name: "kubectl-xiangyun", workspace: &["crds", "plan"], forbidden: &["kube-runtime", "prometheus", "axum"] },
+    Rule {
+        name: "crds",
+        workspace: &[],
+        forbidden: IMPURE,
+    },
+    Rule {
+        name: "plan",
+        workspace: &["crds"],
+        forbidden: IMPURE,
+    },
+    Rule {
+        name: "arbiter",
+        workspace: &["crds"],
+        forbidden: &["kube-client", "kube-runtime"],
+    },
+    Rule {
+        name: "controllers",
+        workspace: &["crds", "plan", "arbiter"],
+        forbidden: &["clap"],
+    },
+    Rule {
+        name: "xiangyun",
+        workspace: &["crds", "plan", "arbiter", "controllers"],
+        forbidden: &[],
+    },
+    Rule {
+        name: "kubectl-xiangyun",
+        workspace: &["crds", "plan"],
+        forbidden: &["kube-runtime", "prometheus", "axum"],
+    },
     // The cloud under the tests knows nothing of the product, so that it can contradict it.
-    Rule { name: "playground", workspace: &[], forbidden: &[] },
+    Rule {
+        name: "playground",
+        workspace: &[],
+        forbidden: &[],
+    },
 ];
 
 /// The names that a crate depends on in an ordinary build, itself left out.
@@ -37,9 +75,18 @@ fn tree(name: &str) -> BTreeSet<String> {
         .current_dir(repository())
         .output()
         .unwrap();
-    assert!(output.status.success(), "cargo tree -p {name}: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "cargo tree -p {name}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let lines = String::from_utf8(output.stdout).unwrap();
-    lines.lines().filter_map(|l| l.split_whitespace().next()).filter(|n| *n != name).map(ToOwned::to_owned).collect()
+    lines
+        .lines()
+        .filter_map(|l| l.split_whitespace().next())
+        .filter(|n| *n != name)
+        .map(ToOwned::to_owned)
+        .collect()
 }
 
 #[test]
@@ -51,14 +98,22 @@ fn crates_see_only_what_they_may() {
         let odd: Vec<_> = seen.iter().filter(|n| !rule.workspace.contains(&n.as_str())).collect();
         assert!(odd.is_empty(), "{} must not depend on {odd:?}", rule.name);
         let odd: Vec<_> = rule.forbidden.iter().filter(|n| tree.contains(**n)).collect();
-        assert!(odd.is_empty(), "{} must not depend on {odd:?}, not even indirectly", rule.name);
+        assert!(
+            odd.is_empty(),
+            "{} must not depend on {odd:?}, not even indirectly",
+            rule.name
+        );
     }
 }
 
 #[test]
 fn every_member_has_a_rule() {
     let manifest = std::fs::read_to_string(repository().join("Cargo.toml")).unwrap();
-    let members = manifest.split("members = [").nth(1).and_then(|rest| rest.split(']').next()).unwrap();
+    let members = manifest
+        .split("members = [")
+        .nth(1)
+        .and_then(|rest| rest.split(']').next())
+        .unwrap();
     let members: Vec<&str> = members.split('"').skip(1).step_by(2).collect();
     // `tests` may depend on anything.
     assert_eq!(members.len(), RULES.len() + 1, "{members:?}");
@@ -86,7 +141,13 @@ fn sources() -> Vec<(PathBuf, String)> {
 
 #[test]
 fn files_are_short() {
-    let limit = |path: &Path| if path.file_name().is_some_and(|n| n == "main.rs") { 60 } else { 400 };
+    let limit = |path: &Path| {
+        if path.file_name().is_some_and(|n| n == "main.rs") {
+            60
+        } else {
+            400
+        }
+    };
     let lengths = sources().into_iter().map(|(path, text)| (text.lines().count(), path));
     let long: Vec<_> = lengths.filter(|(lines, path)| *lines > limit(path)).collect();
     assert!(long.is_empty(), "too long: {long:?}");
@@ -98,7 +159,11 @@ fn names_say_what_is_inside() {
     let named: Vec<_> = sources()
         .into_iter()
         .map(|(path, _)| path)
-        .filter(|path| path.with_extension("").components().any(|c| c.as_os_str().to_str().is_some_and(|c| c.split('_').any(vague))))
+        .filter(|path| {
+            path.with_extension("")
+                .components()
+                .any(|c| c.as_os_str().to_str().is_some_and(|c| c.split('_').any(vague)))
+        })
         .collect();
     assert!(named.is_empty(), "{named:?}");
 }
@@ -106,14 +171,30 @@ fn names_say_what_is_inside() {
 #[test]
 fn no_test_is_switched_off() {
     let mark = concat!("#[", "ignore");
-    let off: Vec<_> = sources().into_iter().filter(|(_, text)| text.contains(mark)).map(|(path, _)| path).collect();
+    let off: Vec<_> = sources()
+        .into_iter()
+        .filter(|(_, text)| text.contains(mark))
+        .map(|(path, _)| path)
+        .collect();
     assert!(off.is_empty(), "{off:?}");
 }
 
 #[test]
 fn decisions_have_no_clock_and_touch_nothing() {
-    let touching = ["::now()", "std::fs", "std::net", "std::env", "std::process", "std::thread", "SystemTime", "Instant"];
-    for (path, text) in sources().into_iter().filter(|(path, _)| path.starts_with("controllers/plan/src")) {
+    let touching = [
+        "::now()",
+        "std::fs",
+        "std::net",
+        "std::env",
+        "std::process",
+        "std::thread",
+        "SystemTime",
+        "Instant",
+    ];
+    for (path, text) in sources()
+        .into_iter()
+        .filter(|(path, _)| path.starts_with("controllers/plan/src"))
+    {
         let code = text.split("#[cfg(test)]").next().unwrap();
         let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
         let found: Vec<_> = lines.filter(|line| touching.iter().any(|t| line.contains(t))).collect();

@@ -24,12 +24,25 @@ fn pages() -> Vec<PathBuf> {
 
 /// Targets of `[text](target)`, without those that lead out of the repository.
 fn links(text: &str) -> impl Iterator<Item = &str> {
-    text.split("](").skip(1).filter_map(|rest| rest.split(')').next()).filter(|target| !target.contains("://"))
+    text.split("](")
+        .skip(1)
+        .filter_map(|rest| rest.split(')').next())
+        .filter(|target| !target.contains("://"))
 }
 
 /// What stands between back-ticks or on a line of a shell block and looks like a path of the repository.
 fn paths(text: &str) -> impl Iterator<Item = &str> {
-    let tops = ["crds/", "controllers/", "operator/", "tests/", "charts/", "dashboards/", "docs/", "examples/", ".ci/"];
+    let tops = [
+        "crds/",
+        "controllers/",
+        "operator/",
+        "tests/",
+        "charts/",
+        "dashboards/",
+        "docs/",
+        "examples/",
+        ".ci/",
+    ];
     text.split(|c: char| c.is_whitespace() || "`()[],;|".contains(c))
         .map(|word| word.trim_end_matches(['.', ':']))
         .filter(move |word| tops.iter().any(|top| word.starts_with(top)))
@@ -40,7 +53,15 @@ fn anchors(page: &str) -> Vec<String> {
     let keep = |c: char| c.is_alphanumeric() || c == ' ' || c == '-';
     page.lines()
         .filter(|l| l.starts_with('#'))
-        .map(|l| l.trim_start_matches('#').trim().to_lowercase().chars().filter(|c| keep(*c)).collect::<String>().replace(' ', "-"))
+        .map(|l| {
+            l.trim_start_matches('#')
+                .trim()
+                .to_lowercase()
+                .chars()
+                .filter(|c| keep(*c))
+                .collect::<String>()
+                .replace(' ', "-")
+        })
         .collect()
 }
 
@@ -50,12 +71,20 @@ fn every_link_leads_somewhere() {
         let text = std::fs::read_to_string(repository().join(&page)).unwrap();
         for link in links(&text) {
             let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
-            let target = if file.is_empty() { page.clone() } else { page.parent().unwrap_or(Path::new("")).join(file) };
+            let target = if file.is_empty() {
+                page.clone()
+            } else {
+                page.parent().unwrap_or(Path::new("")).join(file)
+            };
             let target = repository().join(target);
             assert!(target.exists(), "{}: {link}", page.display());
             if !anchor.is_empty() {
                 let text = std::fs::read_to_string(target).unwrap();
-                assert!(anchors(&text).contains(&anchor.to_owned()), "{}: no heading #{anchor}", page.display());
+                assert!(
+                    anchors(&text).contains(&anchor.to_owned()),
+                    "{}: no heading #{anchor}",
+                    page.display()
+                );
             }
         }
     }
@@ -73,7 +102,10 @@ fn every_path_that_is_named_exists() {
 
 #[test]
 fn comments_refer_to_pages_that_exist() {
-    for file in ["crds", "controllers", "operator", "tests"].iter().flat_map(|top| rust_files(&repository().join(top))) {
+    for file in ["crds", "controllers", "operator", "tests"]
+        .iter()
+        .flat_map(|top| rust_files(&repository().join(top)))
+    {
         let text = std::fs::read_to_string(&file).unwrap();
         for page in paths(&text).filter(|p| p.starts_with("docs/") && p.contains(".md")) {
             let page = page.trim_end_matches(|c: char| !c.is_alphanumeric());

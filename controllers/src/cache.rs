@@ -55,10 +55,24 @@ impl<K: Cached> Cache<K> {
         let kind = K::kind(&()).into_owned();
         let task = tokio::spawn(async move {
             // managedFields are most of an object's memory and nobody here reads them.
-            let stream =
-                watcher(api, config).modify(|guard| guard.managed_fields_mut().clear()).default_backoff().reflect(writer);
+            let stream = watcher(api, config)
+                .modify(|guard| guard.managed_fields_mut().clear())
+                .default_backoff()
+                .reflect(writer);
             let mut stream = std::pin::pin!(stream);
             while let Some(event) = stream.next().await {
+                if let Ok(watcher::Event::Apply(guard) | watcher::Event::InitApply(guard)) = &event
+                    && let Err(error) = &guard.0
+                {
+                    let (ns, name) = (guard.namespace(), guard.name_any());
+                    tracing::warn!(
+                        kind,
+                        ns,
+                        name,
+                        error = error.error,
+                        "does not parse; left out until it does"
+                    );
+                }
                 match event {
                     Ok(watcher::Event::Init | watcher::Event::InitApply(_)) => {}
                     Ok(_) => changed.notify_one(),
@@ -76,13 +90,20 @@ impl<K: Cached> Cache<K> {
     pub async fn ready(&self, deadline: Duration) -> Result<(), NotReady> {
         match tokio::time::timeout(deadline, self.store.wait_until_ready()).await {
             Ok(Ok(())) => Ok(()),
-            _ => Err(NotReady { kind: K::kind(&()).into_owned(), after: deadline }),
+            _ => Err(NotReady {
+                kind: K::kind(&()).into_owned(),
+                after: deadline,
+            }),
         }
     }
 
     /// Every readable object.
     pub fn list(&self) -> Vec<K> {
-        self.store.state().iter().filter_map(|guard| guard.0.as_ref().ok().cloned()).collect()
+        self.store
+            .state()
+            .iter()
+            .filter_map(|guard| guard.0.as_ref().ok().cloned())
+            .collect()
     }
 
     /// Namespace, name and error of every object that does not parse.

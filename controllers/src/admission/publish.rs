@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crds::{
-    AdmissionLimits, PoolQueue, QuotaPool, QuotaPoolStatus, ResourceRequest, Tenant, condition, object, pool_reason,
-    set_condition,
+    AdmissionLimits, DataCenter, PoolQueue, QuotaPool, QuotaPoolStatus, RequestApproval, ResourceRequest, Tenant,
+    condition, object, pool_reason, set_condition,
 };
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Client, Resource, ResourceExt as _};
@@ -39,17 +39,26 @@ pub(super) async fn all(
     if caches.limits.list().iter().all(|l| l.spec != limits) {
         writes.push(apply(client, AdmissionLimits::new(object::PROVINCE, limits)));
     }
-    let queues: BTreeMap<String, _> = caches.queues.list().into_iter().map(|q| (q.name_any(), q.spec)).collect();
+    let queues: BTreeMap<String, _> = caches
+        .queues
+        .list()
+        .into_iter()
+        .map(|q| (q.name_any(), q.spec))
+        .collect();
     for (name, queue) in published::queues(snapshot, plan) {
         if queues.get(&name) != Some(&queue) {
             writes.push(apply(client, PoolQueue::new(&name, queue)));
         }
     }
     metrics.unreadable::<ResourceRequest>(caches.requests.unreadable().len());
+    metrics.unreadable::<RequestApproval>(caches.approvals.unreadable().len());
+    metrics.unreadable::<Tenant>(caches.tenants.unreadable().len());
+    metrics.unreadable::<QuotaPool>(caches.pools.unreadable().len());
+    metrics.unreadable::<DataCenter>(caches.centres.unreadable().len());
     super::all(writes, metrics, "published").await
 }
 
-fn apply<'a, K>(client: &'a Client, object: K) -> Write<'a>
+fn apply<K>(client: &Client, object: K) -> Write<'_>
 where
     K: Resource<DynamicType = (), Scope = k8s_openapi::ClusterResourceScope>
         + Serialize
@@ -63,7 +72,11 @@ where
     Box::pin(async move {
         let api: Api<K> = Api::all(client.clone());
         let params = PatchParams::apply(object::CONTROLLER).force();
-        call("publish", api.patch(&object.name_any(), &params, &Patch::Apply(&object))).await?;
+        call(
+            "publish",
+            api.patch(&object.name_any(), &params, &Patch::Apply(&object)),
+        )
+        .await?;
         Ok(())
     })
 }
@@ -77,10 +90,23 @@ fn pool_status<'a>(
 ) -> Option<Write<'a>> {
     let mut status = pool.status.clone().unwrap_or_default();
     let mut set = |kind, value, reason, words: String| {
-        set_condition(&mut status.conditions, kind, value, reason, words, pool.metadata.generation, snapshot.now);
+        set_condition(
+            &mut status.conditions,
+            kind,
+            value,
+            reason,
+            words,
+            pool.metadata.generation,
+            snapshot.now,
+        );
     };
     match Pool::read(pool, centres, snapshot.now) {
-        Err(error) => set(condition::READY, Some(false), pool_reason::MISCONFIGURED, error.to_string()),
+        Err(error) => set(
+            condition::READY,
+            Some(false),
+            pool_reason::MISCONFIGURED,
+            error.to_string(),
+        ),
         Ok(read) => {
             let figures = published::figures(&read, &snapshot.ledger);
             metrics.pool(&read.name, &figures);
@@ -89,9 +115,17 @@ fn pool_status<'a>(
             let over = !figures.over_committed.is_empty();
             let (reason, words) = if over {
                 let words = figures.over_committed.join("; ");
-                (pool_reason::OVER_COMMITTED, format!("{words}; nothing is evicted, nothing more is granted | 已超出可承诺量，不驱逐，也不再授予"))
+                (
+                    pool_reason::OVER_COMMITTED,
+                    format!(
+                        "{words}; nothing is evicted, nothing more is granted | 已超出可承诺量，不驱逐，也不再授予"
+                    ),
+                )
             } else {
-                (pool_reason::WITHIN_COMMITTABLE, "no more is charged than can be committed | 未超出可承诺量".to_owned())
+                (
+                    pool_reason::WITHIN_COMMITTABLE,
+                    "no more is charged than can be committed | 未超出可承诺量".to_owned(),
+                )
             };
             set(condition::OVER_COMMITTED, Some(over), reason, words);
             status.centres = figures.centres;
@@ -99,31 +133,64 @@ fn pool_status<'a>(
             status.free_dual_active = Some(figures.free_dual_active);
         }
     }
+    write_pool(client, pool, status)
+}
+
+/// The write of a pool's status, where a fact changed.
+fn write_pool<'a>(client: &'a Client, pool: &QuotaPool, mut status: QuotaPoolStatus) -> Option<Write<'a>> {
     status.observed_generation = pool.metadata.generation;
-    if pool.status.as_ref().is_some_and(|old| without_times(old) == without_times(&status)) {
+    if pool
+        .status
+        .as_ref()
+        .is_some_and(|old| without_times(old) == without_times(&status))
+    {
         return None;
     }
     let (name, uid, version) = (pool.name_any(), pool.uid(), pool.resource_version());
     Some(Box::pin(async move {
         let api: Api<QuotaPool> = Api::all(client.clone());
         let patch = json!({"status": status, "metadata": {"uid": uid, "resourceVersion": version}});
-        call("write a pool's status", api.patch_status(&name, &PatchParams::default(), &Patch::Merge(patch))).await?;
+        call(
+            "write a pool's status",
+            api.patch_status(&name, &PatchParams::default(), &Patch::Merge(patch)),
+        )
+        .await?;
         Ok(())
     }))
 }
 
 fn readiness(figures: &Figures, pool: &Pool) -> (bool, &'static str, String) {
-    let never: Vec<&str> =
-        figures.unknown.iter().map(String::as_str).filter(|c| !pool.capacity.contains_key(*c)).collect();
+    let never: Vec<&str> = figures
+        .unknown
+        .iter()
+        .map(String::as_str)
+        .filter(|c| !pool.capacity.contains_key(*c))
+        .collect();
     if !never.is_empty() {
         let names = never.join(", ");
-        return (false, pool_reason::CENTRE_MISSING, format!("{names}: no such centre, or its agent never reported; nothing is sold there | {names}：中心不存在或代理从未上报，暂不授予"));
+        return (
+            false,
+            pool_reason::CENTRE_MISSING,
+            format!(
+                "{names}: no such centre, or its agent never reported; nothing is sold there | {names}：中心不存在或代理从未上报，暂不授予"
+            ),
+        );
     }
     if !figures.unknown.is_empty() {
         let names = figures.unknown.join(", ");
-        return (false, pool_reason::CAPACITY_UNKNOWN, format!("{names}: the report is too old; nothing is sold, nothing is taken away | {names}：上报过期，暂停授予，已授予不受影响"));
+        return (
+            false,
+            pool_reason::CAPACITY_UNKNOWN,
+            format!(
+                "{names}: the report is too old; nothing is sold, nothing is taken away | {names}：上报过期，暂停授予，已授予不受影响"
+            ),
+        );
     }
-    (true, pool_reason::AVAILABLE, "every centre reports | 各中心均在上报".to_owned())
+    (
+        true,
+        pool_reason::AVAILABLE,
+        "every centre reports | 各中心均在上报".to_owned(),
+    )
 }
 
 /// The status without the times that change while nothing happens.
@@ -143,7 +210,11 @@ fn tenant_charged<'a>(client: &'a Client, tenant: &Tenant, snapshot: &Snapshot) 
     Some(Box::pin(async move {
         let api: Api<Tenant> = Api::all(client.clone());
         let patch = json!({"status": {"charged": charged}});
-        call("write a tenant's charges", api.patch_status(&name, &PatchParams::default(), &Patch::Merge(patch))).await?;
+        call(
+            "write a tenant's charges",
+            api.patch_status(&name, &PatchParams::default(), &Patch::Merge(patch)),
+        )
+        .await?;
         Ok(())
     }))
 }

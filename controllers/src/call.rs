@@ -55,7 +55,10 @@ impl CallError {
 /// Its own, or [`CallError::Timeout`].
 pub async fn call<T>(what: &'static str, future: impl Future<Output = kube::Result<T>>) -> Result<T, CallError> {
     match tokio::time::timeout(DEADLINE, future).await {
-        Ok(answer) => answer.map_err(|source| CallError::Answered { what, source: Box::new(source) }),
+        Ok(answer) => answer.map_err(|source| CallError::Answered {
+            what,
+            source: Box::new(source),
+        }),
         Err(_) => Err(CallError::Timeout(what)),
     }
 }

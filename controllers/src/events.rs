@@ -17,8 +17,13 @@ pub struct Events {
 impl Events {
     /// Events of `controller`, such as `xiangyun-controller`.
     pub fn new(client: Client, controller: &str) -> Self {
-        let reporter = Reporter { controller: controller.to_owned(), instance: None };
-        Self { recorder: Recorder::new(client, reporter) }
+        let reporter = Reporter {
+            controller: controller.to_owned(),
+            instance: None,
+        };
+        Self {
+            recorder: Recorder::new(client, reporter),
+        }
     }
 
     /// Publishes one; a failure is logged and forgotten, because the condition carries the truth.
@@ -38,7 +43,10 @@ impl Events {
 
 /// The longest beginning of `note` that fits, whole characters.
 fn cut(note: &str) -> &str {
-    let end = (0..=LONGEST_NOTE.min(note.len())).rev().find(|i| note.is_char_boundary(*i)).unwrap_or(0);
+    let end = (0..=LONGEST_NOTE.min(note.len()))
+        .rev()
+        .find(|i| note.is_char_boundary(*i))
+        .unwrap_or(0);
     note.get(..end).unwrap_or_default()
 }
 

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use arbiter::lease::{Candidate, Decision, Observed, Timing};
+use jiff::Timestamp;
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
-use jiff::Timestamp;
 use kube::api::PostParams;
 use kube::{Api, Client, ResourceExt as _};
 use tokio::time::{Instant, sleep, timeout};
@@ -57,7 +57,12 @@ pub async fn lead<T>(lease: LeaseName, stop: &CancellationToken, work: impl Asyn
             () = sleep(holder.timing.renew) => {}
         }
     };
-    tracing::info!(lease = holder.lease.name, epoch, identity = holder.candidate.identity(), "leading");
+    tracing::info!(
+        lease = holder.lease.name,
+        epoch,
+        identity = holder.candidate.identity(),
+        "leading"
+    );
     let (lost, released) = (CancellationToken::new(), CancellationToken::new());
     // A task of its own: a long computation in the work must not delay a renewal.
     let keeper = tokio::spawn(holder.keep(lost.clone(), released.clone()));
@@ -87,7 +92,13 @@ impl Holder {
         let api = Api::namespaced(lease.client.clone(), &lease.namespace);
         let timing = Timing::default();
         let candidate = Candidate::new(identity(), timing, lease.floor);
-        Self { lease, api, candidate, timing, started: Instant::now() }
+        Self {
+            lease,
+            api,
+            candidate,
+            timing,
+            started: Instant::now(),
+        }
     }
 
     /// Reads the lease and does what the protocol says. Answers the epoch when this process holds it afterwards.
@@ -112,7 +123,12 @@ impl Holder {
             Decision::Acquire { epoch } => epoch,
             Decision::Renew => transitions,
         };
-        match timeout(CALL, self.write(found, epoch, Some(self.candidate.identity().to_owned()))).await {
+        match timeout(
+            CALL,
+            self.write(found, epoch, Some(self.candidate.identity().to_owned())),
+        )
+        .await
+        {
             Ok(Ok(())) => {
                 self.candidate.wrote(sent);
                 Some(epoch)
@@ -171,11 +187,17 @@ impl Holder {
     }
 
     async fn give_back(&self) {
-        let Ok(Ok(Some(found))) = timeout(CALL, self.api.get_opt(&self.lease.name)).await else { return };
+        let Ok(Ok(Some(found))) = timeout(CALL, self.api.get_opt(&self.lease.name)).await else {
+            return;
+        };
         let observed = observed(&found);
         if observed.holder.as_deref() == Some(self.candidate.identity()) {
             let outcome = timeout(CALL, self.write(Some(found), observed.transitions, None)).await;
-            tracing::info!(lease = self.lease.name, given_back = matches!(outcome, Ok(Ok(()))), "lease given back");
+            tracing::info!(
+                lease = self.lease.name,
+                given_back = matches!(outcome, Ok(Ok(()))),
+                "lease given back"
+            );
         }
     }
 }

@@ -53,12 +53,16 @@ pub enum Error {
 /// # Errors
 /// See [`Error`]: whoever started the process starts it again.
 pub async fn run(options: Options, stop: CancellationToken) -> Result<(), Error> {
-    let gauge =
-        prometheus::IntGauge::new("xiangyun_leader_epoch", "Epoch of this replica's leadership; 0 while it stands by")?;
+    let gauge = prometheus::IntGauge::new(
+        "xiangyun_leader_epoch",
+        "Epoch of this replica's leadership; 0 while it stands by",
+    )?;
     options.registry.register(Box::new(gauge.clone()))?;
     let metrics = Arc::new(AdmissionMetrics::new(&options.registry)?);
     let passes = Passes::new(&options.registry)?;
-    let Some(floor) = stored_epoch(&options.client, &stop).await else { return Ok(()) };
+    let Some(floor) = stored_epoch(&options.client, &stop).await else {
+        return Ok(());
+    };
     options.ready.store(true, Ordering::Relaxed);
     let client = options.client;
     let lease = LeaseName {
@@ -105,12 +109,23 @@ fn start(
     stop: &CancellationToken,
 ) -> Controllers {
     let events = Events::new(client.clone(), object::CONTROLLER);
-    let admission =
-        admission::Options { client: client.clone(), epoch, metrics, passes: passes.clone(), events: events.clone() };
+    let admission = admission::Options {
+        client: client.clone(),
+        epoch,
+        metrics,
+        passes: passes.clone(),
+        events: events.clone(),
+    };
     let controllers = Controllers::new();
     controllers.push(named("admission", admission::run(admission, stop.clone())));
-    controllers.push(named("tenant", tenant::run(client.clone(), events.clone(), passes.clone(), stop.clone())));
-    controllers.push(named("data-center", data_center::run(client, events, passes, stop.clone())));
+    controllers.push(named(
+        "tenant",
+        tenant::run(client.clone(), events.clone(), passes.clone(), stop.clone()),
+    ));
+    controllers.push(named(
+        "data-center",
+        data_center::run(client, events, passes, stop.clone()),
+    ));
     controllers
 }
 
@@ -119,6 +134,11 @@ fn named<E: Display>(
     controller: impl Future<Output = Result<(), E>> + 'static,
 ) -> LocalBoxFuture<'static, Error> {
     controller
-        .map(move |outcome| Error::Ended(name, outcome.map_or_else(|e| e.to_string(), |()| "without an error".to_owned())))
+        .map(move |outcome| {
+            Error::Ended(
+                name,
+                outcome.map_or_else(|e| e.to_string(), |()| "without an error".to_owned()),
+            )
+        })
         .boxed_local()
 }

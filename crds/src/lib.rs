@@ -23,7 +23,7 @@ pub use conditions::{Condition, find as find_condition, is_true as condition_is_
 pub use data_center::{
     CentreReport, CentreRole, DataCenter, DataCenterSpec, DataCenterStatus, PoolCapacity, reason as centre_reason,
 };
-pub use names::{condition, group, label, object, role};
+pub use names::{condition, group, label, object, refusal, role};
 pub use pool_queue::{EndingGrant, PoolQueue, PoolQueueSpec, WaitingRequest};
 pub use quota_ledger::{
     LedgerCentre, LedgerCharge, LedgerPool, LedgerRecord, LedgerState, LedgerTenant, QuotaLedger, QuotaLedgerSpec,

@@ -75,3 +75,23 @@ pub mod group {
     /// Group of auditors.
     pub const AUDITORS: &str = "xiangyun:auditors";
 }
+
+/// Reasons in the answers of the admission policies in `charts/`, where none of a kind's own reasons says it.
+pub mod refusal {
+    /// The API server did not stamp who writes, so nothing is believed.
+    pub const NOT_STAMPED: &str = "NotStamped";
+    /// A priority above 0 from somebody who is not of the platform team.
+    pub const PRIORITY_RESERVED: &str = "PriorityReserved";
+    /// A request whose grant is live is not deleted.
+    pub const LIVE_GRANT: &str = "LiveGrant";
+    /// An agent writes only its centre's report and rows.
+    pub const NOT_OWN_ROW: &str = "NotOwnRow";
+    /// An agent writes only in namespaces of tenants.
+    pub const NOT_OURS: &str = "NotOurs";
+    /// A program hands on a role that is not for others.
+    pub const ROLE_FORBIDDEN: &str = "RoleForbidden";
+    /// A pod names another pool than its namespace's.
+    pub const POOL_MISMATCH: &str = "PoolMismatch";
+    /// A pod names its node.
+    pub const NODE_NAME_FORBIDDEN: &str = "NodeNameForbidden";
+}

@@ -24,7 +24,12 @@ pub(crate) struct AgentArgs {
     #[arg(long, env = "XIANGYUN_CENTRE_KUBECONFIG", value_name = "FILE")]
     centre_kubeconfig: Option<PathBuf>,
     /// Address of /healthz, /readyz and /metrics
-    #[arg(long, env = "XIANGYUN_METRICS_ADDR", default_value = "0.0.0.0:9401", value_name = "IP:PORT")]
+    #[arg(
+        long,
+        env = "XIANGYUN_METRICS_ADDR",
+        default_value = "0.0.0.0:9401",
+        value_name = "IP:PORT"
+    )]
     metrics_addr: SocketAddr,
 }
 

@@ -18,7 +18,12 @@ pub(crate) struct OperatorArgs {
     #[arg(long, env = "XIANGYUN_KUBECONFIG", value_name = "FILE")]
     kubeconfig: Option<PathBuf>,
     /// Address of /healthz, /readyz and /metrics
-    #[arg(long, env = "XIANGYUN_METRICS_ADDR", default_value = "0.0.0.0:9400", value_name = "IP:PORT")]
+    #[arg(
+        long,
+        env = "XIANGYUN_METRICS_ADDR",
+        default_value = "0.0.0.0:9400",
+        value_name = "IP:PORT"
+    )]
     metrics_addr: SocketAddr,
     /// Namespace of the leader lease
     #[arg(long, env = "XIANGYUN_LEASE_NAMESPACE", default_value = crds::object::SYSTEM, value_name = "NAMESPACE")]

@@ -28,19 +28,27 @@ where
     F: Future<Output = anyhow::Result<()>>,
 {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
     match format {
         LogFormat::Json => log.json().flatten_event(true).init(),
         LogFormat::Text => log.with_ansi(std::io::stderr().is_terminal()).init(),
     }
     // Two TLS providers can be linked in; name the one that is meant.
     drop(rustls::crypto::ring::default_provider().install_default());
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?;
     runtime.block_on(async {
         let stop = CancellationToken::new();
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
-        let port = Port { registry: registry()?, ready: Arc::new(AtomicBool::new(false)) };
+        let port = Port {
+            registry: registry()?,
+            ready: Arc::new(AtomicBool::new(false)),
+        };
         let signals = async {
             tokio::select! {
                 _ = terminate.recv() => {}
@@ -60,7 +68,8 @@ where
 /// A registry that knows which build this is.
 fn registry() -> prometheus::Result<Registry> {
     let registry = Registry::new();
-    let build = Opts::new("xiangyun_build_info", "Version of this program").const_label("version", env!("CARGO_PKG_VERSION"));
+    let build =
+        Opts::new("xiangyun_build_info", "Version of this program").const_label("version", env!("CARGO_PKG_VERSION"));
     let build = IntGauge::with_opts(build)?;
     build.set(1);
     registry.register(Box::new(build))?;

@@ -20,7 +20,11 @@ pub struct Timing {
 
 impl Default for Timing {
     fn default() -> Self {
-        Self { duration: Duration::from_secs(6), renew: Duration::from_secs(2), margin: Duration::from_millis(1500) }
+        Self {
+            duration: Duration::from_secs(6),
+            renew: Duration::from_secs(2),
+            margin: Duration::from_millis(1500),
+        }
     }
 }
 
@@ -65,7 +69,13 @@ impl Candidate {
     /// A candidate. The identity is unique to the process: a restarted one is another candidate. `floor` is the highest
     /// epoch known from elsewhere: a lease that was deleted starts at 1, and receivers would refuse that for ever.
     pub fn new(identity: impl Into<String>, timing: Timing, floor: i64) -> Self {
-        Self { identity: identity.into(), timing, seen: None, leads_until: None, highest: floor }
+        Self {
+            identity: identity.into(),
+            timing,
+            seen: None,
+            leads_until: None,
+            highest: floor,
+        }
     }
 
     /// Its identity.
@@ -76,7 +86,11 @@ impl Candidate {
     /// Decides on the lease as it was just read; `None` where it does not exist.
     pub fn observe(&mut self, lease: Option<Observed>, now: Duration) -> Decision {
         let Some(lease) = lease else {
-            return if self.leads_until.take().is_some() { Decision::Demote } else { self.takeover() };
+            return if self.leads_until.take().is_some() {
+                Decision::Demote
+            } else {
+                self.takeover()
+            };
         };
         self.highest = self.highest.max(lease.transitions);
         let ours = lease.holder.as_deref() == Some(self.identity.as_str());
@@ -92,11 +106,17 @@ impl Candidate {
         };
         let free = lease.holder.is_none();
         self.seen = Some((lease, unchanged_since));
-        if free || now.saturating_sub(unchanged_since) >= self.timing.duration { self.takeover() } else { Decision::Wait }
+        if free || now.saturating_sub(unchanged_since) >= self.timing.duration {
+            self.takeover()
+        } else {
+            Decision::Wait
+        }
     }
 
     fn takeover(&self) -> Decision {
-        Decision::Acquire { epoch: self.highest.saturating_add(1) }
+        Decision::Acquire {
+            epoch: self.highest.saturating_add(1),
+        }
     }
 
     /// A conditional write of ours succeeded; it was sent at `sent`.
@@ -130,7 +150,11 @@ mod tests {
                 return false;
             }
             let version = self.0.as_ref().map_or(0, |o| o.version.parse::<u64>().unwrap()) + 1;
-            self.0 = Some(Observed { holder: Some(holder.into()), version: version.to_string(), transitions });
+            self.0 = Some(Observed {
+                holder: Some(holder.into()),
+                version: version.to_string(),
+                transitions,
+            });
             true
         }
     }
@@ -147,7 +171,11 @@ mod tests {
             Decision::Renew => read.as_ref().unwrap().transitions,
             Decision::Wait | Decision::Demote => return decision,
         };
-        if store.write(read.as_ref(), &candidate.identity.clone(), epoch) { candidate.wrote(now) } else { candidate.lost() }
+        if store.write(read.as_ref(), &candidate.identity.clone(), epoch) {
+            candidate.wrote(now)
+        } else {
+            candidate.lost()
+        }
         decision
     }
 
@@ -167,14 +195,22 @@ mod tests {
     #[test]
     fn a_lease_that_was_given_back_is_taken_at_once_with_a_new_epoch() {
         let mut b = Candidate::new("b", Timing::default(), 0);
-        let free = Observed { holder: None, version: "9".into(), transitions: 4 };
+        let free = Observed {
+            holder: None,
+            version: "9".into(),
+            transitions: 4,
+        };
         assert_eq!(b.observe(Some(free), S), Decision::Acquire { epoch: 5 });
     }
 
     #[test]
     fn a_deleted_lease_does_not_take_the_epoch_back() {
         let [mut a, _] = two();
-        let held = Observed { holder: Some("b".into()), version: "9".into(), transitions: 4 };
+        let held = Observed {
+            holder: Some("b".into()),
+            version: "9".into(),
+            transitions: 4,
+        };
         assert_eq!(a.observe(Some(held), S), Decision::Wait);
         assert_eq!(a.observe(None, 2 * S), Decision::Acquire { epoch: 5 });
         let mut restarted = Candidate::new("c", Timing::default(), 7);
@@ -186,7 +222,9 @@ mod tests {
     fn never_two_leaders() {
         let mut random = 42u64;
         let mut next = |n: u64| {
-            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            random = random
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
             (random >> 33) % n
         };
         let mut store = Store::default();
@@ -200,7 +238,13 @@ mod tests {
                 now += Duration::from_secs(next(12));
             }
             act(&mut candidates[i], &mut store, now + offsets[i]);
-            let leaders = (0..2).filter(|c| candidates[*c].leads_until().is_some_and(|until| until > now + offsets[*c])).count();
+            let leaders = (0..2)
+                .filter(|c| {
+                    candidates[*c]
+                        .leads_until()
+                        .is_some_and(|until| until > now + offsets[*c])
+                })
+                .count();
             assert!(leaders <= 1);
             let epoch = store.0.as_ref().unwrap().transitions;
             assert!(epoch >= last_epoch);

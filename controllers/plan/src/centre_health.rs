@@ -14,7 +14,10 @@ pub fn health(centre: &DataCenter, now: Timestamp) -> (&'static str, String) {
         return (reason::NEVER_REPORTED, words.to_owned());
     };
     // A centre whose clock runs ahead would look fresh long after it fell silent.
-    let fresh = report.reported_at.parse::<Timestamp>().is_ok_and(|at| now.duration_since(at).abs() <= STALE_AFTER);
+    let fresh = report
+        .reported_at
+        .parse::<Timestamp>()
+        .is_ok_and(|at| now.duration_since(at).abs() <= STALE_AFTER);
     if fresh {
         return (reason::REPORTING, "its agent reports | 代理上报正常".to_owned());
     }
@@ -33,14 +36,34 @@ mod tests {
 
     #[test]
     fn a_report_ages() {
-        let spec = DataCenterSpec { display_name: "x".into(), role: CentreRole::Primary, operator: "x".into(), site_code: None };
+        let spec = DataCenterSpec {
+            display_name: "x".into(),
+            role: CentreRole::Primary,
+            operator: "x".into(),
+            site_code: None,
+        };
         let mut centre = DataCenter::new("jishi", spec);
         let start = Timestamp::UNIX_EPOCH;
         assert_eq!(health(&centre, start).0, reason::NEVER_REPORTED);
-        let report = CentreReport { reported_at: start.to_string(), ..CentreReport::default() };
-        centre.status = Some(DataCenterStatus { report: Some(report), ..DataCenterStatus::default() });
-        assert_eq!(health(&centre, start + SignedDuration::from_secs(60)).0, reason::REPORTING);
-        assert_eq!(health(&centre, start + SignedDuration::from_secs(61)).0, reason::REPORT_STALE);
-        assert_eq!(health(&centre, start - SignedDuration::from_secs(61)).0, reason::REPORT_STALE);
+        let report = CentreReport {
+            reported_at: start.to_string(),
+            ..CentreReport::default()
+        };
+        centre.status = Some(DataCenterStatus {
+            report: Some(report),
+            ..DataCenterStatus::default()
+        });
+        assert_eq!(
+            health(&centre, start + SignedDuration::from_secs(60)).0,
+            reason::REPORTING
+        );
+        assert_eq!(
+            health(&centre, start + SignedDuration::from_secs(61)).0,
+            reason::REPORT_STALE
+        );
+        assert_eq!(
+            health(&centre, start - SignedDuration::from_secs(61)).0,
+            reason::REPORT_STALE
+        );
     }
 }

@@ -197,10 +197,9 @@ fn everywhere_applied(request: &Request) -> bool {
 
 fn granted(request: &Request) -> Summary {
     let record = request.record().unwrap_or_default();
-    let trouble = request
-        .rows()
-        .iter()
-        .find(|r| r.record == record && r.reason != "Applied");
+    // A centre that could not apply it names no record of ours, or an older one.
+    let held_there = |row: &crds::CentreRow| request.holds.values().any(|g| g.centres.contains_key(&row.name));
+    let trouble = request.rows().iter().find(|r| r.reason != "Applied" && held_there(r));
     if let Some(row) = trouble {
         let words = row.message.clone().unwrap_or_else(|| row.reason.clone());
         return Summary::new(

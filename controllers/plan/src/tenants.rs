@@ -16,7 +16,10 @@ pub struct Invalid {
 /// For each tenant whether its place in the tree is valid, or why not.
 pub fn standing(tenants: &[Tenant]) -> BTreeMap<String, Result<(), Invalid>> {
     let tree = Tree::new(tenants);
-    tree.by_name.keys().map(|name| ((*name).to_owned(), tree.place(name))).collect()
+    tree.by_name
+        .keys()
+        .map(|name| ((*name).to_owned(), tree.place(name)))
+        .collect()
 }
 
 struct Tree<'a> {
@@ -27,10 +30,14 @@ struct Tree<'a> {
 
 impl<'a> Tree<'a> {
     fn new(tenants: &'a [Tenant]) -> Self {
-        let by_name: BTreeMap<&str, &Tenant> =
-            tenants.iter().filter_map(|t| Some((t.metadata.name.as_deref()?, t))).collect();
+        let by_name: BTreeMap<&str, &Tenant> = tenants
+            .iter()
+            .filter_map(|t| Some((t.metadata.name.as_deref()?, t)))
+            .collect();
         let roots = by_name.iter().filter(|(_, t)| t.spec.parent_ref.is_none());
-        let root = roots.min_by_key(|(_, t)| t.metadata.creation_timestamp.as_ref()).map(|(name, _)| *name);
+        let root = roots
+            .min_by_key(|(_, t)| t.metadata.creation_timestamp.as_ref())
+            .map(|(name, _)| *name);
         Self { by_name, root }
     }
 
@@ -47,10 +54,19 @@ impl<'a> Tree<'a> {
                 return Err(cycle(&path));
             }
             // A cycle further up: its members are the ones to mend.
-            let above = if path.contains(&parent) { Err(reason::CYCLE) } else { self.own_place(parent).map_err(|i| i.reason) };
+            let above = if path.contains(&parent) {
+                Err(reason::CYCLE)
+            } else {
+                self.own_place(parent).map_err(|i| i.reason)
+            };
             if let Err(why) = above {
-                let message = format!("ancestor {parent} is not valid ({why}); mend it first | 上级 {parent} 无效（{why}），请先修复");
-                return Err(Invalid { reason: reason::ANCESTOR_INVALID, message });
+                let message = format!(
+                    "ancestor {parent} is not valid ({why}); mend it first | 上级 {parent} 无效（{why}），请先修复"
+                );
+                return Err(Invalid {
+                    reason: reason::ANCESTOR_INVALID,
+                    message,
+                });
             }
             path.push(parent);
             here = parent;
@@ -60,18 +76,38 @@ impl<'a> Tree<'a> {
 
     /// What is wrong with the tenant itself, whoever stands above it.
     fn own_place(&self, name: &str) -> Result<(), Invalid> {
-        let Some(tenant) = self.by_name.get(name) else { return Ok(()) };
-        if let Some(error) = tenant.spec.ceilings.iter().find_map(|c| Resources::try_from(&c.amounts).err()) {
-            return Err(Invalid { reason: reason::MISCONFIGURED, message: error.to_string() });
+        let Some(tenant) = self.by_name.get(name) else {
+            return Ok(());
+        };
+        if let Some(error) = tenant
+            .spec
+            .ceilings
+            .iter()
+            .find_map(|c| Resources::try_from(&c.amounts).err())
+        {
+            return Err(Invalid {
+                reason: reason::MISCONFIGURED,
+                message: error.to_string(),
+            });
         }
         match (tenant.spec.parent_ref.as_deref(), self.root) {
             (Some(parent), _) if !self.by_name.contains_key(parent) => {
-                let message = format!("parent {parent} does not exist yet; it goes on by itself when it does | 上级 {parent} 尚不存在，建立后自动继续");
-                Err(Invalid { reason: reason::PARENT_MISSING, message })
+                let message = format!(
+                    "parent {parent} does not exist yet; it goes on by itself when it does | 上级 {parent} 尚不存在，建立后自动继续"
+                );
+                Err(Invalid {
+                    reason: reason::PARENT_MISSING,
+                    message,
+                })
             }
             (None, Some(root)) if root != name => {
-                let message = format!("{root} is the root already; give this tenant a parentRef | 根租户已为 {root}，请填写 parentRef");
-                Err(Invalid { reason: reason::SECOND_ROOT, message })
+                let message = format!(
+                    "{root} is the root already; give this tenant a parentRef | 根租户已为 {root}，请填写 parentRef"
+                );
+                Err(Invalid {
+                    reason: reason::SECOND_ROOT,
+                    message,
+                })
             }
             _ => Ok(()),
         }
@@ -83,7 +119,10 @@ fn cycle(path: &[&str]) -> Invalid {
     let message = format!(
         "{chain} → {first} is a cycle; give one of them another parentRef | 上级关系成环：{chain} → {first}，请修改其中一个 parentRef"
     );
-    Invalid { reason: reason::CYCLE, message }
+    Invalid {
+        reason: reason::CYCLE,
+        message,
+    }
 }
 
 #[cfg(test)]

@@ -9,8 +9,8 @@ use plan::request::Request;
 use plan::request_status;
 use serde_json::{Value, json};
 
-use super::book::without_ours;
 use super::Error;
+use super::book::without_ours;
 use crate::call::call;
 use crate::events::Events;
 
@@ -39,16 +39,32 @@ pub(super) async fn allocation(
     plan: &CyclePlan,
     apply: &Apply,
 ) -> Result<(), Error> {
-    let Some(request) = snapshot.requests.get(apply.request) else { return Ok(()) };
+    let Some(request) = snapshot.requests.get(apply.request) else {
+        return Ok(());
+    };
     let mut object = request.object.clone();
     object.status.get_or_insert_default().allocation = Some(apply.allocation.clone());
     let granted = Request::read(object, true)?;
-    let status = request_status::status(&granted, plan.assessments.get(request.uid()), &snapshot.requests, snapshot.now);
+    let status = request_status::status(
+        &granted,
+        plan.assessments.get(request.uid()),
+        &snapshot.requests,
+        snapshot.now,
+    );
     let patch = json!({"metadata": precondition(request), "status": own_part(&status)});
     let api = requests(client, request);
-    call("write an allocation", api.patch_status(request.name(), &PatchParams::default(), &Patch::Merge(patch))).await?;
+    call(
+        "write an allocation",
+        api.patch_status(request.name(), &PatchParams::default(), &Patch::Merge(patch)),
+    )
+    .await?;
     let record = &apply.allocation.record;
-    tracing::info!(tenant = request.tenant(), request = request.name(), record, "allocation written");
+    tracing::info!(
+        tenant = request.tenant(),
+        request = request.name(),
+        record,
+        "allocation written"
+    );
     announce(events, &request.object, &status).await;
     Ok(())
 }
@@ -56,8 +72,20 @@ pub(super) async fn allocation(
 /// Tells on the request what its condition Ready says now.
 pub(super) async fn announce(events: &Events, request: &ResourceRequest, status: &crds::ResourceRequestStatus) {
     if let Some(ready) = crds::find_condition(&status.conditions, condition::READY) {
-        let warning = [reason::REJECTED, reason::MISCONFIGURED, reason::EXCEEDS_MAX_QUOTA, reason::CENTRE_CONFLICT];
-        events.publish(request, warning.contains(&ready.reason.as_str()), &ready.reason, &ready.message).await;
+        let warning = [
+            reason::REJECTED,
+            reason::MISCONFIGURED,
+            reason::EXCEEDS_MAX_QUOTA,
+            reason::CENTRE_CONFLICT,
+        ];
+        events
+            .publish(
+                request,
+                warning.contains(&ready.reason.as_str()),
+                &ready.reason,
+                &ready.message,
+            )
+            .await;
     }
 }
 
@@ -65,7 +93,11 @@ pub(super) async fn announce(events: &Events, request: &ResourceRequest, status:
 pub(super) async fn end(client: Client, request: &Request, now: Timestamp) -> Result<(), Error> {
     let patch = json!({"metadata": precondition(request), "status": {"allocation": {"ended": now.to_string()}}});
     let api = requests(client, request);
-    call("end a grant", api.patch_status(request.name(), &PatchParams::default(), &Patch::Merge(patch))).await?;
+    call(
+        "end a grant",
+        api.patch_status(request.name(), &PatchParams::default(), &Patch::Merge(patch)),
+    )
+    .await?;
     tracing::info!(tenant = request.tenant(), request = request.name(), "grant ended");
     Ok(())
 }
@@ -78,7 +110,11 @@ pub(super) async fn unguard(client: Client, request: &Request) -> Result<(), Err
     }
     let patch = json!({"metadata": metadata});
     let api = requests(client, request);
-    call("let a request go", api.patch(request.name(), &PatchParams::default(), &Patch::Merge(patch))).await?;
+    call(
+        "let a request go",
+        api.patch(request.name(), &PatchParams::default(), &Patch::Merge(patch)),
+    )
+    .await?;
     tracing::info!(tenant = request.tenant(), request = request.name(), "request let go");
     Ok(())
 }

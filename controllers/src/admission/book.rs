@@ -44,7 +44,10 @@ impl Book {
     pub(super) async fn read(&self) -> Result<(QuotaLedger, Ledger), Error> {
         let found = call("read the ledger", self.ledgers().get(object::PROVINCE)).await?;
         if found.spec.epoch > self.epoch {
-            return Err(Error::Superseded { found: found.spec.epoch, ours: self.epoch });
+            return Err(Error::Superseded {
+                found: found.spec.epoch,
+                ours: self.epoch,
+            });
         }
         let ledger = Ledger::try_from(&found.spec)?;
         Ok((found, ledger))
@@ -53,23 +56,38 @@ impl Book {
     /// The compare-and-swap.
     pub(super) async fn swap(&self, read: &QuotaLedger, next: &Ledger) -> Result<QuotaLedger, Error> {
         let mut object = QuotaLedger::new(object::PROVINCE, QuotaLedgerSpec::from(next));
-        object.metadata.resource_version.clone_from(&read.metadata.resource_version);
+        object
+            .metadata
+            .resource_version
+            .clone_from(&read.metadata.resource_version);
         object.metadata.uid.clone_from(&read.metadata.uid);
-        Ok(call("swap the ledger", self.ledgers().replace(object::PROVINCE, &PostParams::default(), &object)).await?)
+        Ok(call(
+            "swap the ledger",
+            self.ledgers()
+                .replace(object::PROVINCE, &PostParams::default(), &object),
+        )
+        .await?)
     }
 
     /// READ of the requests that matter, after the ledger: each without resourceVersion, or one consistent list.
     pub(super) async fn refresh(&self, snapshot: &mut Snapshot, touched: &BTreeSet<String>) -> Result<(), Error> {
         let names: Vec<(String, String, String)> = touched.iter().filter_map(|uid| name_of(snapshot, uid)).collect();
         let fresh: Vec<ResourceRequest> = if names.len() > LIST_ABOVE {
-            self.list().await?.into_iter().filter(|r| touched.contains(r.uid().as_deref().unwrap_or_default())).collect()
+            self.list()
+                .await?
+                .into_iter()
+                .filter(|r| touched.contains(r.uid().as_deref().unwrap_or_default()))
+                .collect()
         } else {
             let mut reads: Vec<BoxFuture<'_, Result<Option<ResourceRequest>, CallError>>> = Vec::new();
             for (_, ns, name) in &names {
                 let api: Api<ResourceRequest> = Api::namespaced(self.client.clone(), ns);
                 reads.push(Box::pin(async move { call("read a request", api.get_opt(name)).await }));
             }
-            let found: Vec<_> = futures::stream::iter(reads).buffer_unordered(WRITES_AT_ONCE).try_collect().await?;
+            let found: Vec<_> = futures::stream::iter(reads)
+                .buffer_unordered(WRITES_AT_ONCE)
+                .try_collect()
+                .await?;
             found.into_iter().flatten().collect()
         };
         snapshot.requests.retain(|r| !touched.contains(r.uid()));
@@ -80,7 +98,12 @@ impl Book {
         }
         // What was asked for and not found under its uid is gone: NotFound, or another object by that name.
         let found: BTreeSet<&str> = snapshot.requests.iter().map(Request::uid).collect();
-        snapshot.gone = names.iter().map(|(uid, ..)| uid).filter(|uid| !found.contains(uid.as_str())).cloned().collect();
+        snapshot.gone = names
+            .iter()
+            .map(|(uid, ..)| uid)
+            .filter(|uid| !found.contains(uid.as_str()))
+            .cloned()
+            .collect();
         Ok(())
     }
 
@@ -119,8 +142,15 @@ impl Book {
             self.stamp(&requests, &uid).await?;
             requests = self.list().await?;
         }
-        let requests = requests.into_iter().map(|r| Request::read(r, true)).collect::<Result<Vec<_>, _>>()?;
-        let holdings = requests.iter().map(|r| Holding { uid: r.uid(), tenant: r.tenant(), grant: &r.holds });
+        let requests = requests
+            .into_iter()
+            .map(|r| Request::read(r, true))
+            .collect::<Result<Vec<_>, _>>()?;
+        let holdings = requests.iter().map(|r| Holding {
+            uid: r.uid(),
+            tenant: r.tenant(),
+            grant: &r.holds,
+        });
         let before = ledger.clone();
         let differences = ledger.recount(holdings);
         ledger.state = LedgerState::Open;
@@ -131,34 +161,58 @@ impl Book {
         }
         if !counting && !differences.is_empty() {
             metrics.repaired();
-            tracing::warn!(reason = "LedgerRepaired", differences = differences.join("; "), "the ledger was wrong and was repaired");
+            tracing::warn!(
+                reason = "LedgerRepaired",
+                differences = differences.join("; "),
+                "the ledger was wrong and was repaired"
+            );
         }
         Ok(differences)
     }
 
     /// A new ledger sells nothing until it was counted.
     async fn create(&self) -> Result<(QuotaLedger, Ledger), Error> {
-        let ledger = Ledger { state: LedgerState::Recounting, epoch: self.epoch, ..Ledger::default() };
+        let ledger = Ledger {
+            state: LedgerState::Recounting,
+            epoch: self.epoch,
+            ..Ledger::default()
+        };
         let object = QuotaLedger::new(object::PROVINCE, QuotaLedgerSpec::from(&ledger));
-        let created = call("create the ledger", self.ledgers().create(&PostParams::default(), &object)).await?;
+        let created = call(
+            "create the ledger",
+            self.ledgers().create(&PostParams::default(), &object),
+        )
+        .await?;
         tracing::warn!(uid = created.uid(), at = %Timestamp::now(), "no ledger was there; a new one starts empty and recounts");
         Ok((created, ledger))
     }
 
     async fn stamp(&self, requests: &[ResourceRequest], uid: &str) -> Result<(), Error> {
         let mut writes: Vec<BoxFuture<'_, Result<(), CallError>>> = Vec::new();
-        for request in requests.iter().filter(|r| r.annotations().get(LEDGER).map(String::as_str) != Some(uid)) {
-            let api: Api<ResourceRequest> = Api::namespaced(self.client.clone(), &request.namespace().unwrap_or_default());
+        for request in requests
+            .iter()
+            .filter(|r| r.annotations().get(LEDGER).map(String::as_str) != Some(uid))
+        {
+            let api: Api<ResourceRequest> =
+                Api::namespaced(self.client.clone(), &request.namespace().unwrap_or_default());
             let patch = serde_json::json!({"metadata": {"uid": request.uid(), "annotations": {LEDGER: uid}}});
             writes.push(Box::pin(async move {
                 let name = request.name_any();
-                match call("stamp a request", api.patch(&name, &PatchParams::default(), &Patch::Merge(patch))).await {
+                match call(
+                    "stamp a request",
+                    api.patch(&name, &PatchParams::default(), &Patch::Merge(patch)),
+                )
+                .await
+                {
                     Err(error) if error.is_conflict() || error.is_not_found() => Ok(()),
                     other => other.map(|_| ()),
                 }
             }));
         }
-        futures::stream::iter(writes).buffer_unordered(WRITES_AT_ONCE).try_collect::<Vec<()>>().await?;
+        futures::stream::iter(writes)
+            .buffer_unordered(WRITES_AT_ONCE)
+            .try_collect::<Vec<()>>()
+            .await?;
         Ok(())
     }
 }
@@ -167,12 +221,22 @@ fn name_of(snapshot: &Snapshot, uid: &str) -> Option<(String, String, String)> {
     let request = snapshot.requests.iter().find(|r| r.uid() == uid);
     let (ns, name) = match request {
         Some(r) => (r.tenant(), r.name()),
-        None => snapshot.ledger.records.get(uid).map(|r| (r.tenant.as_str(), r.name.as_str()))?,
+        None => snapshot
+            .ledger
+            .records
+            .get(uid)
+            .map(|r| (r.tenant.as_str(), r.name.as_str()))?,
     };
     Some((uid.to_owned(), ns.to_owned(), name.to_owned()))
 }
 
 /// The finalizers of a request without ours.
 pub(super) fn without_ours(request: &Request) -> Vec<String> {
-    request.object.finalizers().iter().filter(|f| *f != label::CHARGED).cloned().collect()
+    request
+        .object
+        .finalizers()
+        .iter()
+        .filter(|f| *f != label::CHARGED)
+        .cloned()
+        .collect()
 }

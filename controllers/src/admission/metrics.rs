@@ -28,19 +28,34 @@ impl AdmissionMetrics {
     pub fn new(registry: &Registry) -> prometheus::Result<Self> {
         let opts = |name: &str, help: &str| Opts::new(name, help);
         let metrics = Self {
-            swaps: IntCounterVec::new(opts("xiangyun_ledger_swaps_total", "Swaps of the ledger by outcome"), &["outcome"])?,
+            swaps: IntCounterVec::new(
+                opts("xiangyun_ledger_swaps_total", "Swaps of the ledger by outcome"),
+                &["outcome"],
+            )?,
             writes: IntCounterVec::new(
-                opts("xiangyun_admission_writes_total", "Writes of the admission controller by kind and outcome"),
+                opts(
+                    "xiangyun_admission_writes_total",
+                    "Writes of the admission controller by kind and outcome",
+                ),
                 &["kind", "outcome"],
             )?,
-            repairs: IntCounter::with_opts(opts("xiangyun_ledger_repairs_total", "Recounts that found a difference"))?,
+            repairs: IntCounter::with_opts(opts(
+                "xiangyun_ledger_repairs_total",
+                "Recounts that found a difference",
+            ))?,
             records: IntGauge::with_opts(opts("xiangyun_ledger_open_records", "Changes under way in the ledger"))?,
-            requests: IntGaugeVec::new(opts("xiangyun_requests", "Requests by the reason of their condition Ready"), &["reason"])?,
+            requests: IntGaugeVec::new(
+                opts("xiangyun_requests", "Requests by the reason of their condition Ready"),
+                &["reason"],
+            )?,
             pool: GaugeVec::new(
                 opts("xiangyun_pool", "Figures of a pool in one centre: vCPU, bytes or cards"),
                 &["pool", "centre", "resource", "figure"],
             )?,
-            unreadable: IntGaugeVec::new(opts("xiangyun_unreadable_objects", "Objects that do not parse"), &["kind"])?,
+            unreadable: IntGaugeVec::new(
+                opts("xiangyun_unreadable_objects", "Objects that do not parse"),
+                &["kind"],
+            )?,
         };
         registry.register(Box::new(metrics.swaps.clone()))?;
         registry.register(Box::new(metrics.writes.clone()))?;
@@ -73,7 +88,12 @@ impl AdmissionMetrics {
     pub(super) fn observe(&self, snapshot: &Snapshot) {
         let mut by_reason: BTreeMap<&str, i64> = BTreeMap::new();
         for request in &snapshot.requests {
-            let conditions = request.object.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
+            let conditions = request
+                .object
+                .status
+                .as_ref()
+                .map(|s| s.conditions.as_slice())
+                .unwrap_or_default();
             let reason = find_condition(conditions, condition::READY).map_or("Submitted", |c| c.reason.as_str());
             *by_reason.entry(reason).or_default() += 1;
         }
@@ -81,7 +101,8 @@ impl AdmissionMetrics {
         for (reason, count) in by_reason {
             self.requests.with_label_values(&[reason]).set(count);
         }
-        self.records.set(i64::try_from(snapshot.ledger.records.len()).unwrap_or(i64::MAX));
+        self.records
+            .set(i64::try_from(snapshot.ledger.records.len()).unwrap_or(i64::MAX));
     }
 
     /// The six figures of a pool.
@@ -103,13 +124,17 @@ impl AdmissionMetrics {
     }
 
     fn amounts(&self, pool: &str, centre: &str, figure: &str, amounts: &Amounts) {
-        let Ok(resources) = Resources::try_from(amounts) else { return };
+        let Ok(resources) = Resources::try_from(amounts) else {
+            return;
+        };
         for (resource, value) in resources.iter() {
             // A gauge is a float; figures up to 2^53 are exact, which is 9 PB in bytes.
             #[allow(clippy::cast_precision_loss, reason = "a gauge is a float by definition")]
             let value = value as f64;
             let value = if resource == "cpu" { value / 1000.0 } else { value };
-            self.pool.with_label_values(&[pool, centre, resource, figure]).set(value);
+            self.pool
+                .with_label_values(&[pool, centre, resource, figure])
+                .set(value);
         }
     }
 }

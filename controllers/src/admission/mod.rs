@@ -125,7 +125,11 @@ impl Controller {
         if self.next_recount <= Instant::now() || !self.caches.ledger_open() {
             let differences = self.book.recount(&self.options.metrics).await?;
             self.next_recount = Instant::now() + RECOUNT_INTERVAL;
-            tracing::info!(epoch = self.options.epoch, differences = differences.len(), "ledger recounted");
+            tracing::info!(
+                epoch = self.options.epoch,
+                differences = differences.len(),
+                "ledger recounted"
+            );
         }
         let Some(snapshot) = self.caches.snapshot(self.options.epoch)? else {
             // The watch has not delivered the ledger that the recount wrote.
@@ -155,7 +159,9 @@ impl Controller {
         let decided = cycle(&snapshot);
         if let Some(next) = &decided.swap {
             if let Err(error) = self.book.swap(&object, next).await {
-                self.options.metrics.swap(if error.is_conflict() { "conflict" } else { "failed" });
+                self.options
+                    .metrics
+                    .swap(if error.is_conflict() { "conflict" } else { "failed" });
                 // After a conflict or a timeout no decision outlives its swap.
                 return if error.is_conflict() { Ok(()) } else { Err(error) };
             }
@@ -170,7 +176,13 @@ impl Controller {
         let (client, events) = (&self.options.client, &self.options.events);
         let mut writes: Vec<Write<'_>> = Vec::new();
         for grant in &decided.apply {
-            writes.push(Box::pin(apply::allocation(client.clone(), events, &snapshot, &decided, grant)));
+            writes.push(Box::pin(apply::allocation(
+                client.clone(),
+                events,
+                &snapshot,
+                &decided,
+                grant,
+            )));
         }
         all(writes, &self.options.metrics, "allocation").await?;
         let fresh = |index: &usize| snapshot.requests.get(*index).filter(|r| r.fresh);
@@ -187,8 +199,18 @@ impl Controller {
     async fn publish(&mut self, snapshot: &Snapshot, plan: &CyclePlan) -> Result<(), Error> {
         self.options.metrics.observe(snapshot);
         let client = &self.options.client;
-        all(status::requests(&self.options, snapshot, plan), &self.options.metrics, "status").await?;
-        all(status::approvals(client, snapshot, plan), &self.options.metrics, "status").await?;
+        all(
+            status::requests(&self.options, snapshot, plan),
+            &self.options.metrics,
+            "status",
+        )
+        .await?;
+        all(
+            status::approvals(client, snapshot, plan),
+            &self.options.metrics,
+            "status",
+        )
+        .await?;
         publish::all(client, &self.caches, snapshot, plan, &self.options.metrics).await
     }
 }

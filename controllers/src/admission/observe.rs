@@ -78,7 +78,9 @@ impl Caches {
 
     /// A snapshot for nomination; nothing while no ledger was seen.
     pub(super) fn snapshot(&self, epoch: i64) -> Result<Option<Snapshot>, Error> {
-        let Some(object) = self.ledgers.list().into_iter().next() else { return Ok(None) };
+        let Some(object) = self.ledgers.list().into_iter().next() else {
+            return Ok(None);
+        };
         let now = Timestamp::now();
         let centres = self.centres.list();
         let tenants = self.tenants.list();
@@ -90,7 +92,12 @@ impl Caches {
             epoch,
             ledger: Ledger::try_from(&object.spec)?,
             ledger_uid: object.uid().unwrap_or_default(),
-            pools: self.pools.list().iter().filter_map(|p| Some((p.name_any(), Pool::read(p, &centres, now).ok()?))).collect(),
+            pools: self
+                .pools
+                .list()
+                .iter()
+                .filter_map(|p| Some((p.name_any(), Pool::read(p, &centres, now).ok()?)))
+                .collect(),
             tenants: tenants.iter().filter_map(|t| facts(t, &standing)).collect(),
             standing,
             // A request whose allocation cannot be read stays out of every decision; its charge stays in the ledger.
@@ -107,13 +114,28 @@ fn facts(tenant: &Tenant, standing: &Standing) -> Option<(String, TenantFacts)> 
     standing.get(&name)?.as_ref().ok()?;
     let ceilings = ceilings(tenant).ok()?;
     let generation = tenant.metadata.generation.unwrap_or_default();
-    Some((name, TenantFacts { generation, parent: tenant.spec.parent_ref.clone(), ceilings }))
+    Some((
+        name,
+        TenantFacts {
+            generation,
+            parent: tenant.spec.parent_ref.clone(),
+            ceilings,
+        },
+    ))
 }
 
 fn ceilings(tenant: &Tenant) -> Result<BTreeMap<String, Resources>, crds::AmountError> {
-    tenant.spec.ceilings.iter().map(|c| Ok((c.pool.clone(), Resources::try_from(&c.amounts)?))).collect()
+    tenant
+        .spec
+        .ceilings
+        .iter()
+        .map(|c| Ok((c.pool.clone(), Resources::try_from(&c.amounts)?)))
+        .collect()
 }
 
 fn standing(tenants: &[Tenant]) -> Standing {
-    plan::tenants::standing(tenants).into_iter().map(|(name, place)| (name, place.map_err(|i| i.message))).collect()
+    plan::tenants::standing(tenants)
+        .into_iter()
+        .map(|(name, place)| (name, place.map_err(|i| i.message)))
+        .collect()
 }

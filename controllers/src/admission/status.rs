@@ -17,7 +17,11 @@ use crate::call::call;
 pub(super) fn requests<'a>(options: &'a Options, snapshot: &'a Snapshot, plan: &'a CyclePlan) -> Vec<Write<'a>> {
     let mut writes: Vec<Write<'a>> = Vec::new();
     for request in &snapshot.requests {
-        let undecided = snapshot.ledger.records.get(request.uid()).is_some_and(|r| request.record() != Some(r.id.as_str()));
+        let undecided = snapshot
+            .ledger
+            .records
+            .get(request.uid())
+            .is_some_and(|r| request.record() != Some(r.id.as_str()));
         let touched_now = plan.touched.contains(request.uid());
         let assessment = plan.assessments.get(request.uid());
         if undecided || touched_now || request.deleting() {
@@ -31,13 +35,22 @@ pub(super) fn requests<'a>(options: &'a Options, snapshot: &'a Snapshot, plan: &
             let api: Api<ResourceRequest> = Api::namespaced(options.client.clone(), request.tenant());
             let metadata = json!({"uid": request.uid(), "resourceVersion": request.version()});
             let patch = json!({"metadata": metadata, "status": own_part(&wanted)});
-            call("write a request's status", api.patch_status(request.name(), &PatchParams::default(), &Patch::Merge(patch)))
-                .await?;
+            call(
+                "write a request's status",
+                api.patch_status(request.name(), &PatchParams::default(), &Patch::Merge(patch)),
+            )
+            .await?;
             let why = |status: &ResourceRequestStatus| {
                 crds::find_condition(&status.conditions, condition::READY).map(|c| c.reason.clone())
             };
             let (before, after) = (request.object.status.as_ref().and_then(why), why(&wanted));
-            tracing::info!(tenant = request.tenant(), request = request.name(), phase = wanted.phase, reason = after, "request");
+            tracing::info!(
+                tenant = request.tenant(),
+                request = request.name(),
+                phase = wanted.phase,
+                reason = after,
+                "request"
+            );
             if before != after {
                 announce(&options.events, &request.object, &wanted).await;
             }
@@ -51,11 +64,21 @@ pub(super) fn requests<'a>(options: &'a Options, snapshot: &'a Snapshot, plan: &
 pub(super) fn approvals<'a>(client: &'a Client, snapshot: &'a Snapshot, plan: &'a CyclePlan) -> Vec<Write<'a>> {
     let mut writes: Vec<Write<'a>> = Vec::new();
     for approval in &snapshot.approvals {
-        let Some((counts, reason)) = verdict(approval, snapshot, plan) else { continue };
+        let Some((counts, reason)) = verdict(approval, snapshot, plan) else {
+            continue;
+        };
         let mut status = approval.status.clone().unwrap_or_default();
         let words = if counts { "counted | 已计入" } else { words(reason) };
         let generation = approval.metadata.generation;
-        set_condition(&mut status.conditions, condition::COUNTED, Some(counts), reason, words, generation, snapshot.now);
+        set_condition(
+            &mut status.conditions,
+            condition::COUNTED,
+            Some(counts),
+            reason,
+            words,
+            generation,
+            snapshot.now,
+        );
         if approval.status.as_ref() == Some(&status) {
             continue;
         }
@@ -64,7 +87,11 @@ pub(super) fn approvals<'a>(client: &'a Client, snapshot: &'a Snapshot, plan: &'
             let metadata = json!({"uid": approval.uid(), "resourceVersion": approval.resource_version()});
             let patch = json!({"metadata": metadata, "status": status});
             let name = approval.name_any();
-            call("write an approval's status", api.patch_status(&name, &PatchParams::default(), &Patch::Merge(patch))).await?;
+            call(
+                "write an approval's status",
+                api.patch_status(&name, &PatchParams::default(), &Patch::Merge(patch)),
+            )
+            .await?;
             tracing::info!(tenant = approval.namespace(), approval = name, reason, "approval");
             Ok(())
         }));
@@ -76,17 +103,27 @@ pub(super) fn approvals<'a>(client: &'a Client, snapshot: &'a Snapshot, plan: &'
 fn verdict(approval: &RequestApproval, snapshot: &Snapshot, plan: &CyclePlan) -> Option<(bool, &'static str)> {
     let wanted = &approval.spec.request_ref;
     let tenant = approval.namespace().unwrap_or_default();
-    let target: Option<&Request> = snapshot.requests.iter().find(|r| r.tenant() == tenant && r.name() == wanted.name);
-    let Some(target) = target else { return Some((false, approval_reason::REQUEST_NOT_FOUND)) };
+    let target: Option<&Request> = snapshot
+        .requests
+        .iter()
+        .find(|r| r.tenant() == tenant && r.name() == wanted.name);
+    let Some(target) = target else {
+        return Some((false, approval_reason::REQUEST_NOT_FOUND));
+    };
     if target.uid() != wanted.uid {
         return Some((false, approval_reason::UID_MISMATCH));
     }
-    let assessed = plan.assessments.get(target.uid()).and_then(|a| a.outcome.counted.get(&approval.name_any()));
+    let assessed = plan
+        .assessments
+        .get(target.uid())
+        .and_then(|a| a.outcome.counted.get(&approval.name_any()));
     match assessed {
         Some(Ok(())) => Some((true, approval_reason::COUNTED)),
         Some(Err(reason)) => Some((false, reason)),
         // Granted already: what counted before was written before; what comes now is too late.
-        None if target.allocation().is_some() && approval.status.is_none() => Some((false, approval_reason::ALREADY_DECIDED)),
+        None if target.allocation().is_some() && approval.status.is_none() => {
+            Some((false, approval_reason::ALREADY_DECIDED))
+        }
         None => None,
     }
 }
@@ -94,10 +131,16 @@ fn verdict(approval: &RequestApproval, snapshot: &Snapshot, plan: &CyclePlan) ->
 fn words(reason: &str) -> &'static str {
     match reason {
         approval_reason::SELF_APPROVAL => "requester and approver are the same person | 申请人与审批人相同",
-        approval_reason::SAME_PERSON => "the same person decided at the other level; a second person is needed | 同一人已在另一级审批，需另一人",
-        approval_reason::NOT_ENTITLED => "the approver is in no group of that level, or that level is not needed | 审批人不在该级用户组，或无需该级审批",
+        approval_reason::SAME_PERSON => {
+            "the same person decided at the other level; a second person is needed | 同一人已在另一级审批，需另一人"
+        }
+        approval_reason::NOT_ENTITLED => {
+            "the approver is in no group of that level, or that level is not needed | 审批人不在该级用户组，或无需该级审批"
+        }
         approval_reason::REQUEST_NOT_FOUND => "there is no such request in this namespace | 本命名空间无此申请",
-        approval_reason::UID_MISMATCH => "another request of that name was meant; approve again | 同名申请已更换，请重新审批",
+        approval_reason::UID_MISMATCH => {
+            "another request of that name was meant; approve again | 同名申请已更换，请重新审批"
+        }
         approval_reason::AMOUNTS_INVALID => "the amounts cannot be read | 数量不合法",
         _ => "the request was already decided at that level | 该级已有决定",
     }

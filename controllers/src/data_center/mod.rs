@@ -49,7 +49,15 @@ async fn write(client: &Client, events: &Events, centre: &DataCenter, now: Times
     let mut conditions = old.conditions.clone();
     let generation = centre.metadata.generation;
     let ready = why == reason::REPORTING;
-    set_condition(&mut conditions, condition::READY, Some(ready), why, message.clone(), generation, now);
+    set_condition(
+        &mut conditions,
+        condition::READY,
+        Some(ready),
+        why,
+        message.clone(),
+        generation,
+        now,
+    );
     if conditions == old.conditions && old.observed_generation == generation {
         return Ok(());
     }
@@ -57,7 +65,12 @@ async fn write(client: &Client, events: &Events, centre: &DataCenter, now: Times
     let name = centre.name_any();
     // No resourceVersion: the agent writes its report beside us, and these two fields are ours alone.
     let patch = json!({"status": {"conditions": conditions, "observedGeneration": generation}});
-    match call("write a centre's status", api.patch_status(&name, &PatchParams::default(), &Patch::Merge(patch))).await {
+    match call(
+        "write a centre's status",
+        api.patch_status(&name, &PatchParams::default(), &Patch::Merge(patch)),
+    )
+    .await
+    {
         Err(error) if error.is_not_found() => return Ok(()),
         other => other?,
     };

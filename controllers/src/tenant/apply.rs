@@ -16,18 +16,39 @@ impl Controller {
     pub(super) async fn establish(&self, tenant: &Tenant) -> Result<Outcome, CallError> {
         let name = tenant.name_any();
         if let Some(owner) = self.owner_of(&name).await? {
-            let message = format!("namespace {name} exists and belongs to {owner}; rename the tenant, or label the namespace {}={name} to hand it over | 命名空间 {name} 已存在且属于 {owner}，请更名或加标签移交", label::TENANT);
-            return Ok(Outcome { reason: reason::NAMESPACE_CONFLICT, message });
+            let message = format!(
+                "namespace {name} exists and belongs to {owner}; rename the tenant, or label the namespace {}={name} to hand it over | 命名空间 {name} 已存在且属于 {owner}，请更名或加标签移交",
+                label::TENANT
+            );
+            return Ok(Outcome {
+                reason: reason::NAMESPACE_CONFLICT,
+                message,
+            });
         }
         let wanted = binding(tenant);
-        let known = self.bindings.list().into_iter().find(|b| b.metadata.namespace == wanted.metadata.namespace && b.metadata.name == wanted.metadata.name);
+        let known = self
+            .bindings
+            .list()
+            .into_iter()
+            .find(|b| b.metadata.namespace == wanted.metadata.namespace && b.metadata.name == wanted.metadata.name);
         if known.is_none_or(|b| b.subjects != wanted.subjects || b.role_ref != wanted.role_ref) {
             let api: Api<RoleBinding> = Api::namespaced(self.client.clone(), &name);
             let params = PatchParams::apply(object::CONTROLLER).force();
-            call("bind administrators", api.patch(object::XIANGYUN, &params, &Patch::Apply(&wanted))).await?;
-            tracing::info!(tenant = name, administrators = tenant.spec.administrators.len(), "administrators bound");
+            call(
+                "bind administrators",
+                api.patch(object::XIANGYUN, &params, &Patch::Apply(&wanted)),
+            )
+            .await?;
+            tracing::info!(
+                tenant = name,
+                administrators = tenant.spec.administrators.len(),
+                "administrators bound"
+            );
         }
-        Ok(Outcome { reason: reason::ESTABLISHED, message: format!("namespace {name} is ready | 命名空间 {name} 已就绪") })
+        Ok(Outcome {
+            reason: reason::ESTABLISHED,
+            message: format!("namespace {name} is ready | 命名空间 {name} 已就绪"),
+        })
     }
 
     /// Makes the namespace where there is none; answers the owner of one that is not ours.
@@ -38,7 +59,12 @@ impl Controller {
         } else {
             // A create, not an apply: an apply would take over a namespace that the cache does not show yet.
             let api: Api<Namespace> = Api::all(self.client.clone());
-            match call("create a namespace", api.create(&PostParams::default(), &namespace(name))).await {
+            match call(
+                "create a namespace",
+                api.create(&PostParams::default(), &namespace(name)),
+            )
+            .await
+            {
                 Ok(made) => made,
                 Err(error) if error.is_conflict() => call("read a namespace", api.get(name)).await?,
                 Err(error) => return Err(error),
@@ -47,7 +73,10 @@ impl Controller {
         if found.labels().get(label::TENANT).is_some_and(|t| t == name) {
             return Ok(None);
         }
-        let owner = found.labels().get(label::MANAGED_BY).or_else(|| found.labels().get(label::TENANT));
+        let owner = found
+            .labels()
+            .get(label::MANAGED_BY)
+            .or_else(|| found.labels().get(label::TENANT));
         Ok(Some(owner.cloned().unwrap_or_else(|| "somebody else".to_owned())))
     }
 }
@@ -80,7 +109,11 @@ fn binding(tenant: &Tenant) -> RoleBinding {
     metadata.namespace = metadata.name.replace(object::XIANGYUN.to_owned());
     RoleBinding {
         metadata,
-        role_ref: RoleRef { api_group: Some(RBAC.to_owned()), kind: "ClusterRole".to_owned(), name: role::REQUESTER.to_owned() },
+        role_ref: RoleRef {
+            api_group: Some(RBAC.to_owned()),
+            kind: "ClusterRole".to_owned(),
+            name: role::REQUESTER.to_owned(),
+        },
         subjects: (!subjects.is_empty()).then_some(subjects),
     }
 }

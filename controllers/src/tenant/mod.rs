@@ -46,7 +46,13 @@ pub async fn run(client: Client, events: Events, passes: Passes, stop: Cancellat
     let (tenants, t) = Cache::start(client.clone(), Config::default(), Arc::clone(&changed));
     let (namespaces, n) = Cache::start(client.clone(), Config::default(), Arc::clone(&changed));
     let (bindings, b) = Cache::start(client.clone(), ours, Arc::clone(&changed));
-    let controller = Controller { client, events, tenants, namespaces, bindings };
+    let controller = Controller {
+        client,
+        events,
+        tenants,
+        namespaces,
+        bindings,
+    };
     controller.ready().await?;
     tokio::select! {
         () = drive("tenant", Rhythm::default(), &passes, changed, stop, async || controller.pass().await) => Ok(()),
@@ -69,13 +75,19 @@ impl Controller {
         let mut first = Ok(None);
         for tenant in &tenants {
             let outcome = match standing.get(&tenant.name_any()) {
-                Some(Err(invalid)) => Outcome { reason: invalid.reason, message: invalid.message.clone() },
+                Some(Err(invalid)) => Outcome {
+                    reason: invalid.reason,
+                    message: invalid.message.clone(),
+                },
                 _ => match self.establish(tenant).await {
                     Ok(outcome) => outcome,
                     Err(error) => {
                         let message = format!("{error}; it is tried again | 写入失败，将自动重试");
                         first = first.and(Err(error));
-                        Outcome { reason: reason::APPLY_FAILED, message }
+                        Outcome {
+                            reason: reason::APPLY_FAILED,
+                            message,
+                        }
                     }
                 },
             };

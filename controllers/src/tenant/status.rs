@@ -14,7 +14,15 @@ pub(super) async fn write(c: &Controller, tenant: &Tenant, outcome: &Outcome, no
     let mut conditions = old.conditions.clone();
     let generation = tenant.metadata.generation;
     let ready = outcome.reason == reason::ESTABLISHED;
-    set_condition(&mut conditions, condition::READY, Some(ready), outcome.reason, &outcome.message, generation, now);
+    set_condition(
+        &mut conditions,
+        condition::READY,
+        Some(ready),
+        outcome.reason,
+        &outcome.message,
+        generation,
+        now,
+    );
     if conditions == old.conditions && old.observed_generation == generation {
         return Ok(());
     }
@@ -22,7 +30,12 @@ pub(super) async fn write(c: &Controller, tenant: &Tenant, outcome: &Outcome, no
     let api: Api<Tenant> = Api::all(c.client.clone());
     let metadata = json!({"uid": tenant.uid(), "resourceVersion": tenant.resource_version()});
     let patch = json!({"metadata": metadata, "status": {"conditions": conditions, "observedGeneration": generation}});
-    match call("write a tenant's status", api.patch_status(&name, &PatchParams::default(), &Patch::Merge(patch))).await {
+    match call(
+        "write a tenant's status",
+        api.patch_status(&name, &PatchParams::default(), &Patch::Merge(patch)),
+    )
+    .await
+    {
         Err(error) if error.is_conflict() || error.is_not_found() => return Ok(()),
         other => other?,
     };

@@ -11,7 +11,11 @@ use tests::repository;
 use crate::world::{METRO, PATIENCE, World, condition, small_request, sum_of_nodes};
 
 fn example(name: &str) -> String {
-    repository().join("examples/requests").join(name).to_string_lossy().into_owned()
+    repository()
+        .join("examples/requests")
+        .join(name)
+        .to_string_lossy()
+        .into_owned()
 }
 
 fn resources(amounts: &Value) -> Result<Resources> {
@@ -21,15 +25,24 @@ fn resources(amounts: &Value) -> Result<Resources> {
 
 pub(crate) async fn gross_equals_the_nodes(w: &World) -> Result<()> {
     for pool in ["x86", "arm", "gpu-inference", "gpu-training", "gpu-video"] {
-        let object = w.ready_reason(&["qpool", pool], "Available").await?;
-        let gross = resources(&object["status"]["total"]["gross"])?;
         let mut found = (0, 0);
         for centre in METRO {
             let (cpu, memory) = sum_of_nodes(&w.get(centre, &["nodes"]).await?, pool)?;
             found = (found.0 + cpu, found.1 + memory);
         }
-        ensure!((gross.cpu, gross.memory) == found, "{pool}: gross {gross}, nodes {found:?}");
         ensure!(found.0 > 0, "{pool} has no nodes");
+        // Nodes become ready one by one, and reports follow within a second.
+        eventually(
+            PATIENCE,
+            &format!("gross of {pool} is the sum of its nodes"),
+            || async {
+                let object = w.ready_reason(&["qpool", pool], "Available").await?;
+                let gross = resources(&object["status"]["total"]["gross"])?;
+                ensure!((gross.cpu, gross.memory) == found, "gross {gross}, nodes {found:?}");
+                Ok(())
+            },
+        )
+        .await?;
     }
     Ok(())
 }
@@ -43,9 +56,14 @@ pub(crate) async fn tenants_are_established(w: &World) -> Result<()> {
 
 pub(crate) async fn granted_after_two_people_agreed(w: &World) -> Result<()> {
     let (ns, name) = ("dept-yibao", "yibao-settlement");
-    w.ok("hub", Some("li.na"), &["apply", "-f", &example("1-granted.yaml")]).await?;
+    w.ok("hub", Some("li.na"), &["apply", "-f", &example("1-granted.yaml")])
+        .await?;
     let request = w.request_reason(ns, name, "AwaitingApproval").await?;
-    ensure!(request["spec"]["requestedBy"] == "li.na", "stamped {}", request["spec"]["requestedBy"]);
+    ensure!(
+        request["spec"]["requestedBy"] == "li.na",
+        "stamped {}",
+        request["spec"]["requestedBy"]
+    );
     w.decide("zhang.wei", ns, name, 1).await?;
     w.decide("wang.fang", ns, name, 2).await?;
     let request = w.request_reason(ns, name, "Active").await?;
@@ -54,10 +72,14 @@ pub(crate) async fn granted_after_two_people_agreed(w: &World) -> Result<()> {
     let approval = w.get("hub", &["appr", &format!("{name}-1"), "-n", ns]).await?;
     ensure!(approval["spec"]["approver"]["username"] == "zhang.wei");
     for centre in METRO {
-        w.quota_is(centre, ns, "requests.cpu", "128", Duration::from_secs(10)).await?;
+        w.quota_is(centre, ns, "requests.cpu", "128", Duration::from_secs(10))
+            .await?;
         for kind in ["limitrange", "networkpolicy", "rolebinding"] {
             let found = w.get(centre, &[kind, "-n", ns, "-l", "xiangyun.io/tenant"]).await?;
-            ensure!(found["items"].as_array().is_some_and(|i| !i.is_empty()), "no {kind} in {centre}");
+            ensure!(
+                found["items"].as_array().is_some_and(|i| !i.is_empty()),
+                "no {kind} in {centre}"
+            );
         }
     }
     Ok(())
@@ -65,7 +87,8 @@ pub(crate) async fn granted_after_two_people_agreed(w: &World) -> Result<()> {
 
 pub(crate) async fn two_pools_all_or_nothing(w: &World) -> Result<()> {
     let (ns, name) = ("dept-yibao", "ocr-2026");
-    w.ok("hub", Some("li.na"), &["apply", "-f", &example("2-two-pools.yaml")]).await?;
+    w.ok("hub", Some("li.na"), &["apply", "-f", &example("2-two-pools.yaml")])
+        .await?;
     w.request_reason(ns, name, "AwaitingApproval").await?;
     w.decide("zhang.wei", ns, name, 1).await?;
     let request = w.request_reason(ns, name, "Active").await?;
@@ -74,7 +97,14 @@ pub(crate) async fn two_pools_all_or_nothing(w: &World) -> Result<()> {
     ensure!(names == ["gpu-inference", "storage-hot", "x86"], "{names:?}");
     ensure!(request["status"]["gpu"] == "Inference:2");
     for centre in METRO {
-        w.quota_is(centre, "dept-yibao-gpu-inference", "requests.nvidia.com/gpu", "1", Duration::from_secs(10)).await?;
+        w.quota_is(
+            centre,
+            "dept-yibao-gpu-inference",
+            "requests.nvidia.com/gpu",
+            "1",
+            Duration::from_secs(10),
+        )
+        .await?;
     }
     Ok(())
 }
@@ -82,7 +112,8 @@ pub(crate) async fn two_pools_all_or_nothing(w: &World) -> Result<()> {
 pub(crate) async fn waits_and_never_fits(w: &World) -> Result<()> {
     let never = small_request("dept-jyt", "never", 90_000);
     let file = w.file(&never)?;
-    w.refused("hub", Some("wu.gang"), &["apply", "-f", &file], "ExceedsMaxQuota").await?;
+    w.refused("hub", Some("wu.gang"), &["apply", "-f", &file], "ExceedsMaxQuota")
+        .await?;
     // Ten nodes leave room for less than the largest grant twice.
     let limits = w.get("hub", &["admissionlimits", "province"]).await?;
     let rows = limits["spec"]["pools"].as_array().context("rows")?;
@@ -105,9 +136,12 @@ pub(crate) async fn waits_and_never_fits(w: &World) -> Result<()> {
     })
     .await?;
     // A big one that waits does not stop a small one.
-    w.apply("hub", Some("wu.gang"), &small_request("dept-jyt", "small", 4)).await?;
+    w.apply("hub", Some("wu.gang"), &small_request("dept-jyt", "small", 4))
+        .await?;
     w.request_reason("dept-jyt", "small", "Active").await?;
-    w.ok("hub", Some("wu.gang"), &["delete", "rreq", "big", "-n", "dept-jyt"]).await.map(drop)
+    w.ok("hub", Some("wu.gang"), &["delete", "rreq", "big", "-n", "dept-jyt"])
+        .await
+        .map(drop)
 }
 
 pub(crate) async fn applied_in_any_order(w: &World) -> Result<()> {
@@ -117,12 +151,23 @@ pub(crate) async fn applied_in_any_order(w: &World) -> Result<()> {
                 "ceilings": [{"pool": pool, "amounts": {"cpu": "100", "memory": "400Gi"}}]}})
     };
     // The child comes before its parent, the request before its pool, the pool before its centre.
-    w.apply("hub", Some("zhao.min"), &tenant("late-child", "late-parent", "late-pool")).await?;
+    w.apply(
+        "hub",
+        Some("zhao.min"),
+        &tenant("late-child", "late-parent", "late-pool"),
+    )
+    .await?;
     w.ready_reason(&["dept", "late-child"], "ParentMissing").await?;
     let root = json!([{"op": "add", "path": "/spec/ceilings/-",
         "value": {"pool": "late-pool", "amounts": {"cpu": "100", "memory": "400Gi"}}}]);
-    w.ok("hub", Some("zhao.min"), &["patch", "dept", "jilin", "--type=json", "-p", &root.to_string()]).await?;
-    w.apply("hub", Some("zhao.min"), &tenant("late-parent", "jilin", "late-pool")).await?;
+    w.ok(
+        "hub",
+        Some("zhao.min"),
+        &["patch", "dept", "jilin", "--type=json", "-p", &root.to_string()],
+    )
+    .await?;
+    w.apply("hub", Some("zhao.min"), &tenant("late-parent", "jilin", "late-pool"))
+        .await?;
     w.ready_reason(&["dept", "late-child"], "Established").await?;
     let mut request = small_request("late-child", "early", 8);
     request["spec"]["resources"] = Value::Null;
@@ -144,11 +189,14 @@ pub(crate) async fn applied_in_any_order(w: &World) -> Result<()> {
 
 pub(crate) async fn release_gives_back(w: &World) -> Result<()> {
     let (ns, name) = ("dept-yibao", "yibao-settlement");
-    w.refused("hub", Some("li.na"), &["delete", "rreq", name, "-n", ns], "Release").await?;
-    w.ok("hub", Some("li.na"), &["apply", "-f", &example("8-release.yaml")]).await?;
+    w.refused("hub", Some("li.na"), &["delete", "rreq", name, "-n", ns], "Release")
+        .await?;
+    w.ok("hub", Some("li.na"), &["apply", "-f", &example("8-release.yaml")])
+        .await?;
     w.request_reason(ns, name, "Released").await?;
     for centre in METRO {
-        w.quota_is(centre, ns, "requests.cpu", "32", Duration::from_secs(10)).await?;
+        w.quota_is(centre, ns, "requests.cpu", "32", Duration::from_secs(10))
+            .await?;
     }
     eventually(PATIENCE, "the ledger holds no open record", || async {
         let ledger = w.get("hub", &["quotaledger", "province"]).await?;
@@ -157,5 +205,11 @@ pub(crate) async fn release_gives_back(w: &World) -> Result<()> {
         Ok(())
     })
     .await?;
-    w.ok("hub", Some("li.na"), &["delete", "rreq", name, "-n", ns, "--timeout=30s"]).await.map(drop)
+    w.ok(
+        "hub",
+        Some("li.na"),
+        &["delete", "rreq", name, "-n", ns, "--timeout=30s"],
+    )
+    .await
+    .map(drop)
 }

@@ -20,11 +20,19 @@ impl World {
     /// Three centres with ten nodes in each metro centre, two operators, two agents a centre, and the examples' centres,
     /// pools and tenants.
     pub(crate) async fn up() -> Result<Self> {
-        let options = Options { profile: Profile::Full, nodes: Some(10), ..Options::default() };
-        let world = Self { cloud: Cloud::up(options).await? };
+        let options = Options {
+            profile: Profile::Full,
+            nodes: Some(10),
+            ..Options::default()
+        };
+        let world = Self {
+            cloud: Cloud::up(options).await?,
+        };
         for file in ["00-centres.yaml", "10-pools.yaml", "20-tenants.yaml"] {
             let path = repository().join("examples").join(file);
-            world.ok("hub", Some("zhao.min"), &["apply", "-f", &path.to_string_lossy()]).await?;
+            world
+                .ok("hub", Some("zhao.min"), &["apply", "-f", &path.to_string_lossy()])
+                .await?;
         }
         Ok(world)
     }
@@ -32,8 +40,14 @@ impl World {
     /// What kubectl printed; fails when it was refused.
     pub(crate) async fn ok(&self, cluster: &str, user: Option<&str>, args: &[&str]) -> Result<String> {
         let output = self.cloud.kubectl(cluster, user, args).await?;
-        let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        ensure!(output.status.success(), "kubectl {args:?} as {user:?} on {cluster}: {err}");
+        let (out, err) = (
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr),
+        );
+        ensure!(
+            output.status.success(),
+            "kubectl {args:?} as {user:?} on {cluster}: {err}"
+        );
         Ok(out.into_owned())
     }
 
@@ -41,14 +55,20 @@ impl World {
     pub(crate) async fn refused(&self, cluster: &str, user: Option<&str>, args: &[&str], needle: &str) -> Result<()> {
         let output = self.cloud.kubectl(cluster, user, args).await?;
         let err = String::from_utf8_lossy(&output.stderr);
-        ensure!(!output.status.success(), "kubectl {args:?} as {user:?} on {cluster} was accepted");
+        ensure!(
+            !output.status.success(),
+            "kubectl {args:?} as {user:?} on {cluster} was accepted"
+        );
         ensure!(err.contains(needle), "kubectl {args:?}: expected {needle:?}, got {err}");
         Ok(())
     }
 
     /// A file with that object.
     pub(crate) fn file(&self, object: &Value) -> Result<String> {
-        let name = object.pointer("/metadata/name").and_then(Value::as_str).context("a name")?;
+        let name = object
+            .pointer("/metadata/name")
+            .and_then(Value::as_str)
+            .context("a name")?;
         let kind = object.get("kind").and_then(Value::as_str).context("a kind")?;
         let path = self.cloud.dir().join(format!("{kind}-{name}.json"));
         std::fs::write(&path, object.to_string())?;
@@ -71,7 +91,10 @@ impl World {
         eventually(PATIENCE, &what, || async {
             let object = self.get("hub", args).await?;
             let found = condition(&object, "Ready").map(|c| c["reason"].clone());
-            ensure!(found.as_ref().and_then(Value::as_str) == Some(reason), "it says {found:?}");
+            ensure!(
+                found.as_ref().and_then(Value::as_str) == Some(reason),
+                "it says {found:?}"
+            );
             Ok(object)
         })
         .await
@@ -99,7 +122,14 @@ impl World {
         Ok(quota["spec"]["hard"].clone())
     }
 
-    pub(crate) async fn quota_is(&self, centre: &str, ns: &str, key: &str, value: &str, within: Duration) -> Result<()> {
+    pub(crate) async fn quota_is(
+        &self,
+        centre: &str,
+        ns: &str,
+        key: &str,
+        value: &str,
+        within: Duration,
+    ) -> Result<()> {
         eventually(within, &format!("{key} of {ns} in {centre} is {value}"), || async {
             let hard = self.quota(centre, ns).await?;
             ensure!(hard[key] == value, "it is {}", hard[key]);
@@ -110,7 +140,10 @@ impl World {
 }
 
 pub(crate) fn condition<'a>(object: &'a Value, kind: &str) -> Option<&'a Value> {
-    object["status"]["conditions"].as_array()?.iter().find(|c| c["type"] == kind)
+    object["status"]["conditions"]
+        .as_array()?
+        .iter()
+        .find(|c| c["type"] == kind)
 }
 
 /// A request of so many vCPU with four times the GiB, small enough to need nobody.
@@ -140,7 +173,9 @@ pub(crate) fn sum_of_nodes(nodes: &Value, pool: &str) -> Result<(i128, i128)> {
             continue;
         }
         let amount = |key: &str| -> Result<crds::Amount> {
-            let Some(text) = node["status"]["allocatable"][key].as_str() else { bail!("a node without {key}") };
+            let Some(text) = node["status"]["allocatable"][key].as_str() else {
+                bail!("a node without {key}")
+            };
             Ok(crds::Amount::from(text))
         };
         sum.0 += amount("cpu")?.parse("cpu")?;

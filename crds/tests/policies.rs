@@ -1,0 +1,111 @@
+//! The admission policies in the charts, without an API server: both languages, known reasons, no field forgotten.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "an assumption that fails is a test that fails"
+)]
+
+use std::path::Path;
+
+use serde_json::Value;
+
+/// Every object in the templates of both charts.
+fn objects() -> Vec<Value> {
+    let charts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../charts");
+    let folders = ["xiangyun", "agent"].map(|chart| charts.join(chart).join("templates"));
+    let files = folders.iter().flat_map(|folder| std::fs::read_dir(folder).unwrap());
+    let texts = files.map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap());
+    let objects = texts.flat_map(|text| {
+        let documents = text.split("\n---\n");
+        documents
+            .map(|d| serde_saphyr::from_str(d).unwrap())
+            .collect::<Vec<Value>>()
+    });
+    objects.collect()
+}
+
+fn list(object: &Value, pointer: &str) -> Vec<Value> {
+    object
+        .pointer(pointer)
+        .and_then(Value::as_array)
+        .cloned()
+        .unwrap_or_default()
+}
+
+#[test]
+fn every_refusal_speaks_both_languages_and_names_a_known_reason() {
+    use crds::{approval_reason, refusal, request_reason};
+    let reasons = [
+        request_reason::EXCEEDS_MAX_QUOTA,
+        approval_reason::SELF_APPROVAL,
+        refusal::NOT_STAMPED,
+        refusal::PRIORITY_RESERVED,
+        refusal::LIVE_GRANT,
+        refusal::NOT_OWN_ROW,
+        refusal::NOT_OURS,
+        refusal::ROLE_FORBIDDEN,
+        refusal::POOL_MISMATCH,
+        refusal::NODE_NAME_FORBIDDEN,
+    ];
+    let mut unused = reasons.to_vec();
+    for object in objects() {
+        for validation in list(&object, "/spec/validations") {
+            let message = ["message", "messageExpression"].map(|key| validation[key].as_str().unwrap_or_default());
+            let message = message.concat();
+            let (english, chinese) = message.split_once(" | ").unwrap();
+            assert!(english.is_ascii() && !chinese.is_ascii(), "{message}");
+            let reason = reasons.iter().find(|reason| english.contains(&format!("({reason})")));
+            assert!(reason.is_some(), "no known reason in {message}");
+            unused.retain(|unused| Some(unused) != reason);
+        }
+    }
+    assert!(unused.is_empty(), "no policy gives {unused:?}");
+}
+
+/// A status field that the policy does not name could be written by any agent.
+#[test]
+fn every_status_field_is_closed_to_agents_or_their_own() {
+    let objects = objects();
+    let policy = objects
+        .iter()
+        .find(|o| o["kind"] == "ValidatingAdmissionPolicy" && o["metadata"]["name"] == "xiangyun-centre-rows")
+        .unwrap();
+    for (plural, own) in [("datacenters", "report"), ("resourcerequests", "centres")] {
+        let expressions: String = list(policy, "/spec/validations")
+            .iter()
+            .filter_map(|v| v["expression"].as_str())
+            .filter(|e| e.contains(&format!("kind != \"{plural}\"")))
+            .collect();
+        let crd = crds::all()
+            .into_iter()
+            .find(|crd| crd.spec.names.plural == plural)
+            .unwrap();
+        let crd = serde_json::to_value(crd).unwrap();
+        let status = &crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"]["properties"];
+        for field in status.as_object().unwrap().keys().filter(|field| *field != own) {
+            let old = format!("oldObject.?status.?{field}");
+            assert!(
+                expressions.contains(&old),
+                "an agent may write status.{field} of {plural}"
+            );
+        }
+    }
+}
+
+#[test]
+fn every_policy_is_bound_and_fails_closed() {
+    let objects = objects();
+    for policy in objects
+        .iter()
+        .filter(|o| o["kind"].as_str().unwrap().ends_with("AdmissionPolicy"))
+    {
+        let name = &policy["metadata"]["name"];
+        assert_eq!(policy["spec"]["failurePolicy"], "Fail", "{name}");
+        let bindings = objects.iter().filter(|o| {
+            o["kind"].as_str() == policy["kind"].as_str().map(|kind| format!("{kind}Binding")).as_deref()
+                && o["spec"]["policyName"] == *name
+        });
+        assert_eq!(bindings.count(), 1, "{name}");
+    }
+}

@@ -1,0 +1,140 @@
+//! Who may write what, exactly: what the API server itself answers for every user of the cloud.
+
+use std::collections::BTreeSet;
+
+use k8s_openapi::api::authorization::v1::{SelfSubjectRulesReview, SelfSubjectRulesReviewSpec};
+use kube::Api;
+use kube::api::PostParams;
+use playground::Cloud;
+
+/// `verb resource`, of everything that the user may do in the namespace, what everybody may ask about oneself aside.
+async fn rights(cloud: &Cloud, cluster: &str, user: &str, namespace: &str) -> BTreeSet<String> {
+    let api: Api<SelfSubjectRulesReview> = Api::all(cloud.client(cluster, Some(user)).await.unwrap());
+    let review = SelfSubjectRulesReview {
+        spec: SelfSubjectRulesReviewSpec {
+            namespace: Some(namespace.to_owned()),
+        },
+        ..SelfSubjectRulesReview::default()
+    };
+    let answer = api.create(&PostParams::default(), &review).await.unwrap();
+    let status = answer.status.unwrap();
+    assert!(!status.incomplete, "{user}: {:?}", status.evaluation_error);
+    let mut all = BTreeSet::new();
+    for rule in status.resource_rules {
+        for resource in rule.resources.unwrap_or_default() {
+            let limited = match &rule.resource_names {
+                Some(names) if !names.is_empty() => format!("={}", names.join("|")),
+                _ => String::new(),
+            };
+            all.extend(rule.verbs.iter().map(|verb| format!("{verb} {resource}{limited}")));
+        }
+    }
+    all.retain(|right| !right.contains("selfsubject"));
+    all
+}
+
+/// What changes something.
+fn writes(rights: &BTreeSet<String>) -> Vec<&str> {
+    let reads = ["get ", "list ", "watch "];
+    let writing = rights
+        .iter()
+        .filter(|right| !reads.iter().any(|verb| right.starts_with(verb)));
+    writing.map(String::as_str).collect()
+}
+
+const DEPARTMENT: &[&str] = &["create resourcerequests", "delete resourcerequests"];
+const APPROVER: &[&str] = &["create requestapprovals"];
+const PLATFORM: &[&str] = &[
+    "create datacenters",
+    "create quotapools",
+    "create tenants",
+    "delete datacenters",
+    "delete quotapools",
+    "delete tenants",
+    "patch datacenters",
+    "patch quotapools",
+    "patch tenants",
+    "update datacenters",
+    "update quotapools",
+    "update tenants",
+];
+const AGENT: &[&str] = &["patch datacenters/status", "patch resourcerequests/status"];
+const CONTROLLER: &[&str] = &[
+    "bind clusterroles=xiangyun-requester",
+    "create admissionlimits",
+    "create events",
+    "create namespaces",
+    "create poolqueues",
+    "create quotaledgers",
+    "create rolebindings",
+    "patch admissionlimits",
+    "patch datacenters/status",
+    "patch events",
+    "patch poolqueues",
+    "patch quotaledgers",
+    "patch quotapools/status",
+    "patch requestapprovals/status",
+    "patch resourcerequests",
+    "patch resourcerequests/status",
+    "patch rolebindings",
+    "patch tenants/status",
+    "update admissionlimits",
+    "update poolqueues",
+    "update quotaledgers",
+    "update resourcerequests/finalizers",
+];
+
+/// No role can do what another one is for, and no person writes a status.
+pub async fn are_exact(cloud: &Cloud) {
+    for (user, expected) in [
+        ("li.na", DEPARTMENT),
+        ("zhang.wei", APPROVER),
+        ("wang.fang", APPROVER),
+        ("zhao.min", PLATFORM),
+        ("sun.li", &[]),
+        ("xiangyun:centre:jishi", AGENT),
+        ("xiangyun:controller", CONTROLLER),
+    ] {
+        let rights = rights(cloud, "hub", user, "dept-yibao").await;
+        assert_eq!(writes(&rights), expected, "{user}");
+        assert!(
+            !rights
+                .iter()
+                .any(|right| right.contains("secrets") || right.ends_with(" *") && user != "sun.li"),
+            "{user}: {rights:?}"
+        );
+    }
+    // Somebody else's namespace.
+    let rights = rights(cloud, "hub", "li.na", "dept-jyt").await;
+    assert_eq!(writes(&rights), [""; 0]);
+    for kind in ["quotapools", "datacenters", "tenants", "poolqueues", "admissionlimits"] {
+        assert!(rights.contains(&format!("get {kind}")), "`why` and `quote` need {kind}");
+    }
+    assert!(
+        !rights
+            .iter()
+            .any(|right| right.contains("resourcerequests") || right.contains("quotaledgers"))
+    );
+}
+
+/// An administrator of a tenant edits in its namespace, but not what bounds it.
+pub async fn in_a_centre_are_bounded(cloud: &Cloud, namespace: &str) {
+    let rights = rights(cloud, "jishi", "li.na", namespace).await;
+    let writes = writes(&rights);
+    assert!(writes.contains(&"create pods"), "{writes:?}");
+    for bound in [
+        "resourcequotas",
+        "limitranges",
+        "namespaces",
+        "rolebindings",
+        "nodes",
+        "pods/binding",
+        "bindings",
+    ] {
+        let found: Vec<_> = writes
+            .iter()
+            .filter(|right| right.split(' ').any(|word| word == bound))
+            .collect();
+        assert!(found.is_empty(), "{bound}: {found:?}");
+    }
+}

@@ -26,8 +26,8 @@ pub enum ConnectError {
 /// A client from a kubeconfig, or from the pod's service account where none is given. Calls are never retried by the
 /// library: its retries repeat a POST for minutes, where a controller wants an answer and a decision of its own.
 ///
-/// A watch whose server vanished without a word would look healthy for five minutes. Every server sends a bookmark about
-/// once a minute, so a connection that is silent for longer than [`SILENCE`] is dead.
+/// A watch whose server vanished without a word would look healthy for five minutes: a connection that is silent for
+/// longer than [`SILENCE`] is given up, and the watch goes on from where it was. One that was only quiet costs a request.
 ///
 /// # Errors
 /// See [`ConnectError`].

@@ -1,5 +1,15 @@
 //! What is written for people must be true: every link and every path that a page names exists.
 
+#![expect(clippy::unwrap_used, reason = "an assumption that fails is a test that fails")]
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "an assumption that fails is a test that fails"
+)]
+
 use std::path::{Path, PathBuf};
 
 use tests::repository;

@@ -1,6 +1,11 @@
 //! The main job on a real three-centre cloud: from a department's YAML to working quota in two centres, and what it must
 //! stand. One cloud for all steps; each step has a name and leaves the cloud as the next one needs it.
 
+#![allow(
+    clippy::indexing_slicing,
+    reason = "an index into JSON that is not there answers null"
+)]
+
 mod faults;
 mod life;
 mod pods;
@@ -33,13 +38,6 @@ async fn main_job() -> anyhow::Result<()> {
         pods::inside_the_quota_runs_on_its_pool,
         pods::outside_is_refused,
         faults::drift_is_corrected,
-        faults::foreign_namespace_is_not_touched,
-        faults::unreadable_object_stops_nobody,
-        faults::killed_operator_is_replaced,
-        faults::killed_agents_resume,
-        faults::hub_server_down,
-        faults::centre_server_down,
-        life::release_gives_back,
     );
     Ok(())
 }

@@ -3,12 +3,11 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down test lint generate tools bench docs ready
+.PHONY: help demo demo-down test lint generate tools docs ready
 
 CARGO ?= cargo
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/xiangyun
 BIN := $(or $(CARGO_TARGET_DIR),target)/debug
-NAME ?= grant
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -34,9 +33,6 @@ generate: ## Write what is generated from the code: CustomResourceDefinitions
 tools: ready ## Build the cloud's programs (Kubernetes, etcd, kwok) from the Go module proxy, once
 	$(CARGO) build -p playground
 	@$(BIN)/playground tools
-
-bench: ready tools ## Measure one figure: make bench NAME=grant
-	$(CARGO) run --release -p tests --bin bench -- $(NAME)
 
 docs: ## Build the API documentation of the crates
 	$(CARGO) doc --workspace --no-deps

@@ -1,8 +1,6 @@
 //! The shape of the repository: which crate may see which, and how large a file may grow. The table is the one of
 //! docs/concepts.md, "Crates"; a change here is a change of the design.
 
-#![expect(clippy::unwrap_used, reason = "an assumption that fails is a test that fails")]
-
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,

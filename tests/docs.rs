@@ -1,7 +1,5 @@
 //! What is written for people must be true: every link and every path that a page names exists.
 
-#![expect(clippy::unwrap_used, reason = "an assumption that fails is a test that fails")]
-
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
+use playground::eventually;
+use serde_json::{Value, json};
 
-use crate::world::{METRO, World};
+use crate::world::{METRO, PATIENCE, World, small_request};
 
 /// An edit or a deletion in a centre is corrected within this time.
 const CORRECTED: Duration = Duration::from_secs(5);
@@ -38,4 +40,173 @@ pub(crate) async fn drift_is_corrected(w: &World) -> Result<()> {
         w.quota_is(centre, ns, "requests.cpu", &before, CORRECTED).await?;
     }
     Ok(())
+}
+
+pub(crate) async fn foreign_namespace_is_not_touched(w: &World) -> Result<()> {
+    w.ok("hub", None, &["create", "namespace", "theirs"]).await?;
+    let tenant = json!({"apiVersion": "xiangyun.io/v1alpha1", "kind": "Tenant", "metadata": {"name": "theirs"},
+        "spec": {"displayName": "外来", "level": "City", "parentRef": "jilin"}});
+    w.apply("hub", Some("zhao.min"), &tenant).await?;
+    w.ready_reason(&["dept", "theirs"], "NamespaceConflict").await?;
+    let found = w.get("hub", &["namespace", "theirs"]).await?;
+    ensure!(
+        found["metadata"]["labels"]["xiangyun.io/tenant"].is_null(),
+        "it was labelled"
+    );
+    // The same in a centre: the grant says which centre is in conflict.
+    w.ok("jishi", None, &["create", "namespace", "changchun"]).await?;
+    w.apply("hub", Some("chen.jie"), &small_request("changchun", "conflict", 4))
+        .await?;
+    let request = w.request_reason("changchun", "conflict", "CentreConflict").await?;
+    let rows = request["status"]["centres"].as_array().context("rows")?;
+    ensure!(
+        rows.iter().any(|r| r["name"] == "jishi" && r["reason"] == "Conflict"),
+        "{rows:?}"
+    );
+    w.ok("jishi", None, &["delete", "namespace", "changchun", "--wait=false"])
+        .await?;
+    w.request_reason("changchun", "conflict", "Active").await.map(drop)
+}
+
+pub(crate) async fn unreadable_object_stops_nobody(w: &World) -> Result<()> {
+    let crd = "tenants.xiangyun.io";
+    let path = "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/level/enum";
+    let add = json!([{"op": "add", "path": format!("{path}/-"), "value": "Galaxy"}]).to_string();
+    w.ok("hub", None, &["patch", "crd", crd, "--type=json", "-p", &add])
+        .await?;
+    let galaxy = json!({"apiVersion": "xiangyun.io/v1alpha1", "kind": "Tenant", "metadata": {"name": "galaxy"},
+        "spec": {"displayName": "银河", "level": "Galaxy", "parentRef": "jilin"}});
+    let file = w.file(&galaxy)?;
+    eventually(PATIENCE, "the server takes the new value", || async {
+        w.ok("hub", None, &["apply", "-f", &file]).await.map(drop)
+    })
+    .await?;
+    let good = json!({"apiVersion": "xiangyun.io/v1alpha1", "kind": "Tenant", "metadata": {"name": "after-galaxy"},
+        "spec": {"displayName": "其后", "level": "City", "parentRef": "jilin"}});
+    w.apply("hub", Some("zhao.min"), &good).await?;
+    w.ready_reason(&["dept", "after-galaxy"], "Established").await?;
+    w.ok("hub", None, &["delete", "dept", "galaxy"]).await.map(drop)
+}
+
+/// The operator that leads, as a process of the playground.
+async fn leader(w: &World) -> Result<&'static str> {
+    let lease = w
+        .get("hub", &["lease", "xiangyun-controller", "-n", "xiangyun-system"])
+        .await?;
+    let holder = lease["spec"]["holderIdentity"]
+        .as_str()
+        .context("nobody leads")?
+        .to_owned();
+    for name in ["operator@jishi", "operator@jiyidong"] {
+        let pid = w.cloud.pid(name).map(|p| p.to_string()).unwrap_or_default();
+        if holder.split('-').any(|part| part == pid) {
+            return Ok(name);
+        }
+    }
+    anyhow::bail!("{holder} is none of ours")
+}
+
+pub(crate) async fn killed_operator_is_replaced(w: &World) -> Result<()> {
+    let before = w.get("hub", &["quotaledger", "province"]).await?;
+    let first = leader(w).await?;
+    w.cloud.kill(first).await?;
+    w.apply("hub", Some("wu.gang"), &small_request("dept-jyt", "after-kill", 4))
+        .await?;
+    w.request_reason("dept-jyt", "after-kill", "Active").await?;
+    let after = w.get("hub", &["quotaledger", "province"]).await?;
+    let epoch = |ledger: &Value| ledger["spec"]["epoch"].as_i64().unwrap_or_default();
+    ensure!(
+        epoch(&after) > epoch(&before),
+        "epoch {} → {}",
+        epoch(&before),
+        epoch(&after)
+    );
+    w.cloud.start_process(first).await
+}
+
+pub(crate) async fn killed_agents_resume(w: &World) -> Result<()> {
+    for agent in ["agent-1@jishi", "agent-2@jishi"] {
+        w.cloud.kill(agent).await?;
+    }
+    w.apply("hub", Some("wu.gang"), &small_request("dept-jyt", "no-agent", 4))
+        .await?;
+    w.request_reason("dept-jyt", "no-agent", "Provisioning").await?;
+    for agent in ["agent-1@jishi", "agent-2@jishi"] {
+        w.cloud.start_process(agent).await?;
+    }
+    w.request_reason("dept-jyt", "no-agent", "Active").await.map(drop)
+}
+
+async fn quota_uids(w: &World) -> Result<String> {
+    w.ok(
+        "jiyidong",
+        None,
+        &["get", "resourcequota", "-A", "-o", "jsonpath={.items[*].metadata.uid}"],
+    )
+    .await
+}
+
+pub(crate) async fn hub_server_down(w: &World) -> Result<()> {
+    let before = quota_uids(w).await?;
+    for place in ["jishi", "jiyidong", "baicheng"] {
+        w.cloud.kill(&format!("hub-apiserver@{place}")).await?;
+    }
+    // With no hub at all a centre still corrects drift, and removes nothing.
+    let hard = w.quota("jiyidong", "dept-yibao").await?["requests.cpu"]
+        .as_str()
+        .context("a quota")?
+        .to_owned();
+    let edit = r#"{"spec":{"hard":{"requests.cpu":"1"}}}"#;
+    w.ok(
+        "jiyidong",
+        None,
+        &[
+            "patch",
+            "resourcequota",
+            "xiangyun",
+            "-n",
+            "dept-yibao",
+            "--type=merge",
+            "-p",
+            edit,
+        ],
+    )
+    .await?;
+    w.quota_is("jiyidong", "dept-yibao", "requests.cpu", &hard, CORRECTED)
+        .await?;
+    for place in ["jishi", "jiyidong", "baicheng"] {
+        w.cloud.start_process(&format!("hub-apiserver@{place}")).await?;
+    }
+    let request = small_request("dept-jyt", "after-hub", 4);
+    eventually(PATIENCE, "the hub takes requests again", || async {
+        w.apply("hub", Some("wu.gang"), &request).await
+    })
+    .await?;
+    w.request_reason("dept-jyt", "after-hub", "Active").await?;
+    ensure!(before == quota_uids(w).await?, "a quota was replaced");
+    Ok(())
+}
+
+pub(crate) async fn centre_server_down(w: &World) -> Result<()> {
+    w.cloud.kill("apiserver@jiyidong").await?;
+    w.apply("hub", Some("wu.gang"), &small_request("dept-jyt", "one-side", 4))
+        .await?;
+    // Granted, applied on the side that answers, and waiting for the other.
+    let request = eventually(PATIENCE, "jishi applied it", || async {
+        let request = w.get("hub", &["rreq", "one-side", "-n", "dept-jyt"]).await?;
+        let rows = request["status"]["centres"].as_array().cloned().unwrap_or_default();
+        ensure!(
+            rows.iter().any(|r| r["name"] == "jishi" && r["reason"] == "Applied"),
+            "{rows:?}"
+        );
+        Ok(request)
+    })
+    .await?;
+    ensure!(
+        request["status"]["phase"] == "Provisioning",
+        "{}",
+        request["status"]["phase"]
+    );
+    w.cloud.start_process("apiserver@jiyidong").await?;
+    w.request_reason("dept-jyt", "one-side", "Active").await.map(drop)
 }

@@ -186,3 +186,30 @@ pub(crate) async fn applied_in_any_order(w: &World) -> Result<()> {
     // Granted; no agent runs there, so it waits for one, and says so.
     w.request_reason("late-child", "early", "Provisioning").await.map(drop)
 }
+
+pub(crate) async fn release_gives_back(w: &World) -> Result<()> {
+    let (ns, name) = ("dept-yibao", "yibao-settlement");
+    w.refused("hub", Some("li.na"), &["delete", "rreq", name, "-n", ns], "Release")
+        .await?;
+    w.ok("hub", Some("li.na"), &["apply", "-f", &example("8-release.yaml")])
+        .await?;
+    w.request_reason(ns, name, "Released").await?;
+    for centre in METRO {
+        w.quota_is(centre, ns, "requests.cpu", "32", Duration::from_secs(10))
+            .await?;
+    }
+    eventually(PATIENCE, "the ledger holds no open record", || async {
+        let ledger = w.get("hub", &["quotaledger", "province"]).await?;
+        let open = ledger["spec"]["records"].as_array().map_or(0, Vec::len);
+        ensure!(open == 0, "{open} records are open");
+        Ok(())
+    })
+    .await?;
+    w.ok(
+        "hub",
+        Some("li.na"),
+        &["delete", "rreq", name, "-n", ns, "--timeout=30s"],
+    )
+    .await
+    .map(drop)
+}

@@ -38,6 +38,13 @@ async fn main_job() -> anyhow::Result<()> {
         pods::inside_the_quota_runs_on_its_pool,
         pods::outside_is_refused,
         faults::drift_is_corrected,
+        faults::foreign_namespace_is_not_touched,
+        faults::unreadable_object_stops_nobody,
+        faults::killed_operator_is_replaced,
+        faults::killed_agents_resume,
+        faults::hub_server_down,
+        faults::centre_server_down,
+        life::release_gives_back,
     );
     Ok(())
 }

@@ -16,6 +16,7 @@ fn refused(said: Result<String, String>, part: &str, what: &Value) {
 }
 
 /// Needs the request `ocr-2026` and the centres of the examples.
+#[allow(clippy::too_many_lines, reason = "a table of cases, one after another")]
 pub async fn agents_write_their_own_rows(cloud: &Cloud) {
     let agent = At::hub(cloud, JISHI);
     let operator = At::hub(cloud, "xiangyun:controller");

@@ -65,6 +65,7 @@ fn asking(spec: &Value) -> Value {
 
 const GIBIBYTES: &str = "1Gi";
 
+#[allow(clippy::too_many_lines, reason = "a table of cases, one after another")]
 pub async fn are_enforced_with_the_numbers(cloud: &Cloud) {
     let li_na = At::hub(cloud, "li.na");
     let wu_gang = At::hub(cloud, "wu.gang");

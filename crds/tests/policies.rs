@@ -1,10 +1,6 @@
 //! The admission policies in the charts, without an API server: both languages, known reasons, no field forgotten.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "an assumption that fails is a test that fails"
-)]
+#![expect(clippy::unwrap_used, reason = "an assumption that fails is a test that fails")]
 
 use std::path::Path;
 

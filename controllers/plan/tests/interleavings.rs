@@ -2,6 +2,15 @@
 //! it equals what is held. The store refuses stale writes as an API server does; everything else may happen: a pause
 //! between any two steps, a cache of any age, a crash, an answer that got lost, deletion, release.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::needless_pass_by_value,
+    clippy::collapsible_if,
+    clippy::too_many_lines,
+    reason = "an assumption that fails is a test that fails; one arm for each step of the world"
+)]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use crds::{CentreRow, LedgerState, QuotaLedgerSpec, ResourceRequest, Resources, label};
@@ -238,7 +247,7 @@ impl World {
             "metadata": {"name": name, "namespace": "t", "uid": format!("{name}-{version}"), "resourceVersion": version,
                 "finalizers": [label::CHARGED]},
             "spec": {"displayName": "x", "type": "New", "resources": {"cpu": n.to_string(), "memory": format!("{n}Gi")},
-                "survival": if n % 3 == 0 { "None" } else { "Full" }}});
+                "survival": if n.is_multiple_of(3) { "None" } else { "Full" }}});
         self.requests.insert(name, serde_json::from_value(object).unwrap());
     }
 
@@ -317,7 +326,7 @@ impl World {
         };
         let read = operator.snapshot.requests[apply.request].clone();
         self.write(&read, |r| {
-            r.status.get_or_insert_default().allocation = Some(apply.allocation)
+            r.status.get_or_insert_default().allocation = Some(apply.allocation);
         });
     }
 

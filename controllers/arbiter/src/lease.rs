@@ -172,9 +172,9 @@ mod tests {
             Decision::Wait | Decision::Demote => return decision,
         };
         if store.write(read.as_ref(), &candidate.identity.clone(), epoch) {
-            candidate.wrote(now)
+            candidate.wrote(now);
         } else {
-            candidate.lost()
+            candidate.lost();
         }
         decision
     }

@@ -146,7 +146,11 @@ fn largest(pool: &Pool, ledger: &Ledger, rule: SurvivalRule) -> Resources {
 /// One row for each pool whose capacity the ledger adopted in all its centres, the largest first within its kind. A pool that is
 /// not fully known has no row, and a policy without a row lets the reconcile decide.
 pub fn limits(snapshot: &Snapshot, ledger: &Ledger) -> AdmissionLimitsSpec {
-    let known = |p: &&Pool| p.slots.iter().all(|s| ledger.centre(&p.name, &s.name).is_some());
+    // A pool with nothing to commit, as before its first node is ready, says nothing about what will ever fit.
+    let known = |p: &&Pool| {
+        p.slots.iter().all(|s| ledger.centre(&p.name, &s.name).is_some())
+            && !largest(p, ledger, SurvivalRule::Full).is_zero()
+    };
     let mut rows: Vec<(Resources, LargestGrant)> = snapshot
         .pools
         .values()

@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use tests::repository;
+use tests::{files, repository};
 
 /// A crate: the crates of this workspace that it may see, and what it must not see at all.
 struct Rule {
@@ -129,22 +129,14 @@ fn every_member_has_a_rule() {
 
 /// Every Rust file of the workspace with its text. The build folder may lie anywhere, but never in these.
 fn sources() -> Vec<(PathBuf, String)> {
-    let mut found = Vec::new();
-    let mut folders: Vec<PathBuf> = ["crds", "controllers", "operator", "tests"].map(PathBuf::from).into();
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(repository().join(&folder)).unwrap() {
-            let entry = entry.unwrap();
-            let path = folder.join(entry.file_name());
-            if entry.file_type().unwrap().is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|e| e == "rs") {
-                let text = std::fs::read_to_string(repository().join(&path)).unwrap();
-                found.push((path, text));
-            }
-        }
-    }
-    found.sort();
-    found
+    files(&["crds", "controllers", "operator", "tests"], "rs")
+        .unwrap()
+        .into_iter()
+        .map(|path| {
+            let text = std::fs::read_to_string(repository().join(&path)).unwrap();
+            (path, text)
+        })
+        .collect()
 }
 
 #[test]

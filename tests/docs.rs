@@ -10,23 +10,12 @@
 
 use std::path::{Path, PathBuf};
 
-use tests::repository;
+use tests::{files, repository};
 
 /// README.md and every page under docs/.
 fn pages() -> Vec<PathBuf> {
     let mut found = vec![PathBuf::from("README.md")];
-    let mut folders = vec![PathBuf::from("docs")];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(repository().join(&folder)).unwrap() {
-            let entry = entry.unwrap();
-            let path = folder.join(entry.file_name());
-            if entry.file_type().unwrap().is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|e| e == "md") {
-                found.push(path);
-            }
-        }
-    }
+    found.extend(files(&["docs"], "md").unwrap());
     found
 }
 

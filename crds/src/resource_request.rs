@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Amounts, Condition, PoolAmounts, PoolNeed, ResourceNeed, Zone};
 
-/// Reasons of a request's conditions. One at a time; [`ORDER`](reason::ORDER) says which wins.
+/// Reasons of a request's conditions. One at a time; `plan::admission` says which wins.
 pub mod reason {
     /// Granted and in force in every centre.
     pub const ACTIVE: &str = "Active";
@@ -46,19 +46,6 @@ pub mod reason {
     pub const COMPLETED: &str = "Completed";
     /// A `Release` whose target is no grant.
     pub const TARGET_NOT_FOUND: &str = "TargetNotFound";
-
-    /// Which reason wins while a request waits, first wins.
-    pub const ORDER: [&str; 9] = [
-        REJECTED,
-        MISCONFIGURED,
-        TENANT_SUSPENDED,
-        NO_MATCHING_POOL,
-        EXCEEDS_MAX_QUOTA,
-        AWAITING_APPROVAL,
-        CEILING_REACHED,
-        WAITING_FOR_QUOTA,
-        CAPACITY_UNKNOWN,
-    ];
 }
 
 /// What is asked | 申请类型

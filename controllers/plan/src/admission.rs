@@ -1,6 +1,8 @@
 //! Whether a request gets its grant now, and if not, the one reason why.
 //!
-//! One reason wins, in the order of [`crds::request_reason::ORDER`].
+//! One reason wins, the first that is found: `TenantSuspended`, then what no waiting mends (`Misconfigured`,
+//! `NoMatchingPool`, `ExceedsMaxQuota`), `Rejected`, `AwaitingApproval`, `CeilingReached`, and `WaitingForQuota` or
+//! `CapacityUnknown`.
 
 use std::collections::BTreeMap;
 

@@ -28,6 +28,13 @@ impl Summary {
             message: message.into(),
         }
     }
+
+    fn ready(phase: &'static str, reason: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            ready: true,
+            ..Self::new(phase, reason, message)
+        }
+    }
 }
 
 /// The whole status that the operator stands for; rows of the centres are taken over as they are.
@@ -210,13 +217,11 @@ fn granted(request: &Request) -> Summary {
     }
     if everywhere_applied(request) {
         let until = request.until().map_or_else(|| "-".to_owned(), |d| d.to_string());
-        let mut summary = Summary::new(
+        return Summary::ready(
             "Active",
             reason::ACTIVE,
             format!("in force until {until} | 已生效，至 {until}"),
         );
-        summary.ready = true;
-        return summary;
     }
     let all = request.holds.values().flat_map(|g| g.centres.keys());
     let missing: std::collections::BTreeSet<_> = all
@@ -270,31 +275,19 @@ fn release(request: &Request, all: &[Request]) -> Summary {
             .unwrap_or_default(),
         condition::READY,
     );
+    let completed = || {
+        let words = format!("{wanted} was given back | {wanted} 已归还");
+        Summary::ready("Released", reason::COMPLETED, words)
+    };
     match target {
-        Some(t) if t.ended() && t.holds.is_empty() => {
-            let mut summary = Summary::new(
-                "Released",
-                reason::COMPLETED,
-                format!("{wanted} was given back | {wanted} 已归还"),
-            );
-            summary.ready = true;
-            summary
-        }
+        Some(t) if t.ended() && t.holds.is_empty() => completed(),
         Some(t) if !t.holds.is_empty() => Summary::new(
             "Expiring",
             reason::RELEASING,
             format!("{wanted} is being given back | {wanted} 正在归还"),
         ),
         // What was completed stays so after the target's history is gone.
-        _ if done => {
-            let mut summary = Summary::new(
-                "Released",
-                reason::COMPLETED,
-                format!("{wanted} was given back | {wanted} 已归还"),
-            );
-            summary.ready = true;
-            summary
-        }
+        _ if done => completed(),
         _ => {
             let words = format!(
                 "{wanted} holds no grant in this namespace; name a granted request in allocationRef | {wanted} 无可释放的配额，请检查 allocationRef"

@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down test lint generate tools docs ready
+.PHONY: help demo demo-down test lint generate tools bench docs ready
 
 CARGO ?= cargo
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/xiangyun
@@ -33,6 +33,10 @@ generate: ## Write what is generated from the code: CustomResourceDefinitions
 tools: ready ## Build the cloud's programs (Kubernetes, etcd, kwok) from the Go module proxy, once
 	$(CARGO) build -p playground
 	@$(BIN)/playground tools
+
+bench: ready tools ## Measure on a real cloud, all or NAME=…; writes tests/bench/report.md (root)
+	$(CARGO) build --release -p xiangyun
+	$(CARGO) run --release -p tests --bin bench -- $(NAME)
 
 docs: ## Build the API documentation of the crates
 	$(CARGO) doc --workspace --no-deps

@@ -7,7 +7,6 @@
     clippy::indexing_slicing,
     clippy::needless_pass_by_value,
     clippy::collapsible_if,
-    clippy::too_many_lines,
     reason = "an assumption that fails is a test that fails; one arm for each step of the world"
 )]
 
@@ -66,6 +65,14 @@ struct Operator {
     plan: CyclePlan,
     ledger_version: u64,
     swapped: bool,
+}
+
+impl Operator {
+    /// The requests at those places that were read from the server itself.
+    fn fresh(&self, places: &[usize]) -> Vec<Request> {
+        let read = places.iter().map(|i| &self.snapshot.requests[*i]);
+        read.filter(|r| r.fresh).cloned().collect()
+    }
 }
 
 struct World {
@@ -195,14 +202,7 @@ impl World {
             Step::Apply(o, i) => self.apply(o, i),
             Step::End(o) => {
                 let o = &self.operators[o];
-                let ends: Vec<Request> = o
-                    .plan
-                    .end
-                    .iter()
-                    .map(|i| o.snapshot.requests[*i].clone())
-                    .filter(|r| r.fresh)
-                    .collect();
-                for read in ends {
+                for read in o.fresh(&o.plan.end) {
                     self.write(&read, |r| {
                         r.status.as_mut().unwrap().allocation.as_mut().unwrap().ended = Some("now".into());
                     });
@@ -210,14 +210,7 @@ impl World {
             }
             Step::Unguard(o) => {
                 let o = &self.operators[o];
-                let free: Vec<Request> = o
-                    .plan
-                    .unguard
-                    .iter()
-                    .map(|i| o.snapshot.requests[*i].clone())
-                    .filter(|r| r.fresh)
-                    .collect();
-                for read in free {
+                for read in o.fresh(&o.plan.unguard) {
                     let stored = self.requests.get(read.name());
                     if stored.is_some_and(|s| s.metadata.resource_version.as_deref() == Some(read.version())) {
                         self.requests.remove(read.name());

@@ -1,33 +1,51 @@
 //! Events: what happened, on the object it happened to. A condition keeps the full text; an event may be lost.
 
+use std::convert::Infallible;
+
+use futures::StreamExt as _;
+use futures::stream::poll_fn;
+use k8s_openapi::api::core::v1::ObjectReference;
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 use kube::{Client, Resource};
+use tokio::sync::mpsc;
 
 use crate::call::call;
 
 /// Longest note that the API server takes, in bytes.
 const LONGEST_NOTE: usize = 1024;
 
-/// Writes events in the name of one program.
+/// Events that wait for the server; what does not fit is lost.
+const QUEUE: usize = 4096;
+/// Events under way at once: few, so that they never stand in the way of what they tell about.
+const AT_ONCE: usize = 2;
+
+/// Takes events in the name of one program. Whoever publishes never waits for the server.
 #[derive(Clone)]
 pub struct Events {
-    recorder: Recorder,
+    queue: mpsc::Sender<(Event, ObjectReference)>,
 }
 
 impl Events {
-    /// Events of `controller`, such as `xiangyun-controller`.
-    pub fn new(client: Client, controller: &str) -> Self {
+    /// Events of `controller`, such as `xiangyun-controller`, and what writes them for as long as it is waited for.
+    pub fn new(client: Client, controller: &str) -> (Self, impl Future<Output = Result<(), Infallible>> + use<>) {
         let reporter = Reporter {
             controller: controller.to_owned(),
             instance: None,
         };
-        Self {
-            recorder: Recorder::new(client, reporter),
-        }
+        let (queue, mut waiting) = mpsc::channel(QUEUE);
+        let recorder = Recorder::new(client, reporter);
+        let deliver = async move {
+            let events = poll_fn(move |context| waiting.poll_recv(context));
+            events
+                .for_each_concurrent(AT_ONCE, |(event, object)| write(&recorder, event, object))
+                .await;
+            Ok(())
+        };
+        (Self { queue }, deliver)
     }
 
-    /// Publishes one; a failure is logged and forgotten, because the condition carries the truth.
-    pub async fn publish<K: Resource<DynamicType = ()>>(&self, object: &K, warning: bool, reason: &str, note: &str) {
+    /// Publishes one; one that is lost is logged and forgotten, because the condition carries the truth.
+    pub fn publish<K: Resource<DynamicType = ()>>(&self, object: &K, warning: bool, reason: &str, note: &str) {
         let event = Event {
             type_: if warning { EventType::Warning } else { EventType::Normal },
             reason: reason.to_owned(),
@@ -35,9 +53,15 @@ impl Events {
             action: "Reconcile".to_owned(),
             secondary: None,
         };
-        if let Err(error) = call("write an event", self.recorder.publish(&event, &object.object_ref(&()))).await {
-            tracing::warn!(reason, %error, "event not written");
+        if self.queue.try_send((event, object.object_ref(&()))).is_err() {
+            tracing::warn!(reason, "event lost: too many are waiting");
         }
+    }
+}
+
+async fn write(recorder: &Recorder, event: Event, object: ObjectReference) {
+    if let Err(error) = call("write an event", recorder.publish(&event, &object)).await {
+        tracing::warn!(reason = event.reason, %error, "event not written");
     }
 }
 

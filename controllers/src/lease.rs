@@ -14,6 +14,9 @@ use tokio_util::sync::CancellationToken;
 /// One call may take this long: shorter than a renew interval, so that a slow server costs one renewal, not the lease.
 const CALL: Duration = Duration::from_millis(1300);
 
+/// A renewal that failed is tried again this soon.
+const RETRY: Duration = Duration::from_millis(250);
+
 /// Which lease.
 #[derive(Clone)]
 pub struct LeaseName {
@@ -85,6 +88,8 @@ struct Holder {
     candidate: Candidate,
     timing: Timing,
     started: Instant,
+    /// The lease as this process wrote it last, while nothing says that it changed: a renewal is then one call.
+    written: Option<Lease>,
 }
 
 impl Holder {
@@ -98,19 +103,29 @@ impl Holder {
             candidate,
             timing,
             started: Instant::now(),
+            written: None,
+        }
+    }
+
+    /// The lease as it is now, or as this process wrote it last; `None` where neither is known.
+    async fn read(&mut self) -> Option<Option<Lease>> {
+        if let Some(written) = self.written.take() {
+            return Some(Some(written));
+        }
+        match timeout(CALL, self.api.get_opt(&self.lease.name)).await {
+            Ok(Ok(found)) => Some(found),
+            Ok(Err(error)) => {
+                tracing::warn!(lease = self.lease.name, %error, "the lease cannot be read");
+                None
+            }
+            Err(_) => None,
         }
     }
 
     /// Reads the lease and does what the protocol says. Answers the epoch when this process holds it afterwards.
     async fn step(&mut self) -> Option<i64> {
-        let found = match timeout(CALL, self.api.get_opt(&self.lease.name)).await {
-            Ok(Ok(found)) => found,
-            Ok(Err(error)) => {
-                tracing::warn!(lease = self.lease.name, %error, "the lease cannot be read");
-                return None;
-            }
-            Err(_) => return None,
-        };
+        let from_memory = self.written.is_some();
+        let found = self.read().await?;
         let sent = self.started.elapsed();
         let observed = found.as_ref().map(observed);
         let transitions = observed.as_ref().map_or(0, |o| o.transitions);
@@ -129,11 +144,13 @@ impl Holder {
         )
         .await
         {
-            Ok(Ok(())) => {
+            Ok(Ok(written)) => {
                 self.candidate.wrote(sent);
+                self.written = Some(written);
                 Some(epoch)
             }
-            Ok(Err(kube::Error::Api(status))) if status.code == 409 => {
+            // Somebody may have put a label on it: what counts is the holder that the next read finds.
+            Ok(Err(kube::Error::Api(status))) if status.code == 409 && !from_memory => {
                 self.candidate.lost();
                 None
             }
@@ -142,7 +159,7 @@ impl Holder {
         }
     }
 
-    async fn write(&self, found: Option<Lease>, epoch: i64, holder: Option<String>) -> kube::Result<()> {
+    async fn write(&self, found: Option<Lease>, epoch: i64, holder: Option<String>) -> kube::Result<Lease> {
         let now = MicroTime(Timestamp::now());
         let mut lease = found.unwrap_or_default();
         lease.metadata.name = Some(self.lease.name.clone());
@@ -156,15 +173,16 @@ impl Holder {
         spec.renew_time = Some(now);
         let params = PostParams::default();
         if lease.metadata.resource_version.is_some() {
-            self.api.replace(&self.lease.name, &params, &lease).await.map(|_| ())
+            self.api.replace(&self.lease.name, &params, &lease).await
         } else {
-            self.api.create(&params, &lease).await.map(|_| ())
+            self.api.create(&params, &lease).await
         }
     }
 
     /// Renews until the lease is lost or `released`; gives it back in the second case.
     async fn keep(mut self, lost: CancellationToken, released: CancellationToken) {
         let _cancel_on_exit = lost.drop_guard();
+        let mut pause = self.timing.renew;
         while let Some(until) = self.candidate.leads_until() {
             let left = until.saturating_sub(self.started.elapsed());
             if left.is_zero() {
@@ -175,13 +193,15 @@ impl Holder {
                     self.give_back().await;
                     return;
                 }
-                () = sleep(left.min(self.timing.renew)) => {}
+                () = sleep(left.min(pause)) => {}
             }
             let left = until.saturating_sub(self.started.elapsed());
             // A renewal that does not come back in time must not keep the writers alive past the lease.
-            if timeout(left, self.step()).await.is_err() {
-                break;
-            }
+            pause = match timeout(left, self.step()).await {
+                Ok(Some(_)) => self.timing.renew,
+                Ok(None) => RETRY,
+                Err(_) => break,
+            };
         }
         tracing::error!(lease = self.lease.name, "the lease is lost; stopping at once");
     }
@@ -195,7 +215,7 @@ impl Holder {
             let outcome = timeout(CALL, self.write(Some(found), observed.transitions, None)).await;
             tracing::info!(
                 lease = self.lease.name,
-                given_back = matches!(outcome, Ok(Ok(()))),
+                given_back = matches!(outcome, Ok(Ok(_))),
                 "lease given back"
             );
         }

@@ -108,7 +108,7 @@ fn start(
     passes: Passes,
     stop: &CancellationToken,
 ) -> Controllers {
-    let events = Events::new(client.clone(), object::CONTROLLER);
+    let (events, deliver) = Events::new(client.clone(), object::CONTROLLER);
     let admission = admission::Options {
         client: client.clone(),
         epoch,
@@ -117,6 +117,7 @@ fn start(
         events: events.clone(),
     };
     let controllers = Controllers::new();
+    controllers.push(named("events", deliver));
     controllers.push(named("admission", admission::run(admission, stop.clone())));
     controllers.push(named(
         "tenant",

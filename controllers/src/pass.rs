@@ -61,8 +61,14 @@ impl Passes {
     }
 }
 
+/// Longest rest after a long pass.
+const LONGEST_REST: Duration = Duration::from_secs(1);
+
 /// Calls `pass` until `stop`. A pass answers when it wants to be called again at the latest, if earlier than the resync.
 /// An error is logged once and retried with growing waits; it never ends the loop.
+///
+/// After a change it rests as long as the last pass took: a pass looks at everything, so under a stream of changes passes
+/// must not follow one another without end.
 pub async fn drive<E: Display>(
     name: &'static str,
     rhythm: Rhythm,
@@ -78,7 +84,8 @@ pub async fn drive<E: Display>(
             () = stop.cancelled() => return,
             outcome = pass() => outcome,
         };
-        passes.count(name, begin.elapsed(), outcome.is_ok());
+        let took = begin.elapsed();
+        passes.count(name, took, outcome.is_ok());
         let wait = match outcome {
             Ok(again) => {
                 failures = 0;
@@ -97,7 +104,7 @@ pub async fn drive<E: Display>(
             () = changed.notified(), if failures == 0 => {
                 tokio::select! {
                     () = stop.cancelled() => return,
-                    () = sleep_until(Instant::now() + rhythm.gather) => {}
+                    () = sleep_until(Instant::now() + took.clamp(rhythm.gather, LONGEST_REST)) => {}
                 }
             }
         }

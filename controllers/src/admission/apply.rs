@@ -65,12 +65,12 @@ pub(super) async fn allocation(
         record,
         "allocation written"
     );
-    announce(events, &request.object, &status).await;
+    announce(events, &request.object, &status);
     Ok(())
 }
 
 /// Tells on the request what its condition Ready says now.
-pub(super) async fn announce(events: &Events, request: &ResourceRequest, status: &crds::ResourceRequestStatus) {
+pub(super) fn announce(events: &Events, request: &ResourceRequest, status: &crds::ResourceRequestStatus) {
     if let Some(ready) = crds::find_condition(&status.conditions, condition::READY) {
         let warning = [
             reason::REJECTED,
@@ -78,14 +78,12 @@ pub(super) async fn announce(events: &Events, request: &ResourceRequest, status:
             reason::EXCEEDS_MAX_QUOTA,
             reason::CENTRE_CONFLICT,
         ];
-        events
-            .publish(
-                request,
-                warning.contains(&ready.reason.as_str()),
-                &ready.reason,
-                &ready.message,
-            )
-            .await;
+        events.publish(
+            request,
+            warning.contains(&ready.reason.as_str()),
+            &ready.reason,
+            &ready.message,
+        );
     }
 }
 

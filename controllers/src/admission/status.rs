@@ -52,7 +52,7 @@ pub(super) fn requests<'a>(options: &'a Options, snapshot: &'a Snapshot, plan: &
                 "request"
             );
             if before != after {
-                announce(&options.events, &request.object, &wanted).await;
+                announce(&options.events, &request.object, &wanted);
             }
             Ok(())
         }));

@@ -75,6 +75,6 @@ async fn write(client: &Client, events: &Events, centre: &DataCenter, now: Times
         other => other?,
     };
     tracing::info!(centre = name, reason = why, "centre");
-    events.publish(centre, !ready, why, &message).await;
+    events.publish(centre, !ready, why, &message);
     Ok(())
 }

@@ -40,6 +40,6 @@ pub(super) async fn write(c: &Controller, tenant: &Tenant, outcome: &Outcome, no
         other => other?,
     };
     tracing::info!(tenant = name, reason = outcome.reason, "tenant");
-    c.events.publish(tenant, !ready, outcome.reason, &outcome.message).await;
+    c.events.publish(tenant, !ready, outcome.reason, &outcome.message);
     Ok(())
 }

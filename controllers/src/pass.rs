@@ -61,14 +61,16 @@ impl Passes {
     }
 }
 
+/// Under a stream of changes passes begin this far apart: each of them looks at everything.
+const INTERVAL: Duration = Duration::from_millis(200);
 /// Longest rest after a long pass.
 const LONGEST_REST: Duration = Duration::from_secs(1);
 
 /// Calls `pass` until `stop`. A pass answers when it wants to be called again at the latest, if earlier than the resync.
 /// An error is logged once and retried with growing waits; it never ends the loop.
 ///
-/// After a change it rests as long as the last pass took: a pass looks at everything, so under a stream of changes passes
-/// must not follow one another without end.
+/// A change after some quiet is answered at once. Under a stream of changes passes begin [`INTERVAL`] apart, and after a
+/// long one the loop rests as long as it took.
 pub async fn drive<E: Display>(
     name: &'static str,
     rhythm: Rhythm,
@@ -97,14 +99,15 @@ pub async fn drive<E: Display>(
                 rhythm.retry.saturating_mul(1 << failures.min(10)).min(rhythm.resync)
             }
         };
-        let deadline = Instant::now() + wait;
+        let end = Instant::now();
+        let (deadline, earliest) = (end + wait, (begin + INTERVAL).max(end + took.min(LONGEST_REST)));
         tokio::select! {
             () = stop.cancelled() => return,
             () = sleep_until(deadline) => {}
             () = changed.notified(), if failures == 0 => {
                 tokio::select! {
                     () = stop.cancelled() => return,
-                    () = sleep_until(Instant::now() + took.clamp(rhythm.gather, LONGEST_REST)) => {}
+                    () = sleep_until((Instant::now() + rhythm.gather).max(earliest)) => {}
                 }
             }
         }

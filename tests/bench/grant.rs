@@ -23,6 +23,8 @@ const GRANTS: usize = 50;
 /// Requests that exist when memory is read.
 const REQUESTS: usize = 1000;
 const PATIENCE: Duration = Duration::from_secs(120);
+/// Thousand requests at once on a small machine.
+const LONG: Duration = Duration::from_secs(900);
 
 pub(crate) async fn run() -> Result<Map<String, Value>> {
     let cloud = cloud().await?;
@@ -165,7 +167,7 @@ impl Bench {
             .buffer_unordered(16)
             .try_for_each(|_| async { Ok(()) })
             .await?;
-        eventually(PATIENCE, "all requests are provisioned", || async {
+        eventually(LONG, "all requests are provisioned", || async {
             let all = self.requests.list(&ListParams::default()).await?;
             let done = all.iter().filter(|r| is_provisioned(r)).count();
             ensure!(done == REQUESTS, "{done} of {REQUESTS}");

@@ -14,5 +14,6 @@ pub mod events;
 pub mod lease;
 pub mod operator;
 pub mod pass;
+pub mod rows;
 pub mod serve;
 pub mod tenant;

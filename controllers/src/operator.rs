@@ -20,6 +20,7 @@ use crate::call::call;
 use crate::events::Events;
 use crate::lease::{End, LeaseName, lead};
 use crate::pass::Passes;
+use crate::rows::Rows;
 use crate::{data_center, tenant};
 
 /// What the operator needs.
@@ -58,8 +59,12 @@ pub async fn run(options: Options, stop: CancellationToken) -> Result<(), Error>
         "Epoch of this replica's leadership; 0 while it stands by",
     )?;
     options.registry.register(Box::new(gauge.clone()))?;
-    let metrics = Arc::new(AdmissionMetrics::new(&options.registry)?);
-    let passes = Passes::new(&options.registry)?;
+    let figures = Figures {
+        admission: Arc::new(AdmissionMetrics::new(&options.registry)?),
+        tenants: tenant::figures(&options.registry)?,
+        centres: data_center::Figures::new(&options.registry)?,
+        passes: Passes::new(&options.registry)?,
+    };
     let Some(floor) = stored_epoch(&options.client, &stop).await else {
         return Ok(());
     };
@@ -73,7 +78,7 @@ pub async fn run(options: Options, stop: CancellationToken) -> Result<(), Error>
     };
     let work = async |epoch| {
         gauge.set(epoch);
-        start(client, epoch, metrics, passes, &stop).next().await
+        start(client, epoch, figures, &stop).next().await
     };
     match lead(lease, &stop, work).await {
         End::Stopped | End::Ended(None) => Ok(()),
@@ -100,14 +105,22 @@ async fn stored_epoch(client: &Client, stop: &CancellationToken) -> Option<i64> 
 /// Every controller, in one task: they wait for the network most of the time, and their passes borrow what they own.
 type Controllers = FuturesUnordered<LocalBoxFuture<'static, Error>>;
 
-/// The controllers: one line each.
-fn start(
-    client: Client,
-    epoch: i64,
-    metrics: Arc<AdmissionMetrics>,
+/// What is shown of the controllers.
+struct Figures {
+    admission: Arc<AdmissionMetrics>,
+    tenants: Rows,
+    centres: data_center::Figures,
     passes: Passes,
-    stop: &CancellationToken,
-) -> Controllers {
+}
+
+/// The controllers: one line each.
+fn start(client: Client, epoch: i64, figures: Figures, stop: &CancellationToken) -> Controllers {
+    let Figures {
+        admission: metrics,
+        tenants,
+        centres,
+        passes,
+    } = figures;
     let (events, deliver) = Events::new(client.clone(), object::CONTROLLER);
     let admission = admission::Options {
         client: client.clone(),
@@ -121,11 +134,11 @@ fn start(
     controllers.push(named("admission", admission::run(admission, stop.clone())));
     controllers.push(named(
         "tenant",
-        tenant::run(client.clone(), events.clone(), passes.clone(), stop.clone()),
+        tenant::run(client.clone(), events.clone(), tenants, passes.clone(), stop.clone()),
     ));
     controllers.push(named(
         "data-center",
-        data_center::run(client, events, passes, stop.clone()),
+        data_center::run(client, events, centres, passes, stop.clone()),
     ));
     controllers
 }

@@ -8,6 +8,7 @@ use std::sync::atomic::AtomicBool;
 use anyhow::Context as _;
 use clap::ValueEnum;
 use controllers::serve::{Port, serve};
+use prometheus::process_collector::ProcessCollector;
 use prometheus::{IntGauge, Opts, Registry};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -73,6 +74,8 @@ fn registry() -> prometheus::Result<Registry> {
     let build = IntGauge::with_opts(build)?;
     build.set(1);
     registry.register(Box::new(build))?;
+    // Memory, CPU, open files: process_resident_memory_bytes and its like.
+    registry.register(Box::new(ProcessCollector::for_self()))?;
     Ok(registry)
 }
 

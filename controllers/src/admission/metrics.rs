@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use crds::{Amounts, Resources, condition, find_condition};
-use kube::Resource;
+use crds::{Resources, condition, find_condition};
+use kube::{Resource, ResourceExt as _};
 use plan::cycle::Snapshot;
 use plan::published::Figures;
-use prometheus::{GaugeVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+
+use crate::rows::{Rows, count};
 
 /// Metrics of the admission controller.
 #[derive(Clone, Debug)]
@@ -15,8 +17,9 @@ pub struct AdmissionMetrics {
     writes: IntCounterVec,
     repairs: IntCounter,
     records: IntGauge,
-    requests: IntGaugeVec,
-    pool: GaugeVec,
+    requests: Rows,
+    oldest: Rows,
+    pools: Rows,
     unreadable: IntGaugeVec,
 }
 
@@ -26,34 +29,40 @@ impl AdmissionMetrics {
     /// # Errors
     /// A name that is registered already.
     pub fn new(registry: &Registry) -> prometheus::Result<Self> {
-        let opts = |name: &str, help: &str| Opts::new(name, help);
+        let counters = |name: &str, says: &str, labels: &[&str]| IntCounterVec::new(Opts::new(name, says), labels);
         let metrics = Self {
-            swaps: IntCounterVec::new(
-                opts("xiangyun_ledger_swaps_total", "Swaps of the ledger by outcome"),
+            swaps: counters(
+                "xiangyun_ledger_swaps_total",
+                "Swaps of the ledger by outcome",
                 &["outcome"],
             )?,
-            writes: IntCounterVec::new(
-                opts(
-                    "xiangyun_admission_writes_total",
-                    "Writes of the admission controller by kind and outcome",
-                ),
+            writes: counters(
+                "xiangyun_admission_writes_total",
+                "Writes of the admission controller by kind and outcome",
                 &["kind", "outcome"],
             )?,
-            repairs: IntCounter::with_opts(opts(
-                "xiangyun_ledger_repairs_total",
-                "Recounts that found a difference",
-            ))?,
-            records: IntGauge::with_opts(opts("xiangyun_ledger_open_records", "Changes under way in the ledger"))?,
-            requests: IntGaugeVec::new(
-                opts("xiangyun_requests", "Requests by the reason of their condition Ready"),
+            repairs: IntCounter::new("xiangyun_ledger_repairs_total", "Recounts that found a difference")?,
+            records: IntGauge::new("xiangyun_ledger_open_records", "Changes under way in the ledger")?,
+            requests: Rows::new(
+                registry,
+                "xiangyun_requests",
+                "Requests by the reason of their condition Ready",
                 &["reason"],
             )?,
-            pool: GaugeVec::new(
-                opts("xiangyun_pool", "Figures of a pool in one centre: vCPU, bytes or cards"),
+            oldest: Rows::new(
+                registry,
+                "xiangyun_requests_oldest_timestamp_seconds",
+                "Creation of the oldest request with that reason",
+                &["reason"],
+            )?,
+            pools: Rows::new(
+                registry,
+                "xiangyun_pool",
+                "Figures of a pool in one centre: vCPU, bytes or cards",
                 &["pool", "centre", "resource", "figure"],
             )?,
             unreadable: IntGaugeVec::new(
-                opts("xiangyun_unreadable_objects", "Objects that do not parse"),
+                Opts::new("xiangyun_unreadable_objects", "Objects that do not parse"),
                 &["kind"],
             )?,
         };
@@ -61,8 +70,6 @@ impl AdmissionMetrics {
         registry.register(Box::new(metrics.writes.clone()))?;
         registry.register(Box::new(metrics.repairs.clone()))?;
         registry.register(Box::new(metrics.records.clone()))?;
-        registry.register(Box::new(metrics.requests.clone()))?;
-        registry.register(Box::new(metrics.pool.clone()))?;
         registry.register(Box::new(metrics.unreadable.clone()))?;
         Ok(metrics)
     }
@@ -86,55 +93,64 @@ impl AdmissionMetrics {
 
     /// Requests by reason, and open records.
     pub(super) fn observe(&self, snapshot: &Snapshot) {
-        let mut by_reason: BTreeMap<&str, i64> = BTreeMap::new();
+        let mut by_reason: BTreeMap<&str, (usize, f64)> = BTreeMap::new();
         for request in &snapshot.requests {
-            let conditions = request
-                .object
-                .status
-                .as_ref()
-                .map(|s| s.conditions.as_slice())
-                .unwrap_or_default();
-            let reason = find_condition(conditions, condition::READY).map_or("Submitted", |c| c.reason.as_str());
-            *by_reason.entry(reason).or_default() += 1;
+            let conditions = request.object.status.as_ref().map(|s| s.conditions.as_slice());
+            let ready = find_condition(conditions.unwrap_or_default(), condition::READY);
+            let (number, oldest) = by_reason
+                .entry(ready.map_or(SUBMITTED, |c| c.reason.as_str()))
+                .or_insert((0, f64::INFINITY));
+            *number += 1;
+            if let Some(created) = request.object.creation_timestamp() {
+                *oldest = oldest.min(created.0.as_duration().as_secs_f64());
+            }
         }
-        self.requests.reset();
-        for (reason, count) in by_reason {
-            self.requests.with_label_values(&[reason]).set(count);
-        }
+        let row = |reason: &str, value| (vec![reason.to_owned()], value);
+        self.requests
+            .replace(by_reason.iter().map(|(reason, (number, _))| row(reason, count(*number))));
+        let known = by_reason.iter().filter(|(_, (_, oldest))| oldest.is_finite());
+        self.oldest
+            .replace(known.map(|(reason, (_, oldest))| row(reason, *oldest)));
         self.records
             .set(i64::try_from(snapshot.ledger.records.len()).unwrap_or(i64::MAX));
     }
 
-    /// The six figures of a pool.
-    pub(super) fn pool(&self, name: &str, figures: &Figures) {
-        for centre in &figures.centres {
-            let f = &centre.figures;
-            let rows = [
-                ("gross", &f.gross),
-                ("reserved", &f.reserved),
-                ("committable", &f.committable),
-                ("charged", &f.charged),
-                ("free", &f.free),
-                ("used", &f.used),
-            ];
-            for (figure, amounts) in rows {
-                self.amounts(name, &centre.name, figure, amounts);
-            }
-        }
+    /// The six figures of every pool.
+    pub(super) fn pools(&self, pools: &[(String, Figures)]) {
+        self.pools
+            .replace(pools.iter().flat_map(|(name, figures)| pool_rows(name, figures)));
     }
+}
 
-    fn amounts(&self, pool: &str, centre: &str, figure: &str, amounts: &Amounts) {
-        let Ok(resources) = Resources::try_from(amounts) else {
-            return;
-        };
-        for (resource, value) in resources.iter() {
-            // A gauge is a float; figures up to 2^53 are exact, which is 9 PB in bytes.
-            #[allow(clippy::cast_precision_loss, reason = "a gauge is a float by definition")]
-            let value = value as f64;
-            let value = if resource == "cpu" { value / 1000.0 } else { value };
-            self.pool
-                .with_label_values(&[pool, centre, resource, figure])
-                .set(value);
-        }
-    }
+/// Reason of a request that no pass has seen yet.
+const SUBMITTED: &str = "Submitted";
+
+fn pool_rows<'a>(pool: &'a str, figures: &'a Figures) -> impl Iterator<Item = (Vec<String>, f64)> + 'a {
+    figures.centres.iter().flat_map(move |centre| {
+        let f = &centre.figures;
+        let figures = [
+            ("gross", &f.gross),
+            ("reserved", &f.reserved),
+            ("committable", &f.committable),
+            ("charged", &f.charged),
+            ("free", &f.free),
+            ("used", &f.used),
+        ];
+        figures.into_iter().flat_map(move |(figure, amounts)| {
+            let row = move |(resource, value): (&'static str, i128)| {
+                let labels = [pool, &centre.name, resource, figure].map(str::to_owned);
+                (labels.to_vec(), in_unit(resource, value))
+            };
+            // What cannot be read is not shown: unknown is not zero.
+            let known = Resources::try_from(amounts).ok();
+            known.into_iter().flat_map(move |r| r.iter().map(row).collect::<Vec<_>>())
+        })
+    })
+}
+
+/// vCPU, bytes or cards. A gauge is a float; figures up to 2^53 are exact, which is 9 PB in bytes.
+#[allow(clippy::cast_precision_loss, reason = "a gauge is a float by definition")]
+fn in_unit(resource: &str, value: i128) -> f64 {
+    let value = value as f64;
+    if resource == "cpu" { value / 1000.0 } else { value }
 }

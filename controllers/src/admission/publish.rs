@@ -29,9 +29,11 @@ pub(super) async fn all(
 ) -> Result<(), Error> {
     let mut writes = Vec::new();
     let centres = caches.centres.list();
+    let mut shown = Vec::new();
     for pool in caches.pools.list() {
-        writes.extend(pool_status(client, &pool, &centres, snapshot, metrics));
+        writes.extend(pool_status(client, &pool, &centres, snapshot, &mut shown));
     }
+    metrics.pools(&shown);
     for tenant in caches.tenants.list() {
         writes.extend(tenant_charged(client, &tenant, snapshot));
     }
@@ -86,7 +88,7 @@ fn pool_status<'a>(
     pool: &QuotaPool,
     centres: &[crds::DataCenter],
     snapshot: &Snapshot,
-    metrics: &AdmissionMetrics,
+    shown: &mut Vec<(String, Figures)>,
 ) -> Option<Write<'a>> {
     let mut status = pool.status.clone().unwrap_or_default();
     let mut set = |kind, value, reason, words: String| {
@@ -109,7 +111,7 @@ fn pool_status<'a>(
         ),
         Ok(read) => {
             let figures = published::figures(&read, &snapshot.ledger);
-            metrics.pool(&read.name, &figures);
+            shown.push((read.name.clone(), figures.clone()));
             let (ready, reason, words) = readiness(&figures, &read);
             set(condition::READY, Some(ready), reason, words);
             let over = !figures.over_committed.is_empty();

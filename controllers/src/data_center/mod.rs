@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use kube::api::{Patch, PatchParams};
 use kube::runtime::watcher::Config;
 use kube::{Api, Client, ResourceExt as _};
+use prometheus::Registry;
 use serde_json::json;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -16,22 +17,67 @@ use crate::cache::{Cache, NotReady};
 use crate::call::{CallError, call};
 use crate::events::Events;
 use crate::pass::{Passes, Rhythm, drive};
+use crate::rows::Rows;
 
 /// How often ages are looked at.
 const LOOK: Duration = Duration::from_secs(5);
+
+/// Figures of the centres.
+#[derive(Clone, Debug)]
+pub struct Figures {
+    ready: Rows,
+    reported: Rows,
+}
+
+impl Figures {
+    /// Registers them.
+    ///
+    /// # Errors
+    /// A name that is registered already.
+    pub fn new(registry: &Registry) -> prometheus::Result<Self> {
+        let labels = &["centre"];
+        let ready = "1 where the centre's agent reports, 0 where its report is too old or missing";
+        let reported = "Time of the last report of the centre's agent";
+        Ok(Self {
+            ready: Rows::new(registry, "xiangyun_centre_ready", ready, labels)?,
+            reported: Rows::new(registry, "xiangyun_centre_report_timestamp_seconds", reported, labels)?,
+        })
+    }
+
+    fn observe(&self, centres: &[DataCenter], now: Timestamp) {
+        let labels = |centre: &DataCenter| vec![centre.name_any()];
+        let ready = |c: &DataCenter| plan::centre_health::health(c, now).0 == reason::REPORTING;
+        self.ready
+            .replace(centres.iter().map(|c| (labels(c), f64::from(u8::from(ready(c))))));
+        let reported = |c: &DataCenter| {
+            let at = &c.status.as_ref()?.report.as_ref()?.reported_at;
+            let at: Timestamp = at.parse().ok()?;
+            Some((labels(c), at.as_duration().as_secs_f64()))
+        };
+        self.reported.replace(centres.iter().filter_map(reported));
+    }
+}
 
 /// Runs until `stop`.
 ///
 /// # Errors
 /// A cache that never filled.
-pub async fn run(client: Client, events: Events, passes: Passes, stop: CancellationToken) -> Result<(), NotReady> {
+pub async fn run(
+    client: Client,
+    events: Events,
+    figures: Figures,
+    passes: Passes,
+    stop: CancellationToken,
+) -> Result<(), NotReady> {
     let changed = Arc::new(Notify::new());
     let (centres, task) = Cache::<DataCenter>::start(client.clone(), Config::default(), Arc::clone(&changed));
     centres.ready(Duration::from_secs(30)).await?;
     let pass = async || {
         let mut first = Ok(Some(LOOK));
-        for centre in centres.list() {
-            if let Err(error) = write(&client, &events, &centre, Timestamp::now()).await {
+        let (centres, now) = (centres.list(), Timestamp::now());
+        figures.observe(&centres, now);
+        for centre in centres {
+            if let Err(error) = write(&client, &events, &centre, now).await {
                 first = first.and(Err(error));
             }
         }

@@ -5,6 +5,7 @@
 mod apply;
 mod status;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::api::rbac::v1::RoleBinding;
 use kube::runtime::watcher::Config;
 use kube::{Client, ResourceExt as _};
+use prometheus::Registry;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -21,6 +23,7 @@ use crate::cache::{Cache, NotReady};
 use crate::call::CallError;
 use crate::events::Events;
 use crate::pass::{Passes, Rhythm, drive};
+use crate::rows::{Rows, count};
 
 /// What became of a tenant in this pass.
 struct Outcome {
@@ -31,16 +34,32 @@ struct Outcome {
 struct Controller {
     client: Client,
     events: Events,
+    shown: Rows,
     tenants: Cache<Tenant>,
     namespaces: Cache<Namespace>,
     bindings: Cache<RoleBinding>,
+}
+
+/// Its figures: tenants by the reason of their condition Ready.
+///
+/// # Errors
+/// A name that is registered already.
+pub fn figures(registry: &Registry) -> prometheus::Result<Rows> {
+    let says = "Tenants by the reason of their condition Ready";
+    Rows::new(registry, "xiangyun_tenants", says, &["reason"])
 }
 
 /// Runs until `stop`.
 ///
 /// # Errors
 /// A cache that never filled.
-pub async fn run(client: Client, events: Events, passes: Passes, stop: CancellationToken) -> Result<(), NotReady> {
+pub async fn run(
+    client: Client,
+    events: Events,
+    shown: Rows,
+    passes: Passes,
+    stop: CancellationToken,
+) -> Result<(), NotReady> {
     let changed = Arc::new(Notify::new());
     let ours = Config::default().labels(&format!("{}={}", label::MANAGED_BY, object::CONTROLLER));
     let (tenants, t) = Cache::start(client.clone(), Config::default(), Arc::clone(&changed));
@@ -49,6 +68,7 @@ pub async fn run(client: Client, events: Events, passes: Passes, stop: Cancellat
     let controller = Controller {
         client,
         events,
+        shown,
         tenants,
         namespaces,
         bindings,
@@ -72,6 +92,7 @@ impl Controller {
     async fn pass(&self) -> Result<Option<Duration>, CallError> {
         let tenants = self.tenants.list();
         let standing = plan::tenants::standing(&tenants);
+        let mut by_reason: BTreeMap<&'static str, usize> = BTreeMap::new();
         let mut first = Ok(None);
         for tenant in &tenants {
             let outcome = match standing.get(&tenant.name_any()) {
@@ -91,10 +112,14 @@ impl Controller {
                     }
                 },
             };
+            *by_reason.entry(outcome.reason).or_default() += 1;
             if let Err(error) = status::write(self, tenant, &outcome, Timestamp::now()).await {
                 first = first.and(Err(error));
             }
         }
+        let rows = by_reason.into_iter();
+        self.shown
+            .replace(rows.map(|(reason, number)| (vec![reason.to_owned()], count(number))));
         first
     }
 }

@@ -10,7 +10,7 @@ use futures::future::try_join_all;
 
 use crate::access;
 use crate::fault::{self, Cut};
-use crate::place::{Place, Profile};
+use crate::place::{Place, Profile, port};
 use crate::process::{Condition, Stage};
 use crate::state::{Held, Process, State};
 use crate::supervisor::{self, InThread, Request};
@@ -248,6 +248,15 @@ impl Cloud {
     /// Address of a place; the host reaches it.
     pub fn address(&self, place: Place) -> Result<IpAddr> {
         Ok(self.state()?.address(place)?.into())
+    }
+
+    /// A client for the HTTP API of the cloud's Prometheus (profile `full`).
+    pub fn prometheus(&self) -> Result<kube::Client> {
+        let state = self.state()?;
+        let place = state.profile.prometheus_place().context("no Prometheus in this profile")?;
+        let url = format!("http://{}:{}", state.address(place)?, port::PROMETHEUS);
+        // Anything that speaks JSON over HTTP will do; this one is there.
+        kube::Client::try_from(kube::Config::new(url.parse()?)).context("no client")
     }
 
     /// Where a process shows its metrics in plain HTTP.

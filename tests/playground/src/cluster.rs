@@ -280,7 +280,8 @@ fn kwok(state: &State, place: Place) -> Result<Spec> {
     ))
 }
 
-fn spec(state: &State, name: String, place: Place, step: Stage, tool: &str, args: Flags, ready: Ready) -> Spec {
+/// A process from one of the built tools.
+pub(crate) fn spec(state: &State, name: String, place: Place, step: Stage, tool: &str, args: Flags, ready: Ready) -> Spec {
     // Half the garbage means a third less memory; six API servers share one machine.
     let env = vec![("GOGC".to_owned(), "50".to_owned())];
     Spec {
@@ -295,7 +296,8 @@ fn spec(state: &State, name: String, place: Place, step: Stage, tool: &str, args
     }
 }
 
-fn pki(state: &State, file: &str) -> String {
+/// Path of a certificate or key.
+pub(crate) fn pki(state: &State, file: &str) -> String {
     state.dir.join("pki").join(file).display().to_string()
 }
 
@@ -314,11 +316,12 @@ pub(crate) fn metrics_address(process: &Spec, address: Ipv4Addr) -> Option<Strin
     }
 }
 
+/// Flags of a command line, in the order in which they were set.
 #[derive(Default)]
-struct Flags(Vec<String>);
+pub(crate) struct Flags(Vec<String>);
 
 impl Flags {
-    fn set(&mut self, name: &str, value: impl std::fmt::Display) -> &mut Self {
+    pub(crate) fn set(&mut self, name: &str, value: impl std::fmt::Display) -> &mut Self {
         self.0.push(format!("--{name}={value}"));
         self
     }

@@ -79,8 +79,11 @@ add chain {table} leaving {{ type filter hook output priority -10; policy accept
     text
 }
 
+/// The places that a cut can be between: whoever only watches is never cut off.
 fn others(state: &State, place: Place) -> impl Iterator<Item = Place> {
-    state.places.keys().copied().filter(move |other| *other != place)
+    let watcher = state.profile.prometheus_place();
+    let all = state.places.keys().copied();
+    all.filter(move |other| *other != place && Some(*other) != watcher)
 }
 
 /// Applies a cut.

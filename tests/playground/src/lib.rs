@@ -1,6 +1,6 @@
 //! A real three-centre cloud on one Linux machine.
 //!
-//! Everything in it is the real program (etcd, kube-apiserver, kube-controller-manager, kube-scheduler); only the
+//! Everything in it is the real program (etcd, kube-apiserver, kube-controller-manager, kube-scheduler, Prometheus); only the
 //! kubelets are simulated, by kwok. Each place is a network namespace. Rust tests use [`Cloud`]; people use the
 //! `playground` binary, which is a thin layer over the same calls.
 //!
@@ -21,6 +21,7 @@ mod net;
 mod nodes;
 mod place;
 mod process;
+mod prometheus;
 mod ready;
 mod startup;
 mod state;

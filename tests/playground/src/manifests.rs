@@ -1,4 +1,5 @@
-//! What is shipped in `charts/`, applied to the hub and the centres, and proof that its admission policies act.
+//! The charts in `charts/`, as `helm template` prints them, applied to the hub and the centres, and proof that their
+//! admission policies act.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -9,6 +10,7 @@ use tokio::process::Command;
 use crate::access::eventually;
 use crate::cluster::kubeconfig;
 use crate::state::State;
+use crate::tools::KUBERNETES_VERSION;
 use crate::users::ADMIN;
 
 /// How long an API server may refuse or not yet know what was just applied.
@@ -31,77 +33,75 @@ pub(crate) fn charts_dir(named: Option<&Path>) -> Result<PathBuf> {
 /// learn of a policy by itself, so all of them are probed.
 struct Target {
     chart: PathBuf,
+    /// Operators and agents run as processes of the cloud, not as pods.
+    values: String,
     /// Applied through the first one, probed through all.
     clusters: Vec<String>,
 }
 
 /// Applies the hub's chart to the hub and the agent's chart to each centre, and waits until the policies in them act.
-/// Returns what was skipped because it does not exist (yet).
-pub(crate) async fn apply_all(state: &State, charts: &Path) -> Result<Vec<String>> {
-    let hub = state
-        .profile
-        .hub_places()
-        .iter()
-        .map(|place| format!("hub@{place}"))
-        .collect();
+pub(crate) async fn apply_all(state: &State, charts: &Path) -> Result<()> {
+    let hub = state.profile.hub_places().iter();
     let mut targets = vec![Target {
         chart: charts.join("xiangyun"),
-        clusters: hub,
+        values: "operator.replicas=0".to_owned(),
+        clusters: hub.map(|place| format!("hub@{place}")).collect(),
     }];
     for place in state.profile.centres() {
         targets.push(Target {
             chart: charts.join("agent"),
+            values: format!("replicas=0,centre={place}"),
             clusters: vec![place.to_string()],
         });
     }
-    let applied = futures::future::try_join_all(targets.iter().map(|target| apply(state, target))).await?;
-    let mut notices: Vec<String> = applied.into_iter().flatten().collect();
-    notices.dedup();
-    Ok(notices)
+    let applied = targets.iter().map(|target| apply(state, target));
+    futures::future::try_join_all(applied).await.map(drop)
 }
 
-async fn apply(state: &State, target: &Target) -> Result<Vec<String>> {
+async fn apply(state: &State, target: &Target) -> Result<()> {
     let first = target.clusters.first().context("a chart without a cluster")?;
-    let mut notices = Vec::new();
-    let crds = target.chart.join("crds");
-    if yaml_files(&crds)?.is_empty() {
-        if target.chart.ends_with("xiangyun") {
-            notices.push(format!("no CRDs in {}: skipped", crds.display()));
-        }
-    } else {
-        apply_folder(state, first, &crds).await?;
-        let wait = [
-            "wait",
-            "--for=condition=Established",
-            "customresourcedefinitions",
-            "--all",
-            "--timeout=30s",
-        ];
-        kubectl_ok(state, first, ADMIN, &wait).await?;
-    }
-    let templates = target.chart.join("templates");
-    if yaml_files(&templates)?.is_empty() {
-        notices.push(format!("no manifests in {}: skipped", templates.display()));
-    } else {
-        apply_folder(state, first, &templates).await?;
-    }
-    for probe in yaml_files(&target.chart.join("probe"))? {
+    let manifests = template(state, target, first).await?;
+    let shown = manifests.display().to_string();
+    // Repeated until it succeeds: applying is idempotent, and what a later object brings (a namespace, a kind) makes an
+    // earlier one acceptable.
+    eventually(APPLY, &format!("{shown} is applied to {first}"), || async {
+        let apply = ["apply", "--server-side", "--force-conflicts", "-f", &shown];
+        kubectl_ok(state, first, ADMIN, &apply).await
+    })
+    .await?;
+    for probe in probes(&target.chart)? {
         for cluster in &target.clusters {
             refused(state, cluster, &probe).await?;
         }
     }
-    Ok(notices)
+    Ok(())
 }
 
-/// Repeats until it succeeds: applying is idempotent, and what a later file brings (a namespace, a kind) makes an
-/// earlier one acceptable.
-async fn apply_folder(state: &State, cluster: &str, folder: &Path) -> Result<()> {
-    let shown = folder.display().to_string();
-    eventually(APPLY, &format!("{shown} is applied to {cluster}"), || async {
-        let apply = ["apply", "--server-side", "--force-conflicts", "-f", &shown];
-        kubectl_ok(state, cluster, ADMIN, &apply).await
-    })
-    .await
+/// Renders a chart into a file of the cloud.
+async fn template(state: &State, target: &Target, cluster: &str) -> Result<PathBuf> {
+    let name = target.chart.file_name().context("a chart without a name")?;
+    let version = format!("--kube-version={KUBERNETES_VERSION}");
+    let set = format!("--set={}", target.values);
+    let output = Command::new(state.tools.join("helm"))
+        .arg("template")
+        .arg(name)
+        .arg(&target.chart)
+        .args(["--include-crds", "--namespace=xiangyun-system", &version, &set])
+        .envs(["HELM_CACHE_HOME", "HELM_CONFIG_HOME", "HELM_DATA_HOME"].map(|home| (home, state.dir.join("cache/helm"))))
+        .stdin(std::process::Stdio::null())
+        .kill_on_drop(true)
+        .output()
+        .await
+        .context("cannot run helm")?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        bail!("`helm template {}`: {}", target.chart.display(), said.trim());
+    }
+    let folder = state.dir.join("manifests");
+    std::fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    let file = folder.join(format!("{cluster}.yaml"));
+    std::fs::write(&file, output.stdout).with_context(|| format!("cannot write {}", file.display()))?;
+    Ok(file)
 }
 
 /// Waits until the creation of a probe is refused by an admission policy. A probe may begin with the line
@@ -132,14 +132,14 @@ fn probe_user(text: &str) -> Option<&str> {
     Some(text.lines().next()?.strip_prefix("# as:")?.trim())
 }
 
-/// The YAML files of a folder, sorted; none when it does not exist.
-fn yaml_files(folder: &Path) -> Result<Vec<PathBuf>> {
+/// Objects beside a chart that its policies must refuse.
+fn probes(chart: &Path) -> Result<Vec<PathBuf>> {
+    let folder = chart.join("probe");
     if !folder.exists() {
         return Ok(Vec::new());
     }
-    let entries = std::fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
+    let entries = std::fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))?;
     let mut files: Vec<PathBuf> = entries.map(|e| e.map(|e| e.path())).collect::<Result<_, _>>()?;
-    files.retain(|f| f.extension().is_some_and(|e| e == "yaml"));
     files.sort();
     Ok(files)
 }

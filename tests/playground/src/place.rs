@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Place {
-    /// Home of the hub in profile `quota`; in `full` the hub lives in the three centres.
+    /// Home of the hub in profile `quota`. In `full` the hub lives in the three centres, and this is the province's own
+    /// network: Prometheus watches from here, and no cut hides a centre from it.
     Hub,
     /// The primary centre.
     Jishi,
@@ -56,7 +57,7 @@ pub enum Profile {
     /// A hub with one etcd and one API server, and the two metro centres without nodes.
     #[default]
     Quota,
-    /// Three centres with nodes, and a hub with five etcd voters (2 + 2 + 1) and an API server in each place.
+    /// Three centres with nodes, a hub with five etcd voters (2 + 2 + 1) and an API server in each, and Prometheus.
     Full,
 }
 
@@ -65,7 +66,15 @@ impl Profile {
     pub const fn places(self) -> &'static [Place] {
         match self {
             Self::Quota => &[Place::Hub, Place::Jishi, Place::Jiyidong],
-            Self::Full => self.centres(),
+            Self::Full => &Place::ALL,
+        }
+    }
+
+    /// Where Prometheus runs.
+    pub(crate) const fn prometheus_place(self) -> Option<Place> {
+        match self {
+            Self::Quota => None,
+            Self::Full => Some(Place::Hub),
         }
     }
 
@@ -131,6 +140,8 @@ pub(crate) mod port {
     pub(crate) const KWOK: u16 = 10247;
     /// Metrics of the operator; the agents follow.
     pub(crate) const OPERATOR: u16 = 9400;
+    /// Prometheus.
+    pub(crate) const PROMETHEUS: u16 = 9090;
 }
 
 #[cfg(test)]

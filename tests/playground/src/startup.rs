@@ -12,7 +12,7 @@ use crate::place::Profile;
 use crate::process::{Identity, Spec, Stage};
 use crate::state::{Process, State};
 use crate::supervisor::{self, InThread, Request};
-use crate::{certs, cluster, manifests, net, nodes, teardown, tools, workers};
+use crate::{certs, cluster, manifests, net, nodes, prometheus, teardown, tools, workers};
 
 /// How often a program of ours may end by itself while it is waited for.
 const RESTARTS: u32 = 2;
@@ -52,23 +52,24 @@ impl Cloud {
         })
         .await?;
         progress.say(&format!("network 198.18.{}.0/20 and certificates", state.subnet * 16));
-        cloud.start_all(cluster::specs(&state)?, &progress).await?;
+        let servers = cluster::specs(&state)?;
+        cloud.start_all(servers.clone(), &progress).await?;
         cloud
             .fill(&state, &charts, options.nodes.unwrap_or(nodes::BASELINE), &progress)
             .await?;
-        if let Some(ours) = ours {
-            cloud.start_all(workers::specs(&state, &ours)?, &progress).await?;
-        }
+        let ours = ours.map_or_else(|| Ok(Vec::new()), |ours| workers::specs(&state, &ours))?;
+        cloud.start_all(ours.clone(), &progress).await?;
+        let targets: Vec<Spec> = servers.into_iter().chain(ours).collect();
+        let eyes = prometheus::prepare(&state, &charts, &targets)?;
+        cloud.start_all(eyes.into_iter().collect(), &progress).await?;
         Ok(cloud)
     }
 
     /// Manifests and nodes, side by side.
     async fn fill(&self, state: &State, charts: &Path, metro: u32, progress: &Progress) -> Result<()> {
         let manifests = async {
-            for notice in manifests::apply_all(state, charts).await? {
-                eprintln!("notice: {notice}");
-            }
-            progress.say("manifests applied");
+            manifests::apply_all(state, charts).await?;
+            progress.say("charts applied");
             Ok(())
         };
         let nodes = async {

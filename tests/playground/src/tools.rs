@@ -11,6 +11,9 @@ use sha2::{Digest, Sha256};
 /// Stages of kwok's simulated nodes and pods, beside its binary.
 pub(crate) const KWOK_STAGES: &str = "kwok-stages.yaml";
 
+/// Version of Kubernetes in `tests/tools/kubernetes`.
+pub(crate) const KUBERNETES_VERSION: &str = "v1.37.2";
+
 /// Settings of every build. No workspace, no other toolchain, no C, no paths and no repository state in the result.
 const ENVIRONMENT: [(&str, &str); 4] = [
     ("GOWORK", "off"),
@@ -31,11 +34,11 @@ struct Group {
     programs: &'static [(&'static str, &'static str)],
 }
 
-fn groups() -> [Group; 3] {
+fn groups() -> [Group; 5] {
     let mut link = "-s -w".to_owned();
     for package in ["k8s.io/component-base/version", "k8s.io/client-go/pkg/version"] {
         for (name, value) in [
-            ("gitVersion", "v1.37.2"),
+            ("gitVersion", KUBERNETES_VERSION),
             ("gitMajor", "1"),
             ("gitMinor", "37"),
             ("gitTreeState", "clean"),
@@ -76,6 +79,20 @@ fn groups() -> [Group; 3] {
             name: "kwok",
             flags: vec!["-ldflags".into(), kwok.into()],
             programs: &[("kwok", "sigs.k8s.io/kwok/cmd/kwok")],
+        },
+        Group {
+            name: "helm",
+            flags: Vec::new(),
+            programs: &[("helm", "helm.sh/helm/v4/cmd/helm")],
+        },
+        Group {
+            name: "prometheus",
+            // Every cloud's service discovery would double the build; targets here are a list.
+            flags: vec!["-tags".into(), "netgo,remove_all_sd".into()],
+            programs: &[
+                ("prometheus", "github.com/prometheus/prometheus/cmd/prometheus"),
+                ("promtool", "github.com/prometheus/prometheus/cmd/promtool"),
+            ],
         },
     ]
 }

@@ -88,6 +88,8 @@ pub const USERS: &[User] = &[
     process("xiangyun:centre:baicheng", CENTRES, Reach::HubAnd(Place::Baicheng)),
     process("system:kube-controller-manager", &[], Reach::Everywhere),
     process("system:kube-scheduler", &[], Reach::Everywhere),
+    // The group may read `/metrics` of an API server by the roles that each of them is born with.
+    process("playground:prometheus", &["system:monitoring"], Reach::Everywhere),
     process("playground:kwok", &["system:masters"], Reach::Everywhere),
 ];
 

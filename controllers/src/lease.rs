@@ -160,6 +160,7 @@ impl Holder {
     }
 
     async fn write(&self, found: Option<Lease>, epoch: i64, holder: Option<String>) -> kube::Result<Lease> {
+        #[allow(clippy::disallowed_methods, reason = "for readers; nobody compares it")]
         let now = MicroTime(Timestamp::now());
         let mut lease = found.unwrap_or_default();
         lease.metadata.name = Some(self.lease.name.clone());

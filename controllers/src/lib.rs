@@ -9,6 +9,7 @@ pub mod cache;
 pub mod call;
 pub mod centre;
 pub mod client;
+pub mod clock;
 pub mod data_center;
 pub mod events;
 pub mod lease;

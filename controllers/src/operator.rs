@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::admission::{self, AdmissionMetrics};
 use crate::call::call;
+use crate::clock::Clock;
 use crate::events::Events;
 use crate::lease::{End, LeaseName, lead};
 use crate::pass::Passes;
@@ -33,6 +34,8 @@ pub struct Options {
     pub registry: Registry,
     /// Set once the hub answered.
     pub ready: Arc<AtomicBool>,
+    /// Its wall clock.
+    pub clock: Clock,
 }
 
 /// Why the operator ended.
@@ -78,7 +81,7 @@ pub async fn run(options: Options, stop: CancellationToken) -> Result<(), Error>
     };
     let work = async |epoch| {
         gauge.set(epoch);
-        start(client, epoch, figures, &stop).next().await
+        start(client, epoch, options.clock, figures, &stop).next().await
     };
     match lead(lease, &stop, work).await {
         End::Stopped | End::Ended(None) => Ok(()),
@@ -105,6 +108,21 @@ async fn stored_epoch(client: &Client, stop: &CancellationToken) -> Option<i64> 
 /// Every controller, in one task: they wait for the network most of the time, and their passes borrow what they own.
 type Controllers = FuturesUnordered<LocalBoxFuture<'static, Error>>;
 
+/// What every controller of the hub is given.
+#[derive(Clone)]
+pub struct Common {
+    /// Client of the hub.
+    pub client: Client,
+    /// Where what happened is told.
+    pub events: Events,
+    /// The wall clock.
+    pub clock: Clock,
+    /// Where its passes are counted.
+    pub passes: Passes,
+    /// Ends it.
+    pub stop: CancellationToken,
+}
+
 /// What is shown of the controllers.
 struct Figures {
     admission: Arc<AdmissionMetrics>,
@@ -114,7 +132,7 @@ struct Figures {
 }
 
 /// The controllers: one line each.
-fn start(client: Client, epoch: i64, figures: Figures, stop: &CancellationToken) -> Controllers {
+fn start(client: Client, epoch: i64, clock: Clock, figures: Figures, stop: &CancellationToken) -> Controllers {
     let Figures {
         admission: metrics,
         tenants,
@@ -128,18 +146,20 @@ fn start(client: Client, epoch: i64, figures: Figures, stop: &CancellationToken)
         metrics,
         passes: passes.clone(),
         events: events.clone(),
+        clock: clock.clone(),
     };
     let controllers = Controllers::new();
     controllers.push(named("events", deliver));
     controllers.push(named("admission", admission::run(admission, stop.clone())));
-    controllers.push(named(
-        "tenant",
-        tenant::run(client.clone(), events.clone(), tenants, passes.clone(), stop.clone()),
-    ));
-    controllers.push(named(
-        "data-center",
-        data_center::run(client, events, centres, passes, stop.clone()),
-    ));
+    let common = Common {
+        client,
+        events,
+        clock,
+        passes,
+        stop: stop.clone(),
+    };
+    controllers.push(named("tenant", tenant::run(common.clone(), tenants)));
+    controllers.push(named("data-center", data_center::run(common, centres)));
     controllers
 }
 

@@ -60,7 +60,11 @@ mod tests {
         rows.replace([row("x86", 1.0), row("arm", 2.0)]);
         rows.replace([row("arm", 3.0)]);
         let families = registry.gather();
-        let shown: Vec<f64> = families[0].get_metric().iter().map(|m| m.get_gauge().get_value()).collect();
+        let shown: Vec<f64> = families[0]
+            .get_metric()
+            .iter()
+            .map(|m| m.get_gauge().get_value())
+            .collect();
         assert_eq!(shown, [3.0]);
     }
 }

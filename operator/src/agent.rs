@@ -9,6 +9,7 @@ use controllers::centre::{self, Options};
 use controllers::serve::Port;
 use tokio_util::sync::CancellationToken;
 
+use crate::clock::ClockArgs;
 use crate::process::beside_port;
 
 /// Arguments of `xiangyun agent`.
@@ -31,6 +32,8 @@ pub(crate) struct AgentArgs {
         value_name = "IP:PORT"
     )]
     metrics_addr: SocketAddr,
+    #[command(flatten)]
+    clock: ClockArgs,
 }
 
 pub(crate) async fn run(args: AgentArgs, port: Port, stop: CancellationToken) -> anyhow::Result<()> {
@@ -40,6 +43,7 @@ pub(crate) async fn run(args: AgentArgs, port: Port, stop: CancellationToken) ->
         cluster: controllers::client::connect(args.centre_kubeconfig.as_deref()).await?,
         registry: port.registry.clone(),
         ready: Arc::clone(&port.ready),
+        clock: args.clock.into(),
     };
     let work = async { Ok(Box::pin(centre::run(options, stop)).await?) };
     beside_port(args.metrics_addr, port, work).await

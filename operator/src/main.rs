@@ -1,6 +1,7 @@
 //! The `xiangyun` binary: operator of the hub, agent of a centre, and the files generated from the code.
 
 mod agent;
+mod clock;
 mod crds;
 mod operator;
 mod process;

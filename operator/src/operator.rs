@@ -9,6 +9,7 @@ use controllers::operator::Options;
 use controllers::serve::Port;
 use tokio_util::sync::CancellationToken;
 
+use crate::clock::ClockArgs;
 use crate::process::beside_port;
 
 /// Arguments of `xiangyun operator`.
@@ -25,6 +26,8 @@ pub(crate) struct OperatorArgs {
         value_name = "IP:PORT"
     )]
     metrics_addr: SocketAddr,
+    #[command(flatten)]
+    clock: ClockArgs,
     /// Namespace of the leader lease
     #[arg(long, env = "XIANGYUN_LEASE_NAMESPACE", default_value = crds::object::SYSTEM, value_name = "NAMESPACE")]
     lease_namespace: String,
@@ -37,6 +40,7 @@ pub(crate) async fn run(args: OperatorArgs, port: Port, stop: CancellationToken)
         namespace: args.lease_namespace,
         registry: port.registry.clone(),
         ready: Arc::clone(&port.ready),
+        clock: args.clock.into(),
     };
     let work = async { Ok(controllers::operator::run(options, stop).await?) };
     beside_port(args.metrics_addr, port, work).await

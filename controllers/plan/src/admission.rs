@@ -1,8 +1,7 @@
 //! Whether a request gets its grant now, and if not, the one reason why.
 //!
-//! One reason wins, the first that is found: `TenantSuspended`, then what no waiting mends (`Misconfigured`,
-//! `NoMatchingPool`, `ExceedsMaxQuota`), `Rejected`, `AwaitingApproval`, `CeilingReached`, and `WaitingForQuota` or
-//! `CapacityUnknown`.
+//! One reason wins, the first of: `Rejected`, `Misconfigured`, `TenantSuspended`, `NoMatchingPool`, `ExceedsMaxQuota`,
+//! `AwaitingApproval`, `CeilingReached`, `WaitingForQuota`, `CapacityUnknown`.
 
 use std::collections::BTreeMap;
 
@@ -37,31 +36,32 @@ pub fn assess(
     standing: &Standing,
     market: Market<'_>,
 ) -> Assessment {
-    let spec = &request.object.spec;
-    let tenant = request.tenant();
-    let refuse = |refusal| Assessment {
-        refusal: Some(refusal),
-        ..Assessment::default()
-    };
-    match standing.get(tenant) {
-        Some(Ok(())) => {}
-        Some(Err(why)) => return refuse(Refusal::new(reason::TENANT_SUSPENDED, why.clone())),
-        None => {
-            let text = format!(
-                "tenant {tenant} does not exist yet; the platform team creates it | 租户 {tenant} 尚未建立，请联系平台组"
-            );
-            return refuse(Refusal::new(reason::TENANT_SUSPENDED, text));
-        }
+    if let Some(outcome) = approvals::rejected(request.uid(), approvals) {
+        return Assessment {
+            refusal: rejection(&outcome),
+            outcome,
+            ..Assessment::default()
+        };
     }
+    let spec = &request.object.spec;
     let open: Vec<&str> = market
         .ledger
         .tenants
-        .get(tenant)
+        .get(request.tenant())
         .map(|t| t.ceilings.keys().map(String::as_str).collect())
         .unwrap_or_default();
     let asked = match needs::resolve(spec, &BTreeMap::new(), &open, market) {
+        Err(refusal) if refusal.reason == reason::MISCONFIGURED => Err(refusal),
+        other => suspended(request.tenant(), standing).map_or(other, Err),
+    };
+    let asked = match asked {
         Ok(choices) => choices,
-        Err(refusal) => return refuse(refusal),
+        Err(refusal) => {
+            return Assessment {
+                refusal: Some(refusal),
+                ..Assessment::default()
+            };
+        }
     };
     let needed = needed(&asked, market);
     let requester = spec.requested_by.as_deref().unwrap_or_default();
@@ -76,6 +76,26 @@ pub fn assess(
         grant,
         refusal,
     }
+}
+
+/// Why nothing is granted to this tenant at all.
+fn suspended(tenant: &str, standing: &Standing) -> Option<Refusal> {
+    let why = match standing.get(tenant) {
+        Some(Ok(())) => return None,
+        Some(Err(why)) => why.clone(),
+        None => format!(
+            "tenant {tenant} does not exist yet; the platform team creates it | 租户 {tenant} 尚未建立，请联系平台组"
+        ),
+    };
+    Some(Refusal::new(reason::TENANT_SUSPENDED, why))
+}
+
+fn rejection(outcome: &Outcome) -> Option<Refusal> {
+    let (person, comment) = outcome.rejected.as_ref()?;
+    let text = format!(
+        "rejected by {person}: {comment}; ask again with a new request | 已被 {person} 驳回：{comment}，可另建申请"
+    );
+    Some(Refusal::new(reason::REJECTED, text))
 }
 
 /// Levels that the choices need.
@@ -94,11 +114,8 @@ fn settle_on(
     open: &[&str],
     market: Market<'_>,
 ) -> Result<Vec<Choice>, Refusal> {
-    if let Some((person, comment)) = &outcome.rejected {
-        let text = format!(
-            "rejected by {person}: {comment}; ask again with a new request | 已被 {person} 驳回：{comment}，可另建申请"
-        );
-        return Err(Refusal::new(reason::REJECTED, text));
+    if let Some(refusal) = rejection(outcome) {
+        return Err(refusal);
     }
     if let Some(level) = outcome.missing.first() {
         let total = outcome.given + i32::try_from(outcome.missing.len()).unwrap_or(i32::MAX);

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crds::{AmountError, ApprovalPolicy, Decision, RequestApproval, Resources, approval_reason as reason};
+use crds::{
+    AmountError, ApprovalPolicy, Decision, RequestApproval, Resources, approval_reason as reason, condition,
+    condition_is_true,
+};
 
 /// An approval policy read into numbers. The default asks nobody.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -120,6 +123,27 @@ pub fn count(uid: &str, requester: &str, needed: &Needed, approvals: &[&RequestA
     out.given = i32::try_from(by_level.len()).unwrap_or(i32::MAX);
     out.missing = needed.0.keys().filter(|l| !by_level.contains_key(l)).copied().collect();
     out
+}
+
+/// What a rejection that was counted once adds up to: it stands, whatever becomes of pools, levels and groups. `None`
+/// where there is none.
+pub fn rejected(uid: &str, approvals: &[&RequestApproval]) -> Option<Outcome> {
+    let conditions = |a: &RequestApproval| a.status.as_ref().map(|s| s.conditions.clone());
+    let of_this = || approvals.iter().filter(|a| a.spec.request_ref.uid == uid);
+    let no = of_this().find(|a| {
+        a.spec.decision == Decision::Rejected
+            && condition_is_true(&conditions(a).unwrap_or_default(), condition::COUNTED)
+    })?;
+    let late = of_this().filter(|a| conditions(a).is_none_or(|c| c.is_empty()));
+    let name = |a: &RequestApproval| a.metadata.name.clone().unwrap_or_default();
+    Some(Outcome {
+        rejected: Some((
+            no.spec.approver.username.clone(),
+            no.spec.comment.clone().unwrap_or_default(),
+        )),
+        counted: late.map(|a| (name(a), Err(reason::ALREADY_DECIDED))).collect(),
+        ..Outcome::default()
+    })
 }
 
 fn judge(

@@ -131,10 +131,13 @@ fn approvals(status: &mut ResourceRequestStatus, request: &Request, assessment: 
     if !resolved {
         return;
     }
-    status.approvals = Some(ApprovalCount {
-        needed: outcome.given + missing,
-        given: outcome.given,
-    });
+    // A rejection that was counted earlier is not counted again; the numbers stay as they were.
+    if outcome.rejected.is_none() || !assessment.needed.0.is_empty() {
+        status.approvals = Some(ApprovalCount {
+            needed: outcome.given + missing,
+            given: outcome.given,
+        });
+    }
     let approved = missing == 0 && outcome.rejected.is_none();
     let (why, words) = match (&outcome.rejected, approved) {
         (Some((person, comment)), _) => (

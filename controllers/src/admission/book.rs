@@ -6,7 +6,6 @@ use std::collections::BTreeSet;
 use crds::{LedgerState, QuotaLedger, QuotaLedgerSpec, ResourceRequest, label, object};
 use futures::future::BoxFuture;
 use futures::{StreamExt as _, TryStreamExt as _};
-use jiff::Timestamp;
 use kube::api::{ListParams, Patch, PatchParams, PostParams};
 use kube::core::DeserializeGuard;
 use kube::{Api, Client, ResourceExt as _};
@@ -183,7 +182,10 @@ impl Book {
             self.ledgers().create(&PostParams::default(), &object),
         )
         .await?;
-        tracing::warn!(uid = created.uid(), at = %Timestamp::now(), "no ledger was there; a new one starts empty and recounts");
+        tracing::warn!(
+            uid = created.uid(),
+            "no ledger was there; a new one starts empty and recounts"
+        );
         Ok((created, ledger))
     }
 

@@ -106,8 +106,11 @@ impl AdmissionMetrics {
             }
         }
         let row = |reason: &str, value| (vec![reason.to_owned()], value);
-        self.requests
-            .replace(by_reason.iter().map(|(reason, (number, _))| row(reason, count(*number))));
+        self.requests.replace(
+            by_reason
+                .iter()
+                .map(|(reason, (number, _))| row(reason, count(*number))),
+        );
         let known = by_reason.iter().filter(|(_, (_, oldest))| oldest.is_finite());
         self.oldest
             .replace(known.map(|(reason, (_, oldest))| row(reason, *oldest)));
@@ -143,7 +146,9 @@ fn pool_rows<'a>(pool: &'a str, figures: &'a Figures) -> impl Iterator<Item = (V
             };
             // What cannot be read is not shown: unknown is not zero.
             let known = Resources::try_from(amounts).ok();
-            known.into_iter().flat_map(move |r| r.iter().map(row).collect::<Vec<_>>())
+            known
+                .into_iter()
+                .flat_map(move |r| r.iter().map(row).collect::<Vec<_>>())
         })
     })
 }

@@ -24,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 pub use metrics::AdmissionMetrics;
 
 use crate::call::CallError;
+use crate::clock::Clock;
 use crate::events::Events;
 use crate::pass::{Passes, Rhythm, drive};
 use book::Book;
@@ -49,6 +50,8 @@ pub struct Options {
     pub passes: Passes,
     /// Where what happened is told.
     pub events: Events,
+    /// The wall clock.
+    pub clock: Clock,
 }
 
 /// Why a pass failed.
@@ -131,7 +134,7 @@ impl Controller {
                 "ledger recounted"
             );
         }
-        let Some(snapshot) = self.caches.snapshot(self.options.epoch)? else {
+        let Some(snapshot) = self.caches.snapshot(self.options.epoch, self.options.clock.now())? else {
             // The watch has not delivered the ledger that the recount wrote.
             return Ok(Some(SWAP_INTERVAL));
         };

@@ -77,11 +77,10 @@ impl Caches {
     }
 
     /// A snapshot for nomination; nothing while no ledger was seen.
-    pub(super) fn snapshot(&self, epoch: i64) -> Result<Option<Snapshot>, Error> {
+    pub(super) fn snapshot(&self, epoch: i64, now: Timestamp) -> Result<Option<Snapshot>, Error> {
         let Some(object) = self.ledgers.list().into_iter().next() else {
             return Ok(None);
         };
-        let now = Timestamp::now();
         let centres = self.centres.list();
         let tenants = self.tenants.list();
         let standing = standing(&tenants);

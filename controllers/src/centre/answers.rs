@@ -20,6 +20,7 @@ use super::metrics::Metrics;
 use super::observe::{Caches, Centre};
 use super::{AT_ONCE, answer, apply};
 use crate::call::{CallError, call};
+use crate::clock::Clock;
 
 /// How long an own write is believed over a cache that does not show it.
 const LAG: SignedDuration = SignedDuration::from_secs(10);
@@ -39,6 +40,7 @@ pub(super) struct Answers {
     pub(super) hub: Client,
     pub(super) caches: Caches,
     pub(super) outcome: watch::Receiver<Arc<Outcome>>,
+    pub(super) clock: Clock,
     pub(super) metrics: Metrics,
     /// Own writes that the cache may not show yet.
     pub(super) written: BTreeMap<Key, (Timestamp, CentreRow)>,
@@ -79,7 +81,7 @@ impl Answers {
     pub(super) async fn pass(&mut self) -> Result<Option<Duration>, CallError> {
         let outcome = Arc::clone(&self.outcome.borrow_and_update());
         let centre = self.caches.centre();
-        let now = Timestamp::now();
+        let now = self.clock.now();
         let requests = self.caches.requests.list();
         let key = |r: &ResourceRequest| Some((r.metadata.namespace.clone()?, r.metadata.name.clone()?));
         let requests: BTreeMap<Key, &ResourceRequest> = requests.iter().filter_map(|r| Some((key(r)?, r))).collect();

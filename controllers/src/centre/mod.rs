@@ -28,6 +28,7 @@ use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::call::CallError;
+use crate::clock::Clock;
 use crate::lease::{End, LeaseName, lead};
 use crate::pass::{Passes, Rhythm, drive};
 use metrics::Metrics;
@@ -54,6 +55,8 @@ pub struct Options {
     pub registry: prometheus::Registry,
     /// Set once the first complete lists are there.
     pub ready: Arc<AtomicBool>,
+    /// Its wall clock.
+    pub clock: Clock,
 }
 
 /// Why the agent ended.
@@ -194,6 +197,7 @@ impl Agent {
             hub: self.options.hub.clone(),
             caches: self.caches.clone(),
             outcome,
+            clock: self.options.clock.clone(),
             metrics: self.metrics.clone(),
             written: BTreeMap::new(),
         }
@@ -205,6 +209,7 @@ impl Agent {
             hub: self.options.hub.clone(),
             cluster: self.options.cluster.clone(),
             caches: self.caches.clone(),
+            clock: self.options.clock.clone(),
             metrics: self.metrics.clone(),
             last: None,
             stored: None,

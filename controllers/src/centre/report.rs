@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use crds::{CentreReport, DataCenter};
-use jiff::Timestamp;
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Client};
 use plan::centre::capacity;
@@ -13,6 +12,7 @@ use tokio::time::Instant;
 use super::metrics::Metrics;
 use super::observe::Caches;
 use crate::call::{CallError, call};
+use crate::clock::Clock;
 
 /// A report is renewed after this long even when nothing changed: after a minute nothing is sold against it.
 const RENEW: Duration = Duration::from_secs(20);
@@ -25,6 +25,7 @@ pub(super) struct Reports {
     pub(super) hub: Client,
     pub(super) cluster: Client,
     pub(super) caches: Caches,
+    pub(super) clock: Clock,
     pub(super) metrics: Metrics,
     /// The last report that was written, and when.
     pub(super) last: Option<(Instant, CentreReport)>,
@@ -55,7 +56,7 @@ impl Reports {
             Err(error) if error.is_conflict() => self.send(report).await,
             outcome => outcome,
         };
-        self.metrics.report(Timestamp::now(), outcome.is_ok());
+        self.metrics.report(self.clock.now(), outcome.is_ok());
         outcome.map(|()| Some(RENEW))
     }
 
@@ -102,7 +103,7 @@ impl Reports {
             .and_then(|s| s.report)
             .map_or(0, |r| r.number)
             .saturating_add(1);
-        report.reported_at = Timestamp::now().to_string();
+        report.reported_at = self.clock.now().to_string();
         let patch = Patch::Merge(serde_json::json!({
             "metadata": {"resourceVersion": stored.metadata.resource_version},
             "status": {"report": report},

@@ -11,12 +11,12 @@ use kube::{Api, Client, ResourceExt as _};
 use prometheus::Registry;
 use serde_json::json;
 use tokio::sync::Notify;
-use tokio_util::sync::CancellationToken;
 
 use crate::cache::{Cache, NotReady};
 use crate::call::{CallError, call};
 use crate::events::Events;
-use crate::pass::{Passes, Rhythm, drive};
+use crate::operator::Common;
+use crate::pass::{Rhythm, drive};
 use crate::rows::Rows;
 
 /// How often ages are looked at.
@@ -58,23 +58,24 @@ impl Figures {
     }
 }
 
-/// Runs until `stop`.
+/// Runs until it is stopped.
 ///
 /// # Errors
 /// A cache that never filled.
-pub async fn run(
-    client: Client,
-    events: Events,
-    figures: Figures,
-    passes: Passes,
-    stop: CancellationToken,
-) -> Result<(), NotReady> {
+pub async fn run(common: Common, figures: Figures) -> Result<(), NotReady> {
+    let Common {
+        client,
+        events,
+        clock,
+        passes,
+        stop,
+    } = common;
     let changed = Arc::new(Notify::new());
     let (centres, task) = Cache::<DataCenter>::start(client.clone(), Config::default(), Arc::clone(&changed));
     centres.ready(Duration::from_secs(30)).await?;
     let pass = async || {
         let mut first = Ok(Some(LOOK));
-        let (centres, now) = (centres.list(), Timestamp::now());
+        let (centres, now) = (centres.list(), clock.now());
         figures.observe(&centres, now);
         for centre in centres {
             if let Err(error) = write(&client, &events, &centre, now).await {

@@ -10,19 +10,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crds::{Tenant, label, object, tenant_reason as reason};
-use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::api::rbac::v1::RoleBinding;
 use kube::runtime::watcher::Config;
 use kube::{Client, ResourceExt as _};
 use prometheus::Registry;
 use tokio::sync::Notify;
-use tokio_util::sync::CancellationToken;
 
 use crate::cache::{Cache, NotReady};
 use crate::call::CallError;
+use crate::clock::Clock;
 use crate::events::Events;
-use crate::pass::{Passes, Rhythm, drive};
+use crate::operator::Common;
+use crate::pass::{Rhythm, drive};
 use crate::rows::{Rows, count};
 
 /// What became of a tenant in this pass.
@@ -34,6 +34,7 @@ struct Outcome {
 struct Controller {
     client: Client,
     events: Events,
+    clock: Clock,
     shown: Rows,
     tenants: Cache<Tenant>,
     namespaces: Cache<Namespace>,
@@ -49,17 +50,18 @@ pub fn figures(registry: &Registry) -> prometheus::Result<Rows> {
     Rows::new(registry, "xiangyun_tenants", says, &["reason"])
 }
 
-/// Runs until `stop`.
+/// Runs until it is stopped.
 ///
 /// # Errors
 /// A cache that never filled.
-pub async fn run(
-    client: Client,
-    events: Events,
-    shown: Rows,
-    passes: Passes,
-    stop: CancellationToken,
-) -> Result<(), NotReady> {
+pub async fn run(common: Common, shown: Rows) -> Result<(), NotReady> {
+    let Common {
+        client,
+        events,
+        clock,
+        passes,
+        stop,
+    } = common;
     let changed = Arc::new(Notify::new());
     let ours = Config::default().labels(&format!("{}={}", label::MANAGED_BY, object::CONTROLLER));
     let (tenants, t) = Cache::start(client.clone(), Config::default(), Arc::clone(&changed));
@@ -68,6 +70,7 @@ pub async fn run(
     let controller = Controller {
         client,
         events,
+        clock,
         shown,
         tenants,
         namespaces,
@@ -113,7 +116,7 @@ impl Controller {
                 },
             };
             *by_reason.entry(outcome.reason).or_default() += 1;
-            if let Err(error) = status::write(self, tenant, &outcome, Timestamp::now()).await {
+            if let Err(error) = status::write(self, tenant, &outcome, self.clock.now()).await {
                 first = first.and(Err(error));
             }
         }

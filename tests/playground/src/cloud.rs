@@ -253,7 +253,10 @@ impl Cloud {
     /// A client for the HTTP API of the cloud's Prometheus (profile `full`).
     pub fn prometheus(&self) -> Result<kube::Client> {
         let state = self.state()?;
-        let place = state.profile.prometheus_place().context("no Prometheus in this profile")?;
+        let place = state
+            .profile
+            .prometheus_place()
+            .context("no Prometheus in this profile")?;
         let url = format!("http://{}:{}", state.address(place)?, port::PROMETHEUS);
         // Anything that speaks JSON over HTTP will do; this one is there.
         kube::Client::try_from(kube::Config::new(url.parse()?)).context("no client")

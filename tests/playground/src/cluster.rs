@@ -281,7 +281,15 @@ fn kwok(state: &State, place: Place) -> Result<Spec> {
 }
 
 /// A process from one of the built tools.
-pub(crate) fn spec(state: &State, name: String, place: Place, step: Stage, tool: &str, args: Flags, ready: Ready) -> Spec {
+pub(crate) fn spec(
+    state: &State,
+    name: String,
+    place: Place,
+    step: Stage,
+    tool: &str,
+    args: Flags,
+    ready: Ready,
+) -> Spec {
     // Half the garbage means a third less memory; six API servers share one machine.
     let env = vec![("GOGC".to_owned(), "50".to_owned())];
     Spec {

@@ -87,7 +87,9 @@ async fn template(state: &State, target: &Target, cluster: &str) -> Result<PathB
         .arg(name)
         .arg(&target.chart)
         .args(["--include-crds", "--namespace=xiangyun-system", &version, &set])
-        .envs(["HELM_CACHE_HOME", "HELM_CONFIG_HOME", "HELM_DATA_HOME"].map(|home| (home, state.dir.join("cache/helm"))))
+        .envs(
+            ["HELM_CACHE_HOME", "HELM_CONFIG_HOME", "HELM_DATA_HOME"].map(|home| (home, state.dir.join("cache/helm"))),
+        )
         .stdin(std::process::Stdio::null())
         .kill_on_drop(true)
         .output()

@@ -31,7 +31,8 @@ pub(crate) fn prepare(state: &State, charts: &Path, targets: &[Spec]) -> Result<
     std::fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
     let rules = charts.join(RULES);
     if rules.is_file() {
-        std::fs::copy(&rules, folder.join("alerts.yaml")).with_context(|| format!("cannot copy {}", rules.display()))?;
+        std::fs::copy(&rules, folder.join("alerts.yaml"))
+            .with_context(|| format!("cannot copy {}", rules.display()))?;
     }
     let file = folder.join("prometheus.yaml");
     // JSON is YAML.
@@ -46,7 +47,15 @@ pub(crate) fn prepare(state: &State, charts: &Path, targets: &[Spec]) -> Result<
         .set("log.level", "warn");
     let ready = Ready::Http(address, port::PROMETHEUS, "/-/ready".into());
     let name = format!("prometheus@{place}");
-    Ok(Some(spec(state, name, place, Stage::Machinery, "prometheus", args, ready)))
+    Ok(Some(spec(
+        state,
+        name,
+        place,
+        Stage::Machinery,
+        "prometheus",
+        args,
+        ready,
+    )))
 }
 
 /// One job a kind of process; each target carries its place.
@@ -111,7 +120,8 @@ fn address(ready: &Ready, state: &State, place: Place) -> Option<String> {
 /// `hub-etcd-1@jishi` is of the job `hub-etcd`.
 fn job(process: &str) -> &str {
     let name = process.split('@').next().unwrap_or(process);
-    name.trim_end_matches(|c: char| c.is_ascii_digit()).trim_end_matches('-')
+    name.trim_end_matches(|c: char| c.is_ascii_digit())
+        .trim_end_matches('-')
 }
 
 #[cfg(test)]

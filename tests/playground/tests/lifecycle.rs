@@ -316,7 +316,10 @@ exec {} proxy --kubeconfig=\"$config\" --address=\"${{at%:*}}\" --port=\"${{at##
 fn charts(scratch: &Path) -> PathBuf {
     let charts = scratch.join("charts");
     for (file, text) in [
-        ("xiangyun/Chart.yaml", "apiVersion: v2\nname: xiangyun\nversion: 0.0.1\n"),
+        (
+            "xiangyun/Chart.yaml",
+            "apiVersion: v2\nname: xiangyun\nversion: 0.0.1\n",
+        ),
         ("agent/Chart.yaml", "apiVersion: v2\nname: agent\nversion: 0.0.1\n"),
         ("xiangyun/crds/things.yaml", CRD),
         ("xiangyun/templates/policy.yaml", POLICY),

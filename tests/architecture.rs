@@ -52,13 +52,18 @@ const RULES: &[Rule] = &[
         forbidden: &["kube-client", "kube-runtime"],
     },
     Rule {
+        name: "dashboards",
+        workspace: &[],
+        forbidden: IMPURE,
+    },
+    Rule {
         name: "controllers",
         workspace: &["crds", "plan", "arbiter"],
         forbidden: &["clap"],
     },
     Rule {
         name: "xiangyun",
-        workspace: &["crds", "plan", "arbiter", "controllers"],
+        workspace: &["crds", "plan", "arbiter", "controllers", "dashboards"],
         forbidden: &[],
     },
     Rule {

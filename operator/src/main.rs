@@ -3,6 +3,7 @@
 mod agent;
 mod clock;
 mod crds;
+mod dashboards;
 mod operator;
 mod process;
 
@@ -27,6 +28,8 @@ enum Command {
     Agent(agent::AgentArgs),
     /// Print the CustomResourceDefinitions as YAML
     Crds(crds::CrdsArgs),
+    /// Write the Grafana boards and the Prometheus alerts
+    Dashboards(dashboards::DashboardsArgs),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -35,5 +38,6 @@ fn main() -> anyhow::Result<()> {
         Command::Operator(args) => process::run(cli.log_format, |port, stop| operator::run(args, port, stop)),
         Command::Agent(args) => process::run(cli.log_format, |port, stop| agent::run(args, port, stop)),
         Command::Crds(args) => crds::run(&args),
+        Command::Dashboards(args) => dashboards::run(&args),
     }
 }

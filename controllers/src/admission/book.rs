@@ -24,6 +24,9 @@ const PAGE: u32 = 500;
 /// that was made against a ledger that is lost, because it moves the resourceVersion.
 const LEDGER: &str = "xiangyun.io/ledger";
 
+/// A request that may not parse.
+type Guarded = DeserializeGuard<ResourceRequest>;
+
 /// The ledger's object in the hub.
 pub(super) struct Book {
     client: Client,
@@ -68,64 +71,74 @@ impl Book {
         .await?)
     }
 
-    /// READ of the requests that matter, after the ledger: each without resourceVersion, or one consistent list.
+    /// READ of the requests that matter, after the ledger: each without resourceVersion, or one consistent list. One that
+    /// cannot be read stays out of this decision; it is there, so it is not gone.
     pub(super) async fn refresh(&self, snapshot: &mut Snapshot, touched: &BTreeSet<String>) -> Result<(), Error> {
         let names: Vec<(String, String, String)> = touched.iter().filter_map(|uid| name_of(snapshot, uid)).collect();
-        let fresh: Vec<ResourceRequest> = if names.len() > LIST_ABOVE {
-            self.list()
-                .await?
-                .into_iter()
-                .filter(|r| touched.contains(r.uid().as_deref().unwrap_or_default()))
-                .collect()
+        let found = if names.len() > LIST_ABOVE {
+            self.list().await?
         } else {
-            let mut reads: Vec<BoxFuture<'_, Result<Option<ResourceRequest>, CallError>>> = Vec::new();
-            for (_, ns, name) in &names {
-                let api: Api<ResourceRequest> = Api::namespaced(self.client.clone(), ns);
-                reads.push(Box::pin(async move { call("read a request", api.get_opt(name)).await }));
-            }
-            let found: Vec<_> = futures::stream::iter(reads)
-                .buffer_unordered(WRITES_AT_ONCE)
-                .try_collect()
-                .await?;
-            found.into_iter().flatten().collect()
+            self.get(&names).await?
         };
         snapshot.requests.retain(|r| !touched.contains(r.uid()));
-        for object in fresh {
-            if touched.contains(object.uid().as_deref().unwrap_or_default()) {
-                snapshot.requests.push(Request::read(object, true)?);
+        let mut there = BTreeSet::new();
+        for guard in found {
+            let uid = guard.uid().unwrap_or_default();
+            if !touched.contains(&uid) {
+                continue;
             }
+            if let Some(request) = guard.0.ok().and_then(|r| Request::read(r, true).ok()) {
+                snapshot.requests.push(request);
+            }
+            there.insert(uid);
         }
         // What was asked for and not found under its uid is gone: NotFound, or another object by that name.
-        let found: BTreeSet<&str> = snapshot.requests.iter().map(Request::uid).collect();
-        snapshot.gone = names
-            .iter()
-            .map(|(uid, ..)| uid)
-            .filter(|uid| !found.contains(uid.as_str()))
-            .cloned()
-            .collect();
+        let asked = names.into_iter().map(|(uid, ..)| uid);
+        snapshot.gone = asked.filter(|uid| !there.contains(uid)).collect();
         Ok(())
     }
 
+    async fn get(&self, names: &[(String, String, String)]) -> Result<Vec<Guarded>, Error> {
+        let mut reads: Vec<BoxFuture<'_, Result<Option<Guarded>, CallError>>> = Vec::new();
+        for (_, ns, name) in names {
+            let api: Api<Guarded> = Api::namespaced(self.client.clone(), ns);
+            reads.push(Box::pin(async move { call("read a request", api.get_opt(name)).await }));
+        }
+        let found: Vec<_> = futures::stream::iter(reads)
+            .buffer_unordered(WRITES_AT_ONCE)
+            .try_collect()
+            .await?;
+        Ok(found.into_iter().flatten().collect())
+    }
+
     /// Every request, from one consistent snapshot of the store.
-    async fn list(&self) -> Result<Vec<ResourceRequest>, Error> {
-        let api: Api<DeserializeGuard<ResourceRequest>> = Api::all(self.client.clone());
+    async fn list(&self) -> Result<Vec<Guarded>, Error> {
+        let api: Api<Guarded> = Api::all(self.client.clone());
         let mut params = ListParams::default().limit(PAGE);
-        let (mut out, mut unreadable) = (Vec::new(), 0);
+        let mut out = Vec::new();
         loop {
             let page = call("list all requests", api.list(&params)).await?;
-            for guard in page.items {
-                match guard.0 {
-                    Ok(request) => out.push(request),
-                    Err(_) => unreadable += 1,
-                }
-            }
+            out.extend(page.items);
             match page.metadata.continue_.filter(|c| !c.is_empty()) {
                 Some(token) => params = ListParams::default().limit(PAGE).continue_token(&token),
-                // What an unreadable request holds is not known; unknown is not zero.
-                None if unreadable > 0 => return Err(Error::Unreadable(unreadable)),
                 None => return Ok(out),
             }
         }
+    }
+
+    /// The same where each must be understood: what an unreadable request holds is not known, and unknown is not zero.
+    async fn list_readable(&self) -> Result<Vec<ResourceRequest>, Error> {
+        let (mut out, mut unreadable) = (Vec::new(), 0);
+        for guard in self.list().await? {
+            match guard.0 {
+                Ok(request) => out.push(request),
+                Err(_) => unreadable += 1,
+            }
+        }
+        if unreadable > 0 {
+            return Err(Error::Unreadable(unreadable));
+        }
+        Ok(out)
     }
 
     /// RECOUNT, and what comes before it where the ledger is new. Answers the differences that were repaired.
@@ -136,10 +149,10 @@ impl Book {
         };
         let uid = object.uid().unwrap_or_default();
         let counting = ledger.state == LedgerState::Recounting;
-        let mut requests = self.list().await?;
+        let mut requests = self.list_readable().await?;
         if counting {
             self.stamp(&requests, &uid).await?;
-            requests = self.list().await?;
+            requests = self.list_readable().await?;
         }
         let requests = requests
             .into_iter()

@@ -105,10 +105,21 @@ pub async fn run(options: Options, stop: CancellationToken) -> Result<(), Error>
         next_recount: Instant::now(),
     };
     let passes = controller.options.passes.clone();
+    // Whoever is superseded leads no more; to try again would be to hope that the newer one is gone.
+    let (ended, mut superseded) = (stop.child_token(), None);
+    let pass = async || match controller.pass().await {
+        Err(Error::Superseded { found, ours }) => {
+            superseded = Some(Error::Superseded { found, ours });
+            ended.cancel();
+            Ok(None)
+        }
+        outcome => outcome,
+    };
     tokio::select! {
-        () = drive("admission", Rhythm::default(), &passes, changed, stop, async || controller.pass().await) => Ok(()),
-        _ = select_all(tasks) => Ok(()),
+        () = drive("admission", Rhythm::default(), &passes, changed, ended.clone(), pass) => {}
+        _ = select_all(tasks) => {}
     }
+    superseded.map_or(Ok(()), Err)
 }
 
 /// A write that is about to be sent.

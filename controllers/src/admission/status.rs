@@ -24,7 +24,8 @@ pub(super) fn requests<'a>(options: &'a Options, snapshot: &'a Snapshot, plan: &
             .is_some_and(|r| request.record() != Some(r.id.as_str()));
         let touched_now = plan.touched.contains(request.uid());
         let assessment = plan.assessments.get(request.uid());
-        if undecided || touched_now || request.deleting() {
+        let leaves_now = request.deleting() && request.holds.is_empty();
+        if undecided || touched_now || leaves_now {
             continue;
         }
         let wanted = request_status::status(request, assessment, &snapshot.requests, snapshot.now);

@@ -146,6 +146,15 @@ impl Cloud {
         kubectl.output().await.context("cannot run kubectl")
     }
 
+    /// Path of one of the programs that the cloud is made of, such as `etcdctl`.
+    pub fn tool(&self, name: &str) -> Result<PathBuf> {
+        let path = self.state()?.tools.join(name);
+        if !path.is_file() {
+            bail!("no tool {name}");
+        }
+        Ok(path)
+    }
+
     /// Runs a command in the network of a place to its end; the exit code is the caller's to judge.
     pub async fn exec(&self, place: Place, program: &str, args: &[&str]) -> Result<Output> {
         let state = self.state()?;

@@ -37,6 +37,7 @@ pub use cloud::{Cloud, Options};
 pub use fault::Cut;
 pub use place::{Place, Profile};
 pub use process::Condition;
+pub use tools::ensure as tools;
 pub use users::{ADMIN, USERS, User};
 
 /// The root of the repository that this crate was built from.

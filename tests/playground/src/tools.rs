@@ -184,7 +184,7 @@ fn stages(module: &Path) -> Result<String> {
 
 /// Folder with every program and kwok's stages. Builds what is neither in the cache nor in `ready` (or the folder
 /// that `KUBEBUILDER_ASSETS` names); blocks while it does, and shows progress on standard error.
-pub(crate) fn ensure(ready: Option<&Path>) -> Result<PathBuf> {
+pub fn ensure(ready: Option<&Path>) -> Result<PathBuf> {
     let ready = ready
         .map(Path::to_owned)
         .or_else(|| std::env::var_os("KUBEBUILDER_ASSETS").map(PathBuf::from));

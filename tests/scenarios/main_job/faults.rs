@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::world::{METRO, PATIENCE, World, small_request};
 
 /// An edit or a deletion in a centre is corrected within this time.
-const CORRECTED: Duration = Duration::from_secs(5);
+pub(crate) const CORRECTED: Duration = Duration::from_secs(5);
 
 pub(crate) async fn drift_is_corrected(w: &World) -> Result<()> {
     let ns = "dept-yibao";
@@ -124,6 +124,20 @@ pub(crate) async fn killed_operator_is_replaced(w: &World) -> Result<()> {
     w.cloud.start_process(first).await
 }
 
+/// Both at once: nobody decides until one of them is back, and nothing is lost meanwhile.
+pub(crate) async fn both_operators_killed(w: &World) -> Result<()> {
+    let both = ["operator@jishi", "operator@jiyidong"];
+    for operator in both {
+        w.cloud.kill(operator).await?;
+    }
+    w.apply("hub", Some("wu.gang"), &small_request("dept-jyt", "nobody-leads", 4))
+        .await?;
+    for operator in both {
+        w.cloud.start_process(operator).await?;
+    }
+    w.request_reason("dept-jyt", "nobody-leads", "Active").await.map(drop)
+}
+
 pub(crate) async fn killed_agents_resume(w: &World) -> Result<()> {
     for agent in ["agent-1@jishi", "agent-2@jishi"] {
         w.cloud.kill(agent).await?;
@@ -135,78 +149,4 @@ pub(crate) async fn killed_agents_resume(w: &World) -> Result<()> {
         w.cloud.start_process(agent).await?;
     }
     w.request_reason("dept-jyt", "no-agent", "Active").await.map(drop)
-}
-
-async fn quota_uids(w: &World) -> Result<String> {
-    w.ok(
-        "jiyidong",
-        None,
-        &["get", "resourcequota", "-A", "-o", "jsonpath={.items[*].metadata.uid}"],
-    )
-    .await
-}
-
-pub(crate) async fn hub_server_down(w: &World) -> Result<()> {
-    let before = quota_uids(w).await?;
-    for place in ["jishi", "jiyidong", "baicheng"] {
-        w.cloud.kill(&format!("hub-apiserver@{place}")).await?;
-    }
-    // With no hub at all a centre still corrects drift, and removes nothing.
-    let hard = w.quota("jiyidong", "dept-yibao").await?["requests.cpu"]
-        .as_str()
-        .context("a quota")?
-        .to_owned();
-    let edit = r#"{"spec":{"hard":{"requests.cpu":"1"}}}"#;
-    w.ok(
-        "jiyidong",
-        None,
-        &[
-            "patch",
-            "resourcequota",
-            "xiangyun",
-            "-n",
-            "dept-yibao",
-            "--type=merge",
-            "-p",
-            edit,
-        ],
-    )
-    .await?;
-    w.quota_is("jiyidong", "dept-yibao", "requests.cpu", &hard, CORRECTED)
-        .await?;
-    for place in ["jishi", "jiyidong", "baicheng"] {
-        w.cloud.start_process(&format!("hub-apiserver@{place}")).await?;
-    }
-    let request = small_request("dept-jyt", "after-hub", 4);
-    eventually(PATIENCE, "the hub takes requests again", || async {
-        w.apply("hub", Some("wu.gang"), &request).await
-    })
-    .await?;
-    w.request_reason("dept-jyt", "after-hub", "Active").await?;
-    ensure!(before == quota_uids(w).await?, "a quota was replaced");
-    Ok(())
-}
-
-pub(crate) async fn centre_server_down(w: &World) -> Result<()> {
-    w.cloud.kill("apiserver@jiyidong").await?;
-    w.apply("hub", Some("wu.gang"), &small_request("dept-jyt", "one-side", 4))
-        .await?;
-    // Granted, applied on the side that answers, and waiting for the other.
-    let request = eventually(PATIENCE, "jishi applied it", || async {
-        let request = w.get("hub", &["rreq", "one-side", "-n", "dept-jyt"]).await?;
-        let rows = request["status"]["centres"].as_array().cloned().unwrap_or_default();
-        ensure!(
-            rows.iter().any(|r| r["name"] == "jishi" && r["reason"] == "Applied"),
-            "{rows:?}"
-        );
-        Ok(request)
-    })
-    .await?;
-    ensure!(
-        request["status"]["phase"] == "Provisioning",
-        "{}",
-        request["status"]["phase"]
-    );
-    w.cloud.start_process("apiserver@jiyidong").await?;
-    w.request_reason("dept-jyt", "one-side", "Active").await.map(drop)
 }

@@ -6,8 +6,10 @@
     reason = "an index into JSON that is not there answers null"
 )]
 
+mod eyes;
 mod faults;
 mod life;
+mod outages;
 mod pods;
 mod world;
 
@@ -37,13 +39,18 @@ async fn main_job() -> anyhow::Result<()> {
         life::applied_in_any_order,
         pods::inside_the_quota_runs_on_its_pool,
         pods::outside_is_refused,
+        eyes::every_target_is_up,
+        eyes::every_query_returns_data,
+        eyes::rules_are_loaded_and_nothing_is_critical,
         faults::drift_is_corrected,
         faults::foreign_namespace_is_not_touched,
         faults::unreadable_object_stops_nobody,
         faults::killed_operator_is_replaced,
+        faults::both_operators_killed,
         faults::killed_agents_resume,
-        faults::hub_server_down,
-        faults::centre_server_down,
+        outages::hub_down_for_a_minute,
+        outages::centre_down_for_a_minute,
+        outages::compacted_history,
         life::release_gives_back,
     );
     Ok(())

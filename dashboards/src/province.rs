@@ -1,0 +1,365 @@
+//! 全省总览: the province at a glance.
+//!
+//! Only the leader shows pools and requests, but for some seconds after a takeover two replicas may: every such figure is
+//! first reduced by `max by`.
+
+use crate::board::{Board, Kind, Panel, Row, Unit};
+use crate::text::{Text, t};
+
+const GREEN: &str = "green";
+const YELLOW: &str = "yellow";
+const RED: &str = "red";
+/// Nothing may be there.
+const NONE: &[(f64, &str)] = &[(0.0, GREEN), (1.0, RED)];
+/// Something may be there, and wants to be looked at.
+const SOME: &[(f64, &str)] = &[(0.0, GREEN), (1.0, YELLOW)];
+
+pub(crate) fn board() -> Board {
+    Board {
+        name: "province",
+        title: t("Province at a glance", "全省总览"),
+        rows: vec![now(), pools(), requests(), control(), servers()],
+    }
+}
+
+fn panel(kind: Kind, unit: Unit, title: Text, description: Text) -> Panel {
+    Panel {
+        title,
+        description,
+        kind,
+        unit,
+        queries: Vec::new(),
+        thresholds: &[],
+    }
+}
+
+impl Panel {
+    fn query(mut self, expr: impl Into<String>, legend: Text) -> Self {
+        self.queries.push((expr.into(), legend));
+        self
+    }
+
+    const fn colours(mut self, thresholds: &'static [(f64, &'static str)]) -> Self {
+        self.thresholds = thresholds;
+        self
+    }
+}
+
+fn stat(title: Text, description: Text) -> Panel {
+    panel(Kind::Stat, Unit::Number, title, description)
+}
+
+fn row(title: Text, panels: Vec<Panel>) -> Row {
+    Row { title, panels }
+}
+
+/// Legend that is the label's value in both languages.
+const fn label(text: &'static str) -> Text {
+    t(text, text)
+}
+
+fn now() -> Row {
+    row(
+        t("Now", "此刻"),
+        vec![
+            stat(
+                t("Centres not reporting", "未上报中心"),
+                t(
+                    "Nothing is sold against a centre whose report is older than a minute",
+                    "上报超过一分钟的中心不再授予配额",
+                ),
+            )
+            .query(
+                "count(max by (centre) (xiangyun_centre_ready) == 0) or vector(0)",
+                label("-"),
+            )
+            .colours(NONE),
+            panel(
+                Kind::Stat,
+                Unit::Seconds,
+                t("Oldest report", "最旧上报"),
+                t("Agents report at least every 20 s", "代理至少每20秒上报一次"),
+            )
+            .query(
+                "max(time() - max by (centre) (xiangyun_centre_report_timestamp_seconds))",
+                label("-"),
+            )
+            .colours(&[(0.0, GREEN), (30.0, YELLOW), (60.0, RED)]),
+            stat(
+                t("Leaders", "主控副本数"),
+                t(
+                    "One replica of the operator leads; none for a few seconds after a failure",
+                    "控制器仅一个副本为主，故障切换需数秒",
+                ),
+            )
+            .query("count(xiangyun_leader_epoch > 0) or vector(0)", label("-"))
+            .colours(&[(0.0, RED), (1.0, GREEN), (2.0, RED)]),
+        ]
+        .into_iter()
+        .chain(attention())
+        .collect(),
+    )
+}
+
+/// What wants somebody's attention.
+fn attention() -> Vec<Panel> {
+    let waiting =
+        |reasons: &str| format!("sum(max by (reason) (xiangyun_requests{{reason=~\"{reasons}\"}})) or vector(0)");
+    vec![
+        stat(
+            t("Wait for a person", "待审批"),
+            t("Requests in AwaitingApproval", "等待人工审批的申请"),
+        )
+        .query(waiting("AwaitingApproval"), label("-"))
+        .colours(SOME),
+        stat(
+            t("Wait for capacity", "待容量"),
+            t(
+                "Requests that are approved and do not fit now",
+                "已批准但余量不足的申请",
+            ),
+        )
+        .query(waiting("WaitingForQuota|CeilingReached|CapacityUnknown"), label("-"))
+        .colours(SOME),
+        stat(
+            t("Unreadable objects", "无法解析对象"),
+            t(
+                "Stored before a change of their definition; they stop nobody else",
+                "旧版定义遗留对象，不影响其他对象",
+            ),
+        )
+        .query(
+            "sum(max by (kind) (xiangyun_unreadable_objects)) or vector(0)",
+            label("-"),
+        )
+        .colours(NONE),
+        stat(
+            t("Targets down", "失联目标"),
+            t("Processes that Prometheus cannot reach", "Prometheus 无法抓取的进程"),
+        )
+        .query("count(up == 0) or vector(0)", label("-"))
+        .colours(NONE),
+        stat(
+            t("Alerts firing", "告警"),
+            t("See the rules in alerts.yaml", "见 alerts.yaml 规则"),
+        )
+        .query("count(ALERTS{alertstate=\"firing\"}) or vector(0)", label("-"))
+        .colours(NONE),
+    ]
+}
+
+/// A figure of the chosen pools and resource, by pool and centre.
+fn figure(name: &str) -> String {
+    format!("max by (pool, centre) (xiangyun_pool{{figure=\"{name}\",resource=\"$resource\",pool=~\"$pool\"}})")
+}
+
+fn sum(name: &str) -> String {
+    format!("sum by (pool) ({})", figure(name))
+}
+
+fn pools() -> Row {
+    row(
+        t("Pools", "资源池"),
+        vec![
+            panel(
+                Kind::Table { by: "pool" },
+                Unit::Number,
+                t("Pools, $resource", "资源池 $resource"),
+                t(
+                    "Sums over the centres. A grant with survival Full is charged in both, so that either centre can carry it alone",
+                    "各中心合计。Full 级授予在两中心均全额计量，单中心可独立承载",
+                ),
+            )
+            .query(sum("gross"), t("gross", "总量"))
+            .query(sum("committable"), t("committable", "可承诺"))
+            .query(sum("charged"), t("charged", "已计量"))
+            .query(sum("free"), t("free", "余量"))
+            .query(sum("used"), t("used", "在用")),
+            panel(
+                Kind::BarGauge,
+                Unit::Ratio,
+                t("Charged of committable", "计量占可承诺比例"),
+                t("Above 100 % only after capacity was lost; then nothing more is granted", "仅在容量损失后才会超过100%，此时停止授予"),
+            )
+            .query(
+                format!("{} / ({} > 0)", figure("charged"), figure("committable")),
+                label("{{pool}} {{centre}}"),
+            )
+            .colours(&[(0.0, GREEN), (0.8, YELLOW), (1.0, RED)]),
+            panel(
+                Kind::TimeSeries,
+                Unit::Number,
+                t("Fits as dual-active, $resource", "可双活授予余量 $resource"),
+                t("The smaller free amount of a pool's centres", "各中心余量的较小者"),
+            )
+            .query(format!("min by (pool) ({})", figure("free")), label("{{pool}}")),
+            panel(
+                Kind::TimeSeries,
+                Unit::Number,
+                t("Charged, $resource", "已计量 $resource"),
+                t("What live grants charge, both centres together", "有效授予的计量，两中心合计"),
+            )
+            .query(sum("charged"), label("{{pool}}")),
+            panel(
+                Kind::TimeSeries,
+                Unit::Number,
+                t("Used by pods, $resource", "实际使用 $resource"),
+                t("Requests of running pods; what was granted and is not used could be given back", "运行容器组的请求量，未用部分可回收"),
+            )
+            .query(sum("used"), label("{{pool}}")),
+        ],
+    )
+}
+
+fn requests() -> Row {
+    let open =
+        "AwaitingApproval|CeilingReached|WaitingForQuota|CapacityUnknown|QuotaReserved|Provisioning|CentreConflict";
+    row(
+        t("Requests and tenants", "申请与租户"),
+        vec![
+            panel(
+                Kind::Stacked,
+                Unit::Number,
+                t("Requests by reason", "申请状态"),
+                t("The reason of their condition Ready", "按 Ready 条件的原因统计"),
+            )
+            .query("max by (reason) (xiangyun_requests)", label("{{reason}}")),
+            panel(
+                Kind::TimeSeries,
+                Unit::Seconds,
+                t("Age of the oldest open request", "最久未结申请"),
+                t("By reason; people have 72 hours", "按原因，审批时限72小时"),
+            )
+            .query(
+                format!("time() - min by (reason) (xiangyun_requests_oldest_timestamp_seconds{{reason=~\"{open}\"}})"),
+                label("{{reason}}"),
+            ),
+            panel(
+                Kind::Stacked,
+                Unit::Number,
+                t("Tenants by reason", "租户状态"),
+                t(
+                    "Established, or what is wrong with their place in the tree",
+                    "已建立，或租户树中的问题",
+                ),
+            )
+            .query("max by (reason) (xiangyun_tenants)", label("{{reason}}")),
+        ],
+    )
+}
+
+fn control() -> Row {
+    let rate = |metric: &str, by: &str| format!("sum by ({by}) (rate({metric}[$__rate_interval]))");
+    let series = |unit, title, description| panel(Kind::TimeSeries, unit, title, description);
+    row(
+        t("Control plane", "控制面"),
+        vec![
+            series(
+                Unit::Seconds,
+                t("Pass duration, p99", "单轮耗时 p99"),
+                t("A pass looks at everything of its kind", "每轮检查该类全部对象"),
+            )
+            .query(
+                "histogram_quantile(0.99, sum by (controller, le) (rate(xiangyun_pass_seconds_bucket[$__rate_interval])))",
+                label("{{controller}}"),
+            ),
+            series(
+                Unit::PerSecond,
+                t("Passes", "轮次"),
+                t("Failed ones are tried again with growing waits", "失败轮次将逐渐延长间隔重试"),
+            )
+            .query(rate("xiangyun_passes_total", "controller, outcome"), label("{{controller}} {{outcome}}")),
+            series(
+                Unit::PerSecond,
+                t("Swaps of the ledger", "台账交换"),
+                t("A conflict costs one pass and decides nothing", "冲突仅重试一轮，不作决策"),
+            )
+            .query(rate("xiangyun_ledger_swaps_total", "outcome"), label("{{outcome}}")),
+            series(
+                Unit::Number,
+                t("Changes under way", "进行中变更"),
+                t("Open records of the ledger; one that lowers stays until its centres confirm", "台账未结记录，缩减须待中心确认"),
+            )
+            .query("max(xiangyun_ledger_open_records)", t("records", "记录")),
+            series(
+                Unit::PerSecond,
+                t("Writes of the operator", "控制器写入"),
+                t("By kind and outcome; refused means that a role or policy is wrong", "refused 表示角色或策略有误"),
+            )
+            .query(rate("xiangyun_admission_writes_total", "kind, outcome"), label("{{kind}} {{outcome}}")),
+            series(
+                Unit::PerSecond,
+                t("Writes of the agents", "代理写入"),
+                t("Objects of grants, corrections, and rows in the hub", "授予对象、纠偏与上报"),
+            )
+            .query(rate("xiangyun_agent_writes_total", "place, outcome"), label("{{place}} {{outcome}}")),
+            series(
+                Unit::Number,
+                t("Hub reachable from", "可达管理面"),
+                t("1 while the leading agent of the centre reaches the hub", "1 表示该中心主代理可达管理面"),
+            )
+            .query("max by (place) (xiangyun_agent_hub_reachable)", label("{{place}}")),
+            series(
+                Unit::Number,
+                t("Namespaces held", "保持不动的命名空间"),
+                t("Left as they are because the hub is not understood", "因管理面信息不明而保持原状"),
+            )
+            .query("max by (place) (xiangyun_agent_held_namespaces)", label("{{place}}")),
+            series(Unit::Bytes, t("Memory of our processes", "进程内存"), t("Resident", "常驻内存"))
+                .query("process_resident_memory_bytes{job=~\"operator|agent\"}", label("{{process}}")),
+        ],
+    )
+}
+
+fn servers() -> Row {
+    let series = |unit, title, description| panel(Kind::TimeSeries, unit, title, description);
+    let requests = "sum by (job, place) (rate(apiserver_request_total[$__rate_interval]))";
+    let failed = "sum by (job, place) (rate(apiserver_request_total{code=~\"5..\"}[$__rate_interval]))";
+    row(
+        t("API servers and etcd", "API 服务器与 etcd"),
+        vec![
+            series(
+                Unit::PerSecond,
+                t("Calls", "请求速率"),
+                t("Hub and centres", "管理面与各中心"),
+            )
+            .query(requests, label("{{job}} {{place}}")),
+            series(
+                Unit::Ratio,
+                t("Errors", "错误率"),
+                t("Answers 5xx of all", "5xx 应答占比"),
+            )
+            .query(format!("({failed} or 0 * {requests}) / {requests}"), label("{{job}} {{place}}")),
+            series(
+                Unit::Seconds,
+                t("Latency, p99", "延迟 p99"),
+                t("Without watches", "不含 watch"),
+            )
+            .query(
+                "histogram_quantile(0.99, sum by (job, le) (rate(apiserver_request_duration_seconds_bucket{verb!~\"WATCH|CONNECT\"}[$__rate_interval])))",
+                label("{{job}}"),
+            ),
+            series(
+                Unit::Number,
+                t("Voters with a leader", "有主的 etcd 成员"),
+                t("The hub has five; with two or fewer it stands still", "管理面共五个，少于三个则停止写入"),
+            )
+            .query("sum by (job) (etcd_server_has_leader)", label("{{job}}")),
+            series(
+                Unit::Seconds,
+                t("Commit to disk, p99", "落盘 p99"),
+                t("Above 100 ms the hub becomes slow", "超过100毫秒则管理面变慢"),
+            )
+            .query(
+                "histogram_quantile(0.99, sum by (job, place, le) (rate(etcd_disk_backend_commit_duration_seconds_bucket[$__rate_interval])))",
+                label("{{job}} {{place}}"),
+            ),
+            series(
+                Unit::Bytes,
+                t("Size of the store", "存储大小"),
+                t("etcd stops taking writes at its quota", "达到配额后 etcd 停止写入"),
+            )
+            .query("max by (job, place) (etcd_mvcc_db_total_size_in_bytes)", label("{{job}} {{place}}")),
+        ],
+    )
+}

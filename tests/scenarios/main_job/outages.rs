@@ -1,0 +1,162 @@
+//! API servers that are away for more than a minute, long enough for reports to be too old, and watches whose history is
+//! gone. Prometheus says how long: it watches from outside.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use playground::{Place, eventually};
+use serde_json::Value;
+
+use crate::eyes;
+use crate::faults::CORRECTED;
+use crate::world::{METRO, PATIENCE, World, small_request};
+
+/// A server that is down for a minute is seen to be so within this time.
+const MINUTES: Duration = Duration::from_secs(180);
+const HUB: [&str; 3] = [
+    "hub-apiserver@jishi",
+    "hub-apiserver@jiyidong",
+    "hub-apiserver@baicheng",
+];
+
+/// Waits until Prometheus has seen no target of that selector up for a minute.
+async fn down_for_a_minute(w: &World, selector: &str) -> Result<()> {
+    let query = format!("max(max_over_time(up{{{selector}}}[1m]))");
+    eventually(MINUTES, &format!("{selector} was down for a minute"), || async {
+        let up = eyes::value(w, &query).await?;
+        ensure!(up == Some(0.0), "{query} is {up:?}");
+        Ok(())
+    })
+    .await
+}
+
+/// Uid of every quota in a centre: nothing may be made anew.
+async fn quota_uids(w: &World, centre: &str) -> Result<String> {
+    let path = "jsonpath={.items[*].metadata.uid}";
+    w.ok(centre, None, &["get", "resourcequota", "-A", "-o", path]).await
+}
+
+pub(crate) async fn hub_down_for_a_minute(w: &World) -> Result<()> {
+    let before = [quota_uids(w, METRO[0]).await?, quota_uids(w, METRO[1]).await?];
+    for server in HUB {
+        w.cloud.kill(server).await?;
+    }
+    down_for_a_minute(w, r#"job="hub-apiserver""#).await?;
+    // With no hub at all a centre still corrects drift, and removes nothing.
+    let hard = w.quota("jiyidong", "dept-yibao").await?["requests.cpu"]
+        .as_str()
+        .context("a quota")?
+        .to_owned();
+    let edit = r#"{"spec":{"hard":{"requests.cpu":"1"}}}"#;
+    let patch = [
+        "patch",
+        "resourcequota",
+        "xiangyun",
+        "-n",
+        "dept-yibao",
+        "--type=merge",
+        "-p",
+        edit,
+    ];
+    w.ok("jiyidong", None, &patch).await?;
+    w.quota_is("jiyidong", "dept-yibao", "requests.cpu", &hard, CORRECTED)
+        .await?;
+    for server in HUB {
+        w.cloud.start_process(server).await?;
+    }
+    let request = small_request("dept-jyt", "after-hub", 4);
+    eventually(PATIENCE, "the hub takes requests again", || async {
+        w.apply("hub", Some("wu.gang"), &request).await
+    })
+    .await?;
+    w.request_reason("dept-jyt", "after-hub", "Active").await?;
+    let after = [quota_uids(w, METRO[0]).await?, quota_uids(w, METRO[1]).await?];
+    ensure!(before == after, "a quota was made anew");
+    Ok(())
+}
+
+pub(crate) async fn centre_down_for_a_minute(w: &World) -> Result<()> {
+    w.cloud.kill("apiserver@jiyidong").await?;
+    w.apply("hub", Some("wu.gang"), &small_request("dept-jyt", "one-side", 4))
+        .await?;
+    // Granted, applied on the side that answers, and waiting for the other.
+    let request = eventually(PATIENCE, "jishi applied it", || async {
+        let request = w.get("hub", &["rreq", "one-side", "-n", "dept-jyt"]).await?;
+        let rows = request["status"]["centres"].as_array().cloned().unwrap_or_default();
+        ensure!(
+            rows.iter().any(|r| r["name"] == "jishi" && r["reason"] == "Applied"),
+            "{rows:?}"
+        );
+        Ok(request)
+    })
+    .await?;
+    ensure!(
+        request["status"]["phase"] == "Provisioning",
+        "{}",
+        request["status"]["phase"]
+    );
+    down_for_a_minute(w, r#"job="apiserver",place="jiyidong""#).await?;
+    // By now its report is too old: unknown is not zero, and nothing is sold against it.
+    w.ready_reason(&["dcn", "jiyidong"], "ReportStale").await?;
+    eyes::alert_is_raised(w, "CentreNotReporting").await?;
+    w.apply("hub", Some("wu.gang"), &small_request("dept-jyt", "blind", 4))
+        .await?;
+    w.request_reason("dept-jyt", "blind", "CapacityUnknown").await?;
+    w.cloud.start_process("apiserver@jiyidong").await?;
+    for name in ["one-side", "blind"] {
+        w.request_reason("dept-jyt", name, "Active").await?;
+    }
+    Ok(())
+}
+
+/// While every operator and agent stands still the store forgets the history that their watches would go on from.
+pub(crate) async fn compacted_history(w: &World) -> Result<()> {
+    let still = [
+        "operator@jishi",
+        "operator@jiyidong",
+        "agent-1@jishi",
+        "agent-2@jishi",
+        "agent-1@jiyidong",
+        "agent-2@jiyidong",
+    ];
+    for process in still {
+        w.cloud.freeze(process).await?;
+    }
+    w.apply("hub", Some("wu.gang"), &small_request("dept-jyt", "unseen", 4))
+        .await?;
+    compact(w).await?;
+    // A server that starts anew knows only what the store still has.
+    for server in HUB {
+        w.cloud.kill(server).await?;
+        w.cloud.start_process(server).await?;
+    }
+    for process in still {
+        w.cloud.thaw(process).await?;
+    }
+    w.request_reason("dept-jyt", "unseen", "Active").await.map(drop)
+}
+
+/// Compacts the hub's store up to its newest revision.
+async fn compact(w: &World) -> Result<()> {
+    let status: Value = serde_json::from_str(&etcdctl(w, &["endpoint", "status", "-w", "json"]).await?)?;
+    let revision = status[0]["Status"]["header"]["revision"].as_i64();
+    let revision = revision.context("a revision")?.to_string();
+    etcdctl(w, &["compact", &revision, "--physical"]).await.map(drop)
+}
+
+/// Talks to a voter of the hub's etcd.
+async fn etcdctl(w: &World, args: &[&str]) -> Result<String> {
+    let pki = |flag: &str, file: &str| format!("--{flag}={}", w.cloud.dir().join("pki").join(file).display());
+    let flags = [
+        format!("--endpoints=https://{}:12379", w.cloud.address(Place::Jishi)?),
+        pki("cacert", "etcd-ca.crt"),
+        pki("cert", "etcd-jishi.crt"),
+        pki("key", "etcd-jishi.key"),
+    ];
+    let args: Vec<&str> = flags.iter().map(String::as_str).chain(args.iter().copied()).collect();
+    let program = w.cloud.tool("etcdctl")?;
+    let output = w.cloud.exec(Place::Jishi, &program.to_string_lossy(), &args).await?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "etcdctl {args:?}: {said}");
+    Ok(String::from_utf8(output.stdout)?)
+}

@@ -27,9 +27,10 @@ lint: ready ## Format, clippy, licences and sources of dependencies, stale gener
 	@CARGO=$(CARGO) CACHE=$(CACHE) .ci/deny
 	@CARGO=$(CARGO) .ci/stale
 
-generate: ## Write what is generated from the code: definitions, boards, alerts
+generate: ## Write what is generated from the code: definitions, boards, alerts, reference
 	$(CARGO) run --quiet -p xiangyun -- crds --dir charts/xiangyun/crds
 	$(CARGO) run --quiet -p xiangyun -- dashboards --dir dashboards/generated
+	$(CARGO) run --quiet -p xiangyun -- reference --dir docs/reference
 
 tools: ready ## Build the cloud's programs (Kubernetes, etcd, kwok) from the Go module proxy, once
 	$(CARGO) build -p playground

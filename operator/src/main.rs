@@ -6,6 +6,7 @@ mod crds;
 mod dashboards;
 mod operator;
 mod process;
+mod reference;
 
 use clap::{Parser, Subcommand};
 
@@ -30,6 +31,8 @@ enum Command {
     Crds(crds::CrdsArgs),
     /// Write the Grafana boards and the Prometheus alerts
     Dashboards(dashboards::DashboardsArgs),
+    /// Write a page about each kind
+    Reference(reference::ReferenceArgs),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -39,5 +42,6 @@ fn main() -> anyhow::Result<()> {
         Command::Agent(args) => process::run(cli.log_format, |port, stop| agent::run(args, port, stop)),
         Command::Crds(args) => crds::run(&args),
         Command::Dashboards(args) => dashboards::run(&args),
+        Command::Reference(args) => reference::run(&args),
     }
 }

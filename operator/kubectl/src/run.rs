@@ -11,6 +11,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::cli::{Cli, Command, CompletionShell, DecisionArgs, Output};
+use crate::colour::colour;
 use crate::connect::{Hub, if_allowed};
 use crate::decide::{self, Decided, Wanted};
 use crate::document::{documents, read as read_file, text_at};
@@ -70,7 +71,7 @@ struct Out {
 impl Out {
     fn put<T: Serialize>(self, what: &T, text: impl FnOnce(&T, Style) -> String) -> Result<(), Failure> {
         let text = match self.output {
-            Output::Table => text(what, self.style),
+            Output::Table => colour(&text(what, self.style)),
             Output::Json => serde_json::to_string_pretty(what).map_err(|e| Failure::Refused(e.to_string()))? + "\n",
         };
         write(&text);
@@ -78,9 +79,10 @@ impl Out {
     }
 }
 
-/// A reader that went away, such as `head`, is no failure.
+/// Without colours where standard output is no terminal, or `NO_COLOR` is set. A reader that went away, such as `head`, is
+/// no failure.
 fn write(text: &str) {
-    let _ = std::io::stdout().write_all(text.as_bytes());
+    let _ = anstream::stdout().write_all(text.as_bytes());
 }
 
 fn completion(shell: CompletionShell) {

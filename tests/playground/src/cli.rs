@@ -1,20 +1,28 @@
-//! The command line. Scripts and drills use it, so verbs and flags are stable.
+//! The command line. Scripts and drills use it, so verbs and flags are stable. Values go to standard output, all else to
+//! standard error.
 
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand};
 use futures::future::try_join_all;
 
 use crate::cloud::{Cloud, Options};
-use crate::fault::Cut;
+use crate::fault::{Cut, Fault};
+use crate::mode::{self, Mode};
 use crate::place::{Place, Profile};
+use crate::relay::{self, RelayArgs};
 use crate::state::State;
 use crate::{status, supervisor, teardown, tools};
 
-/// A real three-centre cloud on one Linux machine.
+/// A real three-centre cloud on one Linux machine
+///
+/// `up` starts it, `status` shows it, `fault` breaks it, `heal` mends it, `down` removes it. As root each place is a
+/// network namespace that this machine reaches. For an ordinary user the same lives in a user namespace, which `shell`
+/// and `exec` enter; where that is not allowed there is `up --net loopback`.
 #[derive(Debug, Parser)]
 #[command(version)]
 pub struct Cli {
@@ -51,10 +59,21 @@ enum Verb {
         #[arg(last = true, required = true)]
         command: Vec<String>,
     },
+    /// Run a shell, or a command, where the cloud can be reached, with its kubectl and the hub's administrator
+    Shell {
+        #[arg(last = true)]
+        command: Vec<String>,
+    },
+    /// Move the wall clock of operator and agents in a place, such as +1h or -90s; `heal` moves it back
+    Clock {
+        place: Place,
+        #[arg(allow_hyphen_values = true, value_parser = clock_offset)]
+        offset: i64,
+    },
     /// Break something
     #[command(subcommand)]
-    Fault(Fault),
-    /// Lift cuts, thaw and restart, in one place or everywhere
+    Fault(FaultVerb),
+    /// Lift network faults, set clocks right, thaw and restart, in one place or everywhere
     Heal { place: Option<Place> },
     /// Build the programs of the cloud and print the folder that holds them
     Tools {
@@ -64,6 +83,8 @@ enum Verb {
     },
     #[command(hide = true)]
     Supervise,
+    #[command(hide = true)]
+    Relay(RelayArgs),
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
@@ -73,9 +94,9 @@ enum Format {
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 enum Net {
-    /// One network namespace a place; needs root
+    /// One network namespace a place
     Netns,
-    /// All on 127.0.0.1 (not yet)
+    /// One address of 127.0.0.0/8 a place; needs nothing, but has no network faults
     Loopback,
 }
 
@@ -103,7 +124,7 @@ struct Up {
 }
 
 #[derive(Debug, Subcommand)]
-enum Fault {
+enum FaultVerb {
     /// SIGKILL a process, or all of a place, until `heal`
     Kill(Target),
     /// SIGSTOP
@@ -111,18 +132,87 @@ enum Fault {
     /// SIGCONT
     Thaw(Target),
     /// Cut a place off; the host still reaches it
-    Cut {
-        place: Place,
-        /// Only from this place
-        #[arg(long)]
-        from: Option<Place>,
-        /// Drop only the packets that arrive in the place
-        #[arg(long)]
-        one_way: bool,
-        /// Only TCP connections to this port
-        #[arg(long)]
-        port: Option<u16>,
+    Cut(Between),
+    /// Lose so many percent of the packets
+    Drop {
+        #[command(flatten)]
+        between: Between,
+        #[arg(value_parser = clap::value_parser!(u8).range(1..=100))]
+        percent: u8,
     },
+    /// Hold everything back for so long, such as 40ms, in each direction; what was connected is reset first
+    Delay {
+        #[command(flatten)]
+        between: Between,
+        #[arg(value_parser = delay)]
+        duration: Duration,
+    },
+    /// Accept connections and keep them open, but let nothing through
+    Blackhole(Between),
+}
+
+#[derive(Debug, Args)]
+struct Between {
+    place: Place,
+    /// Only between it and this place
+    #[arg(long)]
+    from: Option<Place>,
+    /// Lose only the packets that arrive in the place (cut and drop)
+    #[arg(long)]
+    one_way: bool,
+    /// Only TCP connections to this port
+    #[arg(long)]
+    port: Option<u16>,
+}
+
+impl From<Between> for Cut {
+    fn from(between: Between) -> Self {
+        let Between {
+            place,
+            from,
+            one_way,
+            port,
+        } = between;
+        Self {
+            place,
+            from,
+            one_way,
+            port,
+        }
+    }
+}
+
+/// `1h`, `-90s`, `+2m`: seconds.
+fn clock_offset(text: &str) -> Result<i64, String> {
+    let (sign, amount) = match text.strip_prefix('-') {
+        Some(amount) => (-1, amount),
+        None => (1, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let (number, unit) = amount.split_at(amount.trim_end_matches(char::is_alphabetic).len());
+    let seconds = match unit {
+        "s" | "" => 1,
+        "m" => 60,
+        "h" => 3600,
+        "d" => 86_400,
+        _ => return Err(format!("{unit} is no unit: s, m, h or d")),
+    };
+    let number: i64 = number
+        .parse()
+        .map_err(|_| format!("{text} is no duration such as +1h"))?;
+    number.checked_mul(seconds * sign).ok_or_else(|| "too far".to_owned())
+}
+
+/// `40ms` or `2s`.
+fn delay(text: &str) -> Result<Duration, String> {
+    let (number, unit) = text.split_at(text.trim_end_matches(char::is_alphabetic).len());
+    let number: u64 = number
+        .parse()
+        .map_err(|_| format!("{text} is no duration such as 40ms"))?;
+    match unit {
+        "ms" => Ok(Duration::from_millis(number)),
+        "s" => Ok(Duration::from_secs(number)),
+        _ => Err(format!("{text} is no duration such as 40ms or 2s")),
+    }
 }
 
 #[derive(Debug, Args)]
@@ -135,8 +225,11 @@ struct Target {
 impl Cli {
     /// Does what the command line says.
     pub fn run(self) -> Result<ExitCode> {
-        if matches!(self.verb, Verb::Supervise) {
-            return supervise(&self.dir);
+        match &self.verb {
+            Verb::Supervise => return supervise(&self.dir),
+            Verb::Up(up) => mode::enter_new(up.mode())?,
+            Verb::Tools { .. } | Verb::Relay(_) => {}
+            _ => mode::enter(&self.dir)?,
         }
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
@@ -161,13 +254,16 @@ impl Cli {
                     Cloud::attach(dir)?.kubeconfig(&cluster, user.as_deref())?.display()
                 );
             }
-            Verb::Exec { place, command } => return exec(&state(dir)?, place, &command),
+            Verb::Exec { place, command } => return exec(&state(dir)?, Some(place), &command),
+            Verb::Shell { command } => return exec(&state(dir)?, None, &command),
+            Verb::Clock { place, offset } => Cloud::attach(dir)?.clock(place, offset)?,
             Verb::Fault(fault) => fault.run(&Cloud::attach(dir)?).await?,
             Verb::Heal { place } => Cloud::attach(dir)?.heal(place).await?,
             Verb::Tools { tools_dir } => {
                 let folder = tokio::task::spawn_blocking(move || tools::ensure(tools_dir.as_deref())).await??;
                 println!("{}", folder.display());
             }
+            Verb::Relay(args) => relay::run(args).await?,
             Verb::Supervise => {}
         }
         Ok(ExitCode::SUCCESS)
@@ -180,12 +276,18 @@ fn state(dir: &Path) -> Result<State> {
 }
 
 impl Up {
-    async fn run(self, dir: &Path) -> Result<()> {
-        if matches!(self.net, Net::Loopback) {
-            bail!("--net loopback does not exist yet: use --net netns as root");
+    fn mode(&self) -> Mode {
+        match self.net {
+            Net::Netns => Mode::of_namespaces(),
+            Net::Loopback => Mode::Loopback,
         }
+    }
+
+    async fn run(self, dir: &Path) -> Result<()> {
+        let mode = self.mode();
         let options = Options {
             profile: self.profile,
+            mode,
             dir: Some(dir.to_owned()),
             nodes: self.nodes,
             operators: !self.no_operator,
@@ -200,6 +302,10 @@ impl Up {
             _ = tokio::signal::ctrl_c() => bail!("interrupted"),
         };
         eprintln!("\nThe cloud runs in {}. Use it:\n", cloud.dir().display());
+        if mode == Mode::Rootless {
+            eprintln!("playground shell     # it lives in namespaces of its own; kubectl works in there");
+            return Ok(());
+        }
         println!("export KUBECONFIG={}", cloud.kubeconfig("hub", None)?.display());
         println!("export PATH={}:$PATH", cloud.state()?.tools.display());
         eprintln!("\nAs somebody else: playground kubeconfig hub --as li.na\nThe end: playground down");
@@ -225,49 +331,41 @@ fn supervise(dir: &Path) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Becomes the command, in the network of the place, with the place's administrator and tools at hand.
-fn exec(state: &State, place: Place, command: &[String]) -> Result<ExitCode> {
+/// Becomes the command, with the cloud's tools at hand: in the network of a place as its administrator, or where the whole
+/// cloud is reached as the hub's.
+fn exec(state: &State, place: Option<Place>, command: &[String]) -> Result<ExitCode> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let path = std::env::join_paths(std::iter::once(state.tools.clone()).chain(std::env::split_paths(&path)))?;
-    let own = state.dir.join("kubeconfigs").join(format!("{place}.yaml"));
-    let mut ip = Command::new("ip");
-    ip.args(["netns", "exec", &state.net(place)?.netns])
-        .args(command)
-        .env("PATH", path)
-        .env("KUBECONFIG", own);
-    Err(ip.exec()).context("cannot run `ip`")
+    let name = place.map_or_else(|| "hub".to_owned(), |place| place.to_string());
+    let own = state.dir.join("kubeconfigs").join(format!("{name}.yaml"));
+    let mut line = place.map(|place| state.prefix(place)).transpose()?.unwrap_or_default();
+    line.extend_from_slice(command);
+    if line.is_empty() {
+        line.push(std::env::var("SHELL").unwrap_or_else(|_| "sh".to_owned()));
+    }
+    let (first, rest) = line.split_first().context("nothing to run")?;
+    let mut becomes = Command::new(first);
+    becomes.args(rest).env("PATH", path).env("KUBECONFIG", own);
+    Err(becomes.exec()).with_context(|| format!("cannot run `{first}`"))
 }
 
-impl Fault {
+impl FaultVerb {
     async fn run(self, cloud: &Cloud) -> Result<()> {
         // A place fails at once, not one process after the other.
         match self {
-            Self::Kill(target) => try_join_all(target.processes(cloud)?.iter().map(|p| cloud.kill(p)))
-                .await
-                .map(drop),
-            Self::Freeze(target) => try_join_all(target.processes(cloud)?.iter().map(|p| cloud.freeze(p)))
-                .await
-                .map(drop),
-            Self::Thaw(target) => try_join_all(target.processes(cloud)?.iter().map(|p| cloud.thaw(p)))
-                .await
-                .map(drop),
-            Self::Cut {
-                place,
-                from,
-                one_way,
-                port,
-            } => {
-                cloud
-                    .cut(Cut {
-                        place,
-                        from,
-                        one_way,
-                        port,
-                    })
-                    .await
-            }
+            Self::Kill(target) => all(target.processes(cloud)?.iter().map(|p| cloud.kill(p))).await,
+            Self::Freeze(target) => all(target.processes(cloud)?.iter().map(|p| cloud.freeze(p))).await,
+            Self::Thaw(target) => all(target.processes(cloud)?.iter().map(|p| cloud.thaw(p))).await,
+            Self::Cut(between) => cloud.cut(between.into()).await,
+            Self::Drop { between, percent } => cloud.fault(Fault::Drop(percent), between.into()).await,
+            Self::Delay { between, duration } => cloud.fault(Fault::Delay(duration), between.into()).await,
+            Self::Blackhole(between) => cloud.fault(Fault::Blackhole, between.into()).await,
         }
     }
+}
+
+async fn all(done: impl Iterator<Item = impl Future<Output = Result<()>>>) -> Result<()> {
+    try_join_all(done).await.map(drop)
 }
 
 impl Target {
@@ -281,5 +379,20 @@ impl Target {
                 .filter(|p| cloud.pid(p).is_some())
                 .collect()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_read() {
+        assert_eq!(clock_offset("+1h"), Ok(3600));
+        assert_eq!(clock_offset("-90s"), Ok(-90));
+        assert_eq!(clock_offset("2m"), Ok(120));
+        assert!(clock_offset("1y").is_err() && clock_offset("h").is_err());
+        assert_eq!(delay("40ms"), Ok(Duration::from_millis(40)));
+        assert!(delay("40").is_err() && delay("-1s").is_err());
     }
 }

@@ -9,13 +9,14 @@ use anyhow::{Context, Result, bail};
 use futures::future::try_join_all;
 
 use crate::access;
-use crate::fault::{self, Cut};
+use crate::fault::{self, Cut, Fault};
+use crate::mode::Mode;
 use crate::place::{Place, Profile, port};
 use crate::process::{Condition, Stage};
 use crate::state::{Held, Process, State};
 use crate::supervisor::{self, InThread, Request};
 use crate::users::ADMIN;
-use crate::{cluster, manifests, teardown, users};
+use crate::{cluster, manifests, teardown, users, workers};
 
 /// How long one stage of processes may take to become ready. Six API servers share the CPUs of one machine.
 pub(crate) const READY: Duration = Duration::from_secs(120);
@@ -25,6 +26,8 @@ pub(crate) const READY: Duration = Duration::from_secs(120);
 pub struct Options {
     /// How much of it.
     pub profile: Profile,
+    /// How its places are kept apart.
+    pub mode: Mode,
     /// Where its state lives; a temporary folder if `None`.
     pub dir: Option<PathBuf>,
     /// Nodes of each metro centre in profile `full`; 125 if `None`.
@@ -46,6 +49,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             profile: Profile::Quota,
+            mode: Mode::Netns,
             dir: None,
             nodes: None,
             operators: true,
@@ -157,14 +161,17 @@ impl Cloud {
 
     /// Runs a command in the network of a place to its end; the exit code is the caller's to judge.
     pub async fn exec(&self, place: Place, program: &str, args: &[&str]) -> Result<Output> {
-        let state = self.state()?;
-        let mut ip = tokio::process::Command::new("ip");
-        ip.args(["netns", "exec", &state.net(place)?.netns, program]).args(args);
-        ip.stdin(std::process::Stdio::null())
+        let mut line = self.state()?.prefix(place)?;
+        line.push(program.to_owned());
+        let (first, rest) = line.split_first().context("nothing to run")?;
+        let mut command = tokio::process::Command::new(first);
+        command.args(rest).args(args);
+        command
+            .stdin(std::process::Stdio::null())
             .kill_on_drop(true)
             .output()
             .await
-            .context("cannot run `ip`")
+            .with_context(|| format!("cannot run `{first}`"))
     }
 
     /// SIGKILL. The process stays dead until [`Cloud::heal`] or [`Cloud::start_process`].
@@ -203,14 +210,43 @@ impl Cloud {
 
     /// Cuts places from each other. Cuts add up until they are healed.
     pub async fn cut(&self, cut: Cut) -> Result<()> {
-        fault::cut(&self.state()?, cut).await
+        fault::apply(&self.state()?, Fault::Cut, cut).await
     }
 
-    /// Lifts cuts, thaws what is frozen and starts what was killed or ended, in one place or everywhere, and waits
-    /// until all of it is ready.
+    /// Puts a fault in force between places, until it is healed.
+    pub async fn fault(&self, fault: Fault, cut: Cut) -> Result<()> {
+        let state = self.state()?;
+        if let Fault::Delay(_) | Fault::Blackhole = fault {
+            for other in fault::sides(&state, cut)? {
+                let relay = workers::relay(&state, fault, cut.place, other)?;
+                supervisor::ask(&state, &Request::Remove(relay.name.clone())).await?;
+                supervisor::ask(&state, &Request::Start(Box::new(relay.clone()))).await?;
+                self.ready(&relay, READY).await?;
+            }
+        }
+        fault::apply(&state, fault, cut).await
+    }
+
+    /// Moves the wall clock of our own programs in a place by so many seconds; 0 moves it back.
+    pub fn clock(&self, place: Place, offset: i64) -> Result<()> {
+        let state = self.state()?;
+        state.net(place)?;
+        let (file, next) = (state.clock(place), state.clock(place).with_extension("next"));
+        std::fs::write(&next, offset.to_string()).with_context(|| format!("cannot write {}", next.display()))?;
+        std::fs::rename(&next, &file).with_context(|| format!("cannot write {}", file.display()))
+    }
+
+    /// Lifts faults, sets clocks right, thaws what is frozen and starts what was killed or ended, in one place or
+    /// everywhere, and waits until all of it is ready.
     pub async fn heal(&self, place: Option<Place>) -> Result<()> {
         let state = self.state()?;
-        fault::lift(&state, place).await?;
+        for lifted in fault::lift(&state, place).await? {
+            supervisor::ask(&state, &Request::Remove(lifted.relay())).await?;
+        }
+        for healed in state.places.keys().filter(|p| place.is_none_or(|place| place == **p)) {
+            self.clock(*healed, 0)?;
+        }
+        let state = self.state()?;
         let sick = |p: &&Process| place.is_none_or(|place| place == p.spec.place) && p.held != Held::Stopped;
         let processes: Vec<&Process> = state.processes.values().filter(sick).collect();
         for process in processes.iter().filter(|p| p.condition() == Condition::Frozen) {

@@ -1,23 +1,26 @@
-//! Cuts between places: nftables rules in the namespace of the place that is cut off.
+//! Faults between places: nftables rules in the namespace of one place, and relays beside them.
 
 use std::fmt::Write;
+use std::time::Duration;
 
 use anyhow::{Result, bail};
+use serde::Serialize;
 
 use crate::command::{run, run_with_input};
 use crate::net::place_range;
-use crate::place::Place;
+use crate::place::{Place, port};
+use crate::relay::MARK;
 use crate::state::State;
 
-/// A cut between one place and others. The host still reaches every place, so a cut-off side can be looked at.
+/// A fault between one place and others. The host still reaches every place, so a cut-off side can be looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cut {
-    /// The place that is cut off.
+    /// The place that is concerned.
     pub place: Place,
-    /// From this one only; from all other places if `None`.
+    /// Between it and this one only; between it and all other places if `None`.
     pub from: Option<Place>,
     /// Drop only the packets that arrive in `place`; what it sends still goes out. A TCP connection does not survive
-    /// that either, but the other side sees the attempts.
+    /// that either, but the other side sees the attempts. Not for faults of connections.
     pub one_way: bool,
     /// Only TCP connections to this port, whichever side serves it (with `one_way`: only those that `place` serves).
     pub port: Option<u16>,
@@ -43,101 +46,210 @@ impl Cut {
     }
 }
 
-/// One table for each cut pair, so that a heal of either side finds it by its name.
-fn table(other: Place) -> String {
-    format!("inet cut-{other}")
+/// What happens to what passes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// All packets are lost.
+    Cut,
+    /// So many percent of the packets are lost.
+    Drop(u8),
+    /// Everything arrives that much later, in each direction. Connections that were open are reset first.
+    Delay(Duration),
+    /// Connections stay open, or are accepted, and nothing comes through any more.
+    Blackhole,
 }
 
-/// Rules of one pair, for `nft -f`. A second cut of the same pair adds to the first one.
-fn rules(other: Place, range: &str, one_way: bool, port: Option<u16>) -> String {
-    let table = table(other);
+impl Fault {
+    const NAMES: [&str; 4] = ["cut", "drop", "delay", "blackhole"];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Cut => "cut",
+            Self::Drop(_) => "drop",
+            Self::Delay(_) => "delay",
+            Self::Blackhole => "blackhole",
+        }
+    }
+}
+
+/// A fault that is in force.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Found {
+    /// `cut`, `drop`, `delay` or `blackhole`.
+    pub fault: &'static str,
+    /// The place that has the rules.
+    pub place: Place,
+    /// The other side.
+    pub from: Place,
+}
+
+impl Found {
+    /// Name of the relay that belongs to it.
+    pub(crate) fn relay(&self) -> String {
+        format!("{}-{}@{}", self.fault, self.from, self.place)
+    }
+}
+
+/// One table for each fault of a pair, so that a heal of either side finds it by its name.
+fn table(fault: &str, other: Place) -> String {
+    format!("inet {fault}-{other}")
+}
+
+/// Port of the relay for one pair and fault.
+pub(crate) fn relay_port(fault: Fault, other: Place) -> u16 {
+    let kind = u16::from(fault == Fault::Blackhole);
+    port::RELAY + kind * 10 + u16::from(other.slot())
+}
+
+/// Rules of one pair, for `nft -f`. A second one of the same kind adds to the first.
+fn rules(fault: Fault, other: Place, range: &str, cut: Cut) -> String {
+    let table = table(fault.name(), other);
     let mut text = format!(
         "add table {table}
 add chain {table} arriving {{ type filter hook input priority -10; policy accept; }}
 add chain {table} leaving {{ type filter hook output priority -10; policy accept; }}
 "
     );
-    let mut drop = |chain: &str, matched: String| {
-        let _ = writeln!(text, "add rule {table} {chain} {matched} drop");
-    };
-    match (port, one_way) {
-        (None, _) => drop("arriving", format!("ip saddr {range}")),
-        (Some(port), true) => drop("arriving", format!("ip saddr {range} tcp dport {port}")),
-        (Some(port), false) => {
-            drop("arriving", format!("ip saddr {range} tcp dport {port}"));
-            drop("arriving", format!("ip saddr {range} tcp sport {port}"));
-        }
-    }
-    match (port, one_way) {
-        (_, true) => {}
-        (None, false) => drop("leaving", format!("ip daddr {range}")),
-        (Some(port), false) => {
-            drop("leaving", format!("ip daddr {range} tcp dport {port}"));
-            drop("leaving", format!("ip daddr {range} tcp sport {port}"));
-        }
+    match fault {
+        Fault::Cut => lossy(&mut text, &table, range, cut, "drop"),
+        Fault::Drop(percent) => lossy(
+            &mut text,
+            &table,
+            range,
+            cut,
+            &format!("numgen random mod 100 < {percent} drop"),
+        ),
+        Fault::Delay(_) => relayed(
+            &mut text,
+            &table,
+            range,
+            cut.port,
+            relay_port(fault, other),
+            "reject with tcp reset",
+        ),
+        Fault::Blackhole => relayed(&mut text, &table, range, cut.port, relay_port(fault, other), "drop"),
     }
     text
 }
 
-/// The places that a cut can be between: whoever only watches is never cut off.
+/// Packets that match are lost.
+fn lossy(text: &mut String, table: &str, range: &str, cut: Cut, lost: &str) {
+    let mut add = |chain: &str, matched: String| {
+        let _ = writeln!(text, "add rule {table} {chain} {matched} {lost}");
+    };
+    match (cut.port, cut.one_way) {
+        (None, _) => add("arriving", format!("ip saddr {range}")),
+        (Some(port), true) => add("arriving", format!("ip saddr {range} tcp dport {port}")),
+        (Some(port), false) => {
+            add("arriving", format!("ip saddr {range} tcp dport {port}"));
+            add("arriving", format!("ip saddr {range} tcp sport {port}"));
+        }
+    }
+    match (cut.port, cut.one_way) {
+        (_, true) => {}
+        (None, false) => add("leaving", format!("ip daddr {range}")),
+        (Some(port), false) => {
+            add("leaving", format!("ip daddr {range} tcp dport {port}"));
+            add("leaving", format!("ip daddr {range} tcp sport {port}"));
+        }
+    }
+}
+
+/// New connections go to the relay, which has a mark of its own; what was open before gets `verdict`.
+fn relayed(text: &mut String, table: &str, range: &str, port: Option<u16>, relay: u16, verdict: &str) {
+    let at = |side: &str| port.map_or_else(String::new, |p| format!(" tcp {side} {p}"));
+    let _ = write!(
+        text,
+        "add chain {table} out {{ type nat hook output priority -100; policy accept; }}
+add chain {table} in {{ type nat hook prerouting priority -100; policy accept; }}
+add rule {table} out ip daddr {range} meta mark != {MARK} meta l4proto tcp{dport} redirect to :{relay}
+add rule {table} in ip saddr {range} meta l4proto tcp{dport} redirect to :{relay}
+add rule {table} leaving meta mark {MARK} ct mark set {MARK}
+",
+        dport = at("dport"),
+    );
+    // Both ends of a connection that was open; the relay's own carry its mark, and what it took is translated.
+    let open = format!("ct mark != {MARK} ct status & dnat != dnat ct state established meta l4proto tcp");
+    for (chain, side) in [("arriving", "saddr"), ("leaving", "daddr")] {
+        let ports = port.map_or_else(|| vec![String::new()], |_| vec![at("dport"), at("sport")]);
+        for port in ports {
+            let _ = writeln!(
+                text,
+                "add rule {table} {chain} ip {side} {range} {open}{port} {verdict}"
+            );
+        }
+    }
+}
+
+/// The places that a fault can be between: whoever only watches is never cut off.
 fn others(state: &State, place: Place) -> impl Iterator<Item = Place> {
     let watcher = state.profile.prometheus_place();
     let all = state.places.keys().copied();
     all.filter(move |other| *other != place && Some(*other) != watcher)
 }
 
-/// Applies a cut.
-pub(crate) async fn cut(state: &State, cut: Cut) -> Result<()> {
-    let netns = &state.net(cut.place)?.netns;
+/// The other sides of a fault.
+pub(crate) fn sides(state: &State, cut: Cut) -> Result<Vec<Place>> {
+    state.mode.needs_namespaces()?;
     if cut.from == Some(cut.place) {
         bail!("{} cannot be cut from itself", cut.place);
     }
-    let mut text = String::new();
-    for other in others(state, cut.place).filter(|other| cut.from.is_none_or(|from| from == *other)) {
-        text.push_str(&rules(
-            other,
-            &place_range(state.address(other)?),
-            cut.one_way,
-            cut.port,
-        ));
-    }
-    if text.is_empty() {
-        bail!("this cloud has no place to cut {} from", cut.place);
-    }
-    nft(netns, &text).await
-}
-
-/// Lifts every cut that `place` is a side of, or every cut of the cloud.
-pub(crate) async fn lift(state: &State, place: Option<Place>) -> Result<()> {
-    for (own, net) in &state.places {
-        let mut text = String::new();
-        for other in others(state, *own) {
-            if place.is_none_or(|place| place == *own || place == other) {
-                // Adding it first makes the deletion succeed where there is none.
-                let table = table(other);
-                let _ = writeln!(text, "add table {table}\ndelete table {table}");
-            }
-        }
-        nft(&net.netns, &text).await?;
-    }
-    Ok(())
-}
-
-/// The pairs that are cut now: the place that holds the rules, and the other one.
-pub(crate) async fn cuts(state: &State) -> Result<Vec<(Place, Place)>> {
-    let mut found = Vec::new();
-    for (own, net) in &state.places {
-        let tables = run("ip", &["netns", "exec", &net.netns, "nft", "list", "tables"]).await?;
-        found.extend(
-            others(state, *own)
-                .filter(|o| tables.lines().any(|l| l.ends_with(&table(*o))))
-                .map(|o| (*own, o)),
+    let all = others(state, cut.place).filter(|other| cut.from.is_none_or(|from| from == *other));
+    let all: Vec<Place> = all.collect();
+    if all.is_empty() || !others(state, all.first().copied().unwrap_or(cut.place)).any(|p| p == cut.place) {
+        bail!(
+            "this cloud has no such pair of places: {} and {:?}",
+            cut.place,
+            cut.from
         );
     }
-    Ok(found)
+    Ok(all)
 }
 
-async fn nft(netns: &str, text: &str) -> Result<()> {
+/// Puts a fault in force. Its relays run already.
+pub(crate) async fn apply(state: &State, fault: Fault, cut: Cut) -> Result<()> {
+    let mut text = String::new();
+    for other in sides(state, cut)? {
+        text.push_str(&rules(fault, other, &place_range(state.address(other)?), cut));
+    }
+    nft(state, cut.place, &text).await
+}
+
+/// Lifts every fault that `place` is a side of, or every one of the cloud. Answers what was lifted.
+pub(crate) async fn lift(state: &State, place: Option<Place>) -> Result<Vec<Found>> {
+    let concerned = |f: &Found| place.is_none_or(|place| place == f.place || place == f.from);
+    let all: Vec<Found> = found(state).await?.into_iter().filter(concerned).collect();
+    for found in &all {
+        let table = table(found.fault, found.from);
+        nft(state, found.place, &format!("delete table {table}\n")).await?;
+    }
+    Ok(all)
+}
+
+/// What is in force now.
+pub(crate) async fn found(state: &State) -> Result<Vec<Found>> {
+    let mut all = Vec::new();
+    if state.mode.needs_namespaces().is_err() {
+        return Ok(all);
+    }
+    for (place, net) in &state.places {
+        let tables = run("ip", &["netns", "exec", &net.netns, "nft", "list", "tables"]).await?;
+        let here = |fault: &'static str| {
+            let tables = &tables;
+            let others = others(state, *place).filter(move |o| tables.lines().any(|l| l.ends_with(&table(fault, *o))));
+            others.map(move |from| Found {
+                fault,
+                place: *place,
+                from,
+            })
+        };
+        all.extend(Fault::NAMES.into_iter().flat_map(here));
+    }
+    Ok(all)
+}
+
+async fn nft(state: &State, place: Place, text: &str) -> Result<()> {
+    let netns = &state.net(place)?.netns;
     run_with_input("ip", &["netns", "exec", netns, "nft", "-f", "-"], text)
         .await
         .map(drop)
@@ -147,34 +259,50 @@ async fn nft(netns: &str, text: &str) -> Result<()> {
 mod tests {
     use super::*;
 
-    fn added(one_way: bool, port: Option<u16>) -> Vec<String> {
-        let text = rules(Place::Jiyidong, "198.18.3.0/24", one_way, port);
-        let lines = text
-            .lines()
-            .filter_map(|l| l.strip_prefix("add rule inet cut-jiyidong "));
+    fn added(fault: Fault, one_way: bool, port: Option<u16>) -> Vec<String> {
+        let cut = Cut {
+            one_way,
+            port,
+            ..Cut::off(Place::Jishi)
+        };
+        let text = rules(fault, Place::Jiyidong, "198.18.3.0/24", cut);
+        let table = format!("add rule inet {}-jiyidong ", fault.name());
+        let lines = text.lines().filter_map(|l| l.strip_prefix(&table));
         lines.map(str::to_owned).collect()
     }
 
     #[test]
     fn a_cut_drops_both_ways_and_a_one_way_cut_what_arrives() {
         assert_eq!(
-            added(false, None),
+            added(Fault::Cut, false, None),
             [
                 "arriving ip saddr 198.18.3.0/24 drop",
                 "leaving ip daddr 198.18.3.0/24 drop"
             ]
         );
-        assert_eq!(added(true, None), ["arriving ip saddr 198.18.3.0/24 drop"]);
+        assert_eq!(added(Fault::Cut, true, None), ["arriving ip saddr 198.18.3.0/24 drop"]);
+        assert_eq!(
+            added(Fault::Drop(20), true, None),
+            ["arriving ip saddr 198.18.3.0/24 numgen random mod 100 < 20 drop"]
+        );
     }
 
     #[test]
     fn a_port_is_cut_whichever_side_serves_it() {
-        let both = added(false, Some(2380));
+        let both = added(Fault::Cut, false, Some(2380));
         assert_eq!(both.len(), 4);
         assert!(both.contains(&"leaving ip daddr 198.18.3.0/24 tcp sport 2380 drop".to_owned()));
         assert_eq!(
-            added(true, Some(2380)),
+            added(Fault::Cut, true, Some(2380)),
             ["arriving ip saddr 198.18.3.0/24 tcp dport 2380 drop"]
         );
+    }
+
+    #[test]
+    fn each_relay_has_a_port_of_its_own() {
+        let faults = [Fault::Delay(Duration::from_millis(1)), Fault::Blackhole];
+        let ports = faults.map(|f| Place::ALL.map(|p| relay_port(f, p)));
+        let unique: std::collections::BTreeSet<u16> = ports.concat().into_iter().collect();
+        assert_eq!(unique.len(), 8);
     }
 }

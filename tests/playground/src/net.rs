@@ -5,33 +5,26 @@ use std::fs::File;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
 use crate::command::{run, run_with_input};
+use crate::mode::Mode;
 use crate::place::{Place, Profile};
 use crate::state::{PlaceNet, State};
 
 /// How many /20 the range has, and so how many clouds a machine can hold.
 const SUBNETS: u8 = 16;
 
-/// Folder of locks and sockets of all clouds of this machine.
+/// Folder of locks and sockets of all clouds of this user. In a rootless cloud /run is its own.
 pub(crate) fn run_dir() -> PathBuf {
-    PathBuf::from("/run/xiangyun-playground")
-}
-
-/// Says what is missing before anything is created.
-pub(crate) fn preflight() -> Result<()> {
-    if !nix::unistd::geteuid().is_root() {
-        bail!("network namespaces need root: run it with sudo");
-    }
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = |tool: &str| std::env::split_paths(&path).any(|dir| dir.join(tool).is_file());
-    for (tool, package) in [("ip", "iproute2"), ("nft", "nftables"), ("setpriv", "util-linux")] {
-        if !found(tool) {
-            bail!("`{tool}` is missing: install it with `apt-get install {package}`");
-        }
-    }
-    Ok(())
+    let own = std::env::var_os("XDG_RUNTIME_DIR")
+        .map(PathBuf::from)
+        .filter(|dir| dir.is_dir());
+    let base = match nix::unistd::geteuid() {
+        root if root.is_root() => PathBuf::from("/run"),
+        user => own.unwrap_or_else(|| std::env::temp_dir().join(format!("xiangyun-{user}"))),
+    };
+    base.join("xiangyun-playground")
 }
 
 /// Address of the host on the cloud's bridge.
@@ -39,9 +32,16 @@ pub(crate) fn host_address(subnet: u8) -> Ipv4Addr {
     Ipv4Addr::new(198, 18, subnet * 16, 1)
 }
 
-/// Address of a place.
-fn place_address(subnet: u8, place: Place) -> Ipv4Addr {
-    Ipv4Addr::new(198, 18, subnet * 16 + place.slot(), 10)
+/// Address of a place. On loopback each user has a range of its own, so that clouds of two users seldom meet.
+fn place_address(subnet: u8, place: Place, mode: Mode) -> Ipv4Addr {
+    let third = subnet * 16 + place.slot();
+    match mode {
+        Mode::Netns | Mode::Rootless => Ipv4Addr::new(198, 18, third, 10),
+        Mode::Loopback => {
+            let user = u8::try_from(nix::unistd::geteuid().as_raw() % 128).unwrap_or_default();
+            Ipv4Addr::new(127, 64 + user, third, 10)
+        }
+    }
 }
 
 /// The /24 of a place in CIDR notation.
@@ -51,12 +51,12 @@ pub(crate) fn place_range(address: Ipv4Addr) -> String {
 }
 
 /// Names and addresses of a cloud: the bridge and the network of each place. No name is longer than 15 characters.
-pub(crate) fn plan(id: &str, subnet: u8, profile: Profile) -> (String, BTreeMap<Place, PlaceNet>) {
+pub(crate) fn plan(id: &str, subnet: u8, profile: Profile, mode: Mode) -> (String, BTreeMap<Place, PlaceNet>) {
     let places = profile.places().iter().map(|place| {
         let net = PlaceNet {
             netns: format!("xy{id}-{place}"),
             veth: format!("xy{id}-v{}", place.slot()),
-            address: place_address(subnet, *place),
+            address: place_address(subnet, *place, mode),
         };
         (*place, net)
     });
@@ -80,7 +80,7 @@ fn lock_file(subnet: u8) -> PathBuf {
 
 /// Claims a free /20 for the cloud that `describe` makes of it, and saves that state before the claim can be seen
 /// as abandoned. Clouds of tests that were killed are removed on the way.
-pub(crate) async fn claim(describe: impl FnOnce(u8) -> Result<State>) -> Result<State> {
+pub(crate) async fn claim(mode: Mode, describe: impl FnOnce(u8) -> Result<State>) -> Result<State> {
     std::fs::create_dir_all(run_dir()).with_context(|| format!("cannot create {}", run_dir().display()))?;
     let gate = tokio::task::spawn_blocking(|| -> Result<File> {
         let gate = File::create(run_dir().join("lock"))?;
@@ -100,7 +100,11 @@ pub(crate) async fn claim(describe: impl FnOnce(u8) -> Result<State>) -> Result<
             }
         }
     }
-    let subnet = choose(&locked, &host_addresses().await?)
+    let in_use = match mode {
+        Mode::Loopback => Vec::new(),
+        Mode::Netns | Mode::Rootless => host_addresses().await?,
+    };
+    let subnet = choose(&locked, &in_use)
         .context("all 16 subnets of 198.18.0.0/16 are in use: end a cloud with `playground down --dir DIR`")?;
     let state = describe(subnet)?;
     std::fs::create_dir_all(&state.dir).with_context(|| format!("cannot create {}", state.dir.display()))?;
@@ -138,6 +142,9 @@ async fn host_addresses() -> Result<Vec<Ipv4Addr>> {
 
 /// Creates the bridge, the namespaces and the pairs between them.
 pub(crate) async fn create(state: &State) -> Result<()> {
+    if state.mode == Mode::Loopback {
+        return Ok(());
+    }
     let bridge = &state.bridge;
     let host = host_address(state.subnet);
     let bridged = format!(
@@ -161,6 +168,10 @@ link set {bridge} up
 
 /// Removes whatever of the cloud's network exists.
 pub(crate) async fn remove(state: &State) -> Result<()> {
+    // A rootless cloud's network ends with its last process.
+    if state.mode != Mode::Netns {
+        return Ok(());
+    }
     let exists = |link: &str| Path::new("/sys/class/net").join(link).exists();
     for net in state.places.values() {
         if exists(&net.veth) {
@@ -183,7 +194,7 @@ mod tests {
     #[test]
     fn names_fit_an_interface_and_addresses_stay_in_the_subnet() {
         for profile in [Profile::Quota, Profile::Full] {
-            let (bridge, places) = plan("ffff", 15, profile);
+            let (bridge, places) = plan("ffff", 15, profile, Mode::Netns);
             let mut names = vec![bridge];
             for net in places.values() {
                 names.extend([net.netns.clone(), net.veth.clone()]);

@@ -142,6 +142,8 @@ pub(crate) mod port {
     pub(crate) const OPERATOR: u16 = 9400;
     /// Prometheus.
     pub(crate) const PROMETHEUS: u16 = 9090;
+    /// First of the ports of relays, which stand in the way of connections.
+    pub(crate) const RELAY: u16 = 15000;
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use futures::future::try_join_all;
 
 use crate::access::eventually;
 use crate::cloud::{Cloud, Options, READY};
-use crate::place::Profile;
+use crate::mode::Mode;
 use crate::process::{Identity, Spec, Stage};
 use crate::state::{Process, State};
 use crate::supervisor::{self, InThread, Request};
@@ -26,7 +26,7 @@ impl Cloud {
             begin: Instant::now(),
             shown: options.progress,
         };
-        net::preflight()?;
+        options.mode.preflight()?;
         let charts = manifests::charts_dir(options.charts.as_deref())?;
         let find = || workers::find_binary(options.xiangyun_bin.as_deref());
         let ours = options.operators.then(find).transpose()?;
@@ -34,7 +34,10 @@ impl Cloud {
         let tools = tokio::task::spawn_blocking(move || tools::ensure(ready_tools.as_deref())).await??;
         let dir = prepare_dir(options.dir.as_deref()).await?;
         let temporary = options.dir.is_none();
-        let state = net::claim(|subnet| describe(&dir, subnet, options.profile, temporary, tools)).await?;
+        let state = net::claim(options.mode, |subnet| {
+            describe(&dir, subnet, &options, temporary, tools)
+        })
+        .await?;
         // From here on an error, or a caller that no longer waits, tears down what there is.
         let mut cloud = Self {
             dir,
@@ -51,7 +54,11 @@ impl Cloud {
                 .context("its socket")
         })
         .await?;
-        progress.say(&format!("network 198.18.{}.0/20 and certificates", state.subnet * 16));
+        let net = match state.mode {
+            Mode::Netns | Mode::Rootless => format!("network 198.18.{}.0/20", state.subnet * 16),
+            Mode::Loopback => "loopback addresses (no network faults)".to_owned(),
+        };
+        progress.say(&format!("{net} and certificates"));
         let servers = cluster::specs(&state)?;
         cloud.start_all(servers.clone(), &progress).await?;
         cloud
@@ -157,14 +164,16 @@ fn random() -> Result<u16> {
     Ok(u16::from_be_bytes(bytes))
 }
 
-fn describe(dir: &Path, subnet: u8, profile: Profile, temporary: bool, tools: PathBuf) -> Result<State> {
+fn describe(dir: &Path, subnet: u8, options: &Options, temporary: bool, tools: PathBuf) -> Result<State> {
     // The subnet is locked, so no other cloud has the first digit; the others tell it from earlier clouds.
     let id = format!("{subnet:x}{:03x}", random()? >> 4);
-    let (bridge, places) = net::plan(&id, subnet, profile);
+    let (profile, mode) = (options.profile, options.mode);
+    let (bridge, places) = net::plan(&id, subnet, profile, mode);
     Ok(State {
         id,
         subnet,
         profile,
+        mode,
         temporary,
         dir: dir.to_owned(),
         tools,
@@ -178,7 +187,7 @@ fn describe(dir: &Path, subnet: u8, profile: Profile, temporary: bool, tools: Pa
 async fn write_files(state: &State) -> Result<()> {
     let state = state.clone();
     let write = move || {
-        for folder in ["logs", "audit", "data"] {
+        for folder in ["logs", "audit", "data", "clock"] {
             std::fs::create_dir_all(state.dir.join(folder)).with_context(|| format!("cannot create {folder}"))?;
         }
         std::fs::write(state.dir.join("audit/policy.yaml"), cluster::AUDIT_POLICY).context("audit policy")?;

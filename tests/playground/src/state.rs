@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
+use crate::mode::Mode;
 use crate::place::{Place, Profile};
 use crate::process::{Condition, Identity, Spec};
 
@@ -22,6 +23,7 @@ pub(crate) struct State {
     /// Number of the /20 of 198.18.0.0/16, 0 to 15.
     pub(crate) subnet: u8,
     pub(crate) profile: Profile,
+    pub(crate) mode: Mode,
     /// Tied to a test: whoever finds it without a supervisor may remove it.
     pub(crate) temporary: bool,
     pub(crate) dir: PathBuf,
@@ -106,6 +108,11 @@ impl State {
         Ok(self.net(place)?.address)
     }
 
+    /// The start of a command line that runs in a place.
+    pub(crate) fn prefix(&self, place: Place) -> Result<Vec<String>> {
+        Ok(self.mode.prefix(&self.net(place)?.netns))
+    }
+
     /// The socket of the supervisor. Not in DIR, whose path may be longer than a socket's may be.
     pub(crate) fn socket(&self) -> PathBuf {
         crate::net::run_dir().join(format!("{}.sock", self.id))
@@ -118,6 +125,11 @@ impl State {
     /// Log file of a process.
     pub(crate) fn log(&self, process: &str) -> PathBuf {
         self.dir.join("logs").join(format!("{process}.log"))
+    }
+
+    /// File with the offset of a place's clock, in seconds.
+    pub(crate) fn clock(&self, place: Place) -> PathBuf {
+        self.dir.join("clock").join(place.name())
     }
 
     /// Audit log of an API server.
@@ -154,11 +166,12 @@ mod tests {
             exit: Some("signal: 9".into()),
             starts: 2,
         };
-        let (bridge, places) = crate::net::plan("0a1b", 3, Profile::Quota);
+        let (bridge, places) = crate::net::plan("0a1b", 3, Profile::Quota, Mode::Netns);
         let state = State {
             id: "0a1b".into(),
             subnet: 3,
             profile: Profile::Quota,
+            mode: Mode::Netns,
             temporary: true,
             dir: dir.clone(),
             tools: "/tools".into(),

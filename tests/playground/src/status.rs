@@ -1,29 +1,43 @@
 //! What runs, for people and for programs.
 
+use std::io::Write as _;
+
 use anyhow::Result;
 use serde_json::{Map, Value, json};
 
-use crate::fault;
+use crate::fault::{self, Found};
+use crate::mode::Mode;
 use crate::place::Place;
 use crate::process::{Condition, Identity};
 use crate::state::{Process, State};
 
 /// Prints the state of a cloud to standard output.
 pub(crate) async fn print(state: &State, as_json: bool) -> Result<()> {
-    let cuts = fault::cuts(state).await?;
-    if as_json {
-        println!("{:#}", document(state, &cuts));
+    let faults = fault::found(state).await?;
+    let text = if as_json {
+        format!("{:#}\n", document(state, &faults))
     } else {
-        print_tables(state, &cuts);
-    }
+        tables(state, &faults)
+    };
+    // A reader that went away, such as `head`, is no failure.
+    let _ = std::io::stdout().write_all(text.as_bytes());
     Ok(())
+}
+
+/// Clocks that are moved, by how many seconds.
+fn clocks(state: &State) -> Vec<(Place, i64)> {
+    let offset = |place: &Place| {
+        let text = std::fs::read_to_string(state.clock(*place)).ok()?;
+        Some((*place, text.trim().parse().ok().filter(|o| *o != 0)?))
+    };
+    state.places.keys().filter_map(offset).collect()
 }
 
 fn existing(process: &Process) -> Option<Identity> {
     process.running.filter(|r| r.condition() != Condition::Gone)
 }
 
-fn document(state: &State, cuts: &[(Place, Place)]) -> Value {
+fn document(state: &State, faults: &[Found]) -> Value {
     let processes = state.processes.iter().map(|(name, process)| {
         let running = existing(process);
         let row = json!({
@@ -45,28 +59,41 @@ fn document(state: &State, cuts: &[(Place, Place)]) -> Value {
         "tools": state.tools,
         "supervisor": state.supervisor_alive().then_some(state.supervisor.pid),
         "places": places.collect::<Map<_, _>>(),
-        "cuts": cuts,
+        "mode": state.mode,
+        "faults": faults,
+        "clocks": clocks(state).into_iter().map(|(place, offset)| (place.to_string(), json!(offset))).collect::<Map<_, _>>(),
         "processes": processes.collect::<Map<_, _>>(),
     })
 }
 
-fn print_tables(state: &State, cuts: &[(Place, Place)]) {
+fn tables(state: &State, faults: &[Found]) -> String {
     let alive = if state.supervisor_alive() {
         "runs"
     } else {
         "has lost its supervisor (playground down cleans up)"
     };
-    println!("The cloud in {} {alive}.\n", state.dir.display());
+    let mut lines = vec![format!("The cloud in {} {alive}.\n", state.dir.display())];
     for (place, net) in &state.places {
-        println!("{place:9} {:14} namespace {}", net.address.to_string(), net.netns);
+        let netns = match state.mode {
+            Mode::Loopback => "loopback".to_owned(),
+            Mode::Netns | Mode::Rootless => format!("namespace {}", net.netns),
+        };
+        lines.push(format!("{place:9} {:14} {netns}", net.address.to_string()));
     }
-    for (place, other) in cuts {
-        println!("cut: {place} from {other}");
-    }
-    println!(
+    lines.extend(
+        faults
+            .iter()
+            .map(|f| format!("{}: {} from {}", f.fault, f.place, f.from)),
+    );
+    lines.extend(
+        clocks(state)
+            .iter()
+            .map(|(place, offset)| format!("clock: {place} {offset:+} s")),
+    );
+    lines.push(format!(
         "\n{:32} {:9} {:>8} {:>8}  last end",
         "PROCESS", "CONDITION", "PID", "MB"
-    );
+    ));
     let mut total = 0;
     for (name, process) in &state.processes {
         let condition = format!("{:?}", process.condition()).to_lowercase();
@@ -74,10 +101,9 @@ fn print_tables(state: &State, cuts: &[(Place, Place)]) {
         let memory = running.map_or(0, |r| r.resident_bytes() / 1_000_000);
         total += memory;
         let pid = running.map_or_else(String::new, |r| r.pid.to_string());
-        println!(
-            "{name:32} {condition:9} {pid:>8} {memory:>8}  {}",
-            process.exit.as_deref().unwrap_or_default()
-        );
+        let exit = process.exit.as_deref().unwrap_or_default();
+        lines.push(format!("{name:32} {condition:9} {pid:>8} {memory:>8}  {exit}"));
     }
-    println!("{:32} {:9} {:>8} {total:>8}", "total", "", "");
+    lines.push(format!("{:32} {:9} {:>8} {total:>8}\n", "total", "", ""));
+    lines.join("\n")
 }

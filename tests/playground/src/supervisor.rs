@@ -37,6 +37,8 @@ pub(crate) enum Request {
     Kill(String),
     /// SIGTERM, then SIGKILL; `heal` does not bring it back.
     Stop(String),
+    /// SIGKILL, and the process is no longer known; nothing where it never was.
+    Remove(String),
     /// SIGSTOP.
     Freeze(String),
     /// SIGCONT.
@@ -167,9 +169,20 @@ impl Supervisor {
                 self.end(&name, Held::Stopped, &[Signal::SIGCONT, Signal::SIGTERM])
                     .await
             }
+            Request::Remove(name) => self.remove(&name).await,
             Request::Freeze(name) => self.running(&name)?.signal(Signal::SIGSTOP),
             Request::Thaw(name) => self.running(&name)?.signal(Signal::SIGCONT),
         }
+    }
+
+    async fn remove(&self, name: &str) -> Result<()> {
+        if !self.lock().state.processes.contains_key(name) {
+            return Ok(());
+        }
+        self.end(name, Held::Stopped, &[Signal::SIGKILL]).await?;
+        let mut owned = self.lock();
+        owned.state.processes.remove(name);
+        owned.state.save()
     }
 
     fn running(&self, name: &str) -> Result<Identity> {
@@ -324,16 +337,11 @@ fn spawn(state: &State, spec: &Spec) -> Result<Child> {
         .open(&log)
         .with_context(|| format!("{}", log.display()))?;
     let err = out.try_clone().context("cannot share the log")?;
-    Command::new("ip")
-        .args([
-            "netns",
-            "exec",
-            &state.net(spec.place)?.netns,
-            "setpriv",
-            "--pdeathsig",
-            "KILL",
-            "--",
-        ])
+    let mut line = state.prefix(spec.place)?;
+    line.extend(["setpriv", "--pdeathsig", "KILL", "--"].map(str::to_owned));
+    let (first, rest) = line.split_first().context("nothing to run")?;
+    Command::new(first)
+        .args(rest)
         .arg(&spec.program)
         .args(&spec.args)
         .envs(spec.env.iter().map(|(name, value)| (name, value)))

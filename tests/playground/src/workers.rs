@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 
 use crate::cluster::kubeconfig;
+use crate::fault::{Fault, relay_port};
 use crate::place::{Place, port};
 use crate::process::{Spec, Stage};
 use crate::ready::Ready;
@@ -18,15 +19,14 @@ pub(crate) fn find_binary(named: Option<&Path>) -> Result<PathBuf> {
         }
         return Ok(std::path::absolute(named)?);
     }
-    let own = std::env::current_exe().context("where am I?")?;
-    // Tests run from target/debug/deps, the playground from target/debug.
-    let found = own
-        .ancestors()
-        .skip(1)
-        .take(2)
-        .map(|dir| dir.join("xiangyun"))
-        .find(|path| path.is_file());
-    found.context("the `xiangyun` program is not built: run `cargo build`, or name it with --xiangyun-bin")
+    find("xiangyun").context("the `xiangyun` program is not built: run `cargo build`, or name it with --xiangyun-bin")
+}
+
+/// A program beside this one. Tests run from target/debug/deps, the playground from target/debug.
+fn find(program: &str) -> Option<PathBuf> {
+    let own = std::env::current_exe().ok()?;
+    let near = own.ancestors().skip(1).take(2);
+    near.map(|dir| dir.join(program)).find(|path| path.is_file())
 }
 
 /// The operators and agents of a cloud.
@@ -77,9 +77,34 @@ fn agent(state: &State, place: Place, number: u16, binary: &Path) -> Result<Spec
     )
 }
 
+/// The relay of a fault between a place and another one. It is this program itself, which need not lie where a test's
+/// own program lies.
+pub(crate) fn relay(state: &State, fault: Fault, place: Place, other: Place) -> Result<Spec> {
+    let (name, delay) = match fault {
+        Fault::Delay(delay) => ("delay", Some(format!("--delay={}", delay.as_millis()))),
+        _ => ("blackhole", None),
+    };
+    let port = relay_port(fault, other);
+    let mut args = vec!["relay".to_owned(), format!("--port={port}")];
+    args.extend(delay);
+    let program = find("playground").context("the `playground` program is not built: run `cargo build`")?;
+    Ok(Spec {
+        name: format!("{name}-{other}@{place}"),
+        place,
+        stage: Stage::Ours,
+        program,
+        args,
+        env: Vec::new(),
+        ready: Ready::Port(state.address(place)?, port),
+        restart: true,
+    })
+}
+
 fn spec(state: &State, name: String, place: Place, port: u16, mut args: Vec<String>, binary: &Path) -> Result<Spec> {
     let address = state.address(place)?;
     args.push(format!("--metrics-addr={address}:{port}"));
+    args.push("--playground".to_owned());
+    args.push(format!("--clock-offset-file={}", state.clock(place).display()));
     let ready = Ready::Port(address, port);
     let program = binary.to_owned();
     Ok(Spec {

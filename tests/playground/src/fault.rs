@@ -117,7 +117,7 @@ add chain {table} leaving {{ type filter hook output priority -10; policy accept
             &table,
             range,
             cut,
-            &format!("numgen random mod 100 < {percent} drop"),
+            &format!("numgen random mod 100 <= {} drop", percent - 1),
         ),
         Fault::Delay(_) => relayed(
             &mut text,
@@ -208,6 +208,9 @@ pub(crate) fn sides(state: &State, cut: Cut) -> Result<Vec<Place>> {
 
 /// Puts a fault in force. Its relays run already.
 pub(crate) async fn apply(state: &State, fault: Fault, cut: Cut) -> Result<()> {
+    if let Fault::Drop(percent @ (0 | 101..)) = fault {
+        bail!("{percent} % of the packets: 1 to 100 can be lost");
+    }
     let mut text = String::new();
     for other in sides(state, cut)? {
         text.push_str(&rules(fault, other, &place_range(state.address(other)?), cut));
@@ -283,7 +286,7 @@ mod tests {
         assert_eq!(added(Fault::Cut, true, None), ["arriving ip saddr 198.18.3.0/24 drop"]);
         assert_eq!(
             added(Fault::Drop(20), true, None),
-            ["arriving ip saddr 198.18.3.0/24 numgen random mod 100 < 20 drop"]
+            ["arriving ip saddr 198.18.3.0/24 numgen random mod 100 <= 19 drop"]
         );
     }
 

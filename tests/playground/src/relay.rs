@@ -57,10 +57,7 @@ async fn pass_on(near: TcpStream, delay: Duration) -> Result<()> {
     }
     let (near_read, near_write) = near.into_split();
     let (far_read, far_write) = far.into_split();
-    tokio::try_join!(
-        later(near_read, far_write, delay),
-        later(far_read, near_write, delay)
-    )?;
+    tokio::try_join!(later(near_read, far_write, delay), later(far_read, near_write, delay))?;
     Ok(())
 }
 

@@ -89,7 +89,7 @@ pub(crate) async fn unreadable_object_stops_nobody(w: &World) -> Result<()> {
 }
 
 /// The operator that leads, as a process of the playground.
-async fn leader(w: &World) -> Result<&'static str> {
+pub(crate) async fn leader(w: &World) -> Result<&'static str> {
     let lease = w
         .get("hub", &["lease", "xiangyun-controller", "-n", "xiangyun-system"])
         .await?;

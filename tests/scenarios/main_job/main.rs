@@ -51,6 +51,7 @@ async fn main_job() -> anyhow::Result<()> {
         outages::hub_down_for_a_minute,
         outages::centre_down_for_a_minute,
         outages::compacted_history,
+        outages::clock_of_the_leader_jumps,
         life::release_gives_back,
     );
     Ok(())

@@ -8,7 +8,7 @@ use playground::{Place, eventually};
 use serde_json::Value;
 
 use crate::eyes;
-use crate::faults::CORRECTED;
+use crate::faults::{CORRECTED, leader};
 use crate::world::{METRO, PATIENCE, World, small_request};
 
 /// A server that is down for a minute is seen to be so within this time.
@@ -134,6 +134,22 @@ pub(crate) async fn compacted_history(w: &World) -> Result<()> {
         w.cloud.thaw(process).await?;
     }
     w.request_reason("dept-jyt", "unseen", "Active").await.map(drop)
+}
+
+/// The leader's clock runs two hours ahead: reports look old, so nothing is sold; nothing is taken away; and it passes.
+pub(crate) async fn clock_of_the_leader_jumps(w: &World) -> Result<()> {
+    let (place, other) = match leader(w).await? {
+        "operator@jishi" => (Place::Jishi, "jiyidong"),
+        _ => (Place::Jiyidong, "jishi"),
+    };
+    w.cloud.clock(place, 2 * 3600)?;
+    w.ready_reason(&["dcn", other], "ReportStale").await?;
+    w.apply("hub", Some("wu.gang"), &small_request("dept-jyt", "early-bird", 4))
+        .await?;
+    w.request_reason("dept-jyt", "early-bird", "CapacityUnknown").await?;
+    w.request_reason("dept-jyt", "small", "Active").await?;
+    w.cloud.clock(place, 0)?;
+    w.request_reason("dept-jyt", "early-bird", "Active").await.map(drop)
 }
 
 /// Compacts the hub's store up to its newest revision.

@@ -121,3 +121,53 @@ fn rust_files(folder: &Path) -> Vec<PathBuf> {
         })
         .collect()
 }
+
+/// The values of string constants in a file, such as reasons.
+fn constants(file: &str) -> Vec<String> {
+    let text = std::fs::read_to_string(repository().join(file)).unwrap();
+    let values = text
+        .lines()
+        .filter_map(|l| l.split_once(": &str = \"")?.1.strip_suffix("\";"));
+    let reason = |v: &&str| v.starts_with(char::is_uppercase) && v.chars().all(char::is_alphanumeric);
+    values.filter(reason).map(str::to_owned).collect()
+}
+
+#[test]
+fn every_reason_refusal_and_alert_is_explained() {
+    let page = std::fs::read_to_string(repository().join("docs/troubleshooting.md")).unwrap();
+    let mut words = Vec::new();
+    for kind in [
+        "tenant",
+        "resource_request",
+        "data_center",
+        "quota_pool",
+        "request_approval",
+    ] {
+        words.extend(constants(&format!("crds/src/{kind}.rs")));
+    }
+    assert!(words.len() > 30, "{words:?}");
+    for policy in files(&["charts"], "yaml").unwrap() {
+        let text = std::fs::read_to_string(repository().join(policy)).unwrap();
+        let marked = text
+            .split('(')
+            .skip(1)
+            .filter_map(|rest| rest.split_once(") "))
+            .map(|(word, _)| word);
+        let marked = marked.filter(|w| w.starts_with(char::is_uppercase) && w.chars().all(char::is_alphanumeric));
+        words.extend(marked.map(str::to_owned));
+    }
+    for word in words {
+        assert!(
+            page.contains(&format!("`{word}`")),
+            "docs/troubleshooting.md does not explain {word}"
+        );
+    }
+    for alert in dashboards::alerts() {
+        let heading = format!("\n### {}\n", alert.name);
+        assert!(
+            page.contains(&heading),
+            "docs/troubleshooting.md has no section {}",
+            alert.name
+        );
+    }
+}

@@ -1,5 +1,7 @@
 //! Shared parts of the tests.
 
+pub mod prometheus;
+
 use std::io;
 use std::path::{Path, PathBuf};
 

@@ -9,9 +9,10 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 use k8s_openapi::api::core::v1::{ConfigMap, ResourceQuota};
 use kube::api::{ListParams, Patch, PatchParams, PostParams, WatchEvent, WatchParams};
 use kube::{Api, Client};
-use playground::{Cloud, Options, Profile, eventually};
+use playground::{Cloud, eventually};
 use serde_json::{Map, Value, json};
-use tests::repository;
+
+use crate::cloud::province;
 
 const METRO: [&str; 2] = ["jishi", "jiyidong"];
 const TENANT: &str = "dept-jyt";
@@ -27,7 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 const LONG: Duration = Duration::from_secs(900);
 
 pub(crate) async fn run() -> Result<Map<String, Value>> {
-    let cloud = cloud().await?;
+    let cloud = province(NODES).await?;
     let bench = Bench::new(&cloud).await?;
     // The first one also makes the tenant's namespaces in the centres.
     let first = bench.grant(1).await?;
@@ -53,32 +54,6 @@ pub(crate) async fn run() -> Result<Map<String, Value>> {
     );
     put("agent_peak_mb", peak(&cloud, &["agent-1@jishi", "agent-1@jiyidong"])?);
     Ok(figures)
-}
-
-async fn cloud() -> Result<Cloud> {
-    let options = Options {
-        profile: Profile::Full,
-        nodes: Some(NODES),
-        progress: true,
-        ..Options::default()
-    };
-    let cloud = Cloud::up(options).await?;
-    for file in ["00-centres.yaml", "10-pools.yaml", "20-tenants.yaml"] {
-        let file = repository().join("examples").join(file);
-        must(&cloud, Some("zhao.min"), &["apply", "-f", &file.to_string_lossy()]).await?;
-    }
-    for (object, condition) in [("qpool/x86", "Ready"), ("dept/dept-jyt", "Ready")] {
-        let condition = format!("--for=condition={condition}");
-        must(&cloud, None, &["wait", object, &condition, "--timeout=90s"]).await?;
-    }
-    Ok(cloud)
-}
-
-async fn must(cloud: &Cloud, user: Option<&str>, args: &[&str]) -> Result<()> {
-    let output = cloud.kubectl("hub", user, args).await?;
-    let err = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "kubectl {args:?}: {err}");
-    Ok(())
 }
 
 struct Bench {

@@ -1,12 +1,14 @@
 //! `make bench [NAME=…]`: benchmarks on a real cloud. Each prints ratios that were taken in the same run, and writes
 //! them to `tests/bench/report.{json,md}`.
 
+mod cloud;
 mod grant;
 mod report;
+mod series;
 
 use anyhow::{Result, bail};
 
-const ALL: [&str; 1] = ["grant"];
+const ALL: [&str; 2] = ["grant", "series"];
 
 #[tokio::main]
 async fn main() -> Result<()> {
@@ -16,7 +18,10 @@ async fn main() -> Result<()> {
     }
     for name in ALL {
         if named.is_empty() || named.iter().any(|n| n == name) {
-            let figures = grant::run().await?;
+            let figures = match name {
+                "grant" => grant::run().await?,
+                _ => series::run().await?,
+            };
             report::record(name, &figures)?;
         }
     }

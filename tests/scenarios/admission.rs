@@ -53,6 +53,7 @@ async fn admission() {
     people::live_grants_stay(&cloud).await;
     limits::are_enforced_with_the_numbers(&cloud).await;
     centres::agents_reach_tenants_only(&cloud).await;
+    centres::the_service_account_is_the_agent(&cloud).await;
     centres::pods_keep_to_their_pool(&cloud).await;
 }
 

@@ -178,6 +178,30 @@ pub async fn agents_reach_tenants_only(cloud: &Cloud) {
     }
 }
 
+/// The pods of a chart are their service account in their own cluster: the same rights, the same bounds.
+pub async fn the_service_account_is_the_agent(cloud: &Cloud) {
+    let admin = At {
+        cloud,
+        cluster: "jishi",
+        user: None,
+    };
+    let account = "--as=system:serviceaccount:xiangyun-system:xiangyun-agent";
+    admin.may(&["get", "nodes", account]).await;
+    admin
+        .may_not(&["create", "namespace", "stray", account], "NotOurs")
+        .await;
+    let in_default = [
+        "create",
+        "quota",
+        "stray",
+        "--hard=cpu=1",
+        "--namespace=default",
+        account,
+    ];
+    admin.may_not(&in_default, "NotOurs").await;
+    admin.may_not(&["get", "secrets", account], "forbidden").await;
+}
+
 pub async fn pods_keep_to_their_pool(cloud: &Cloud) {
     let li_na = At {
         cloud,

@@ -5,34 +5,17 @@ use std::collections::BTreeSet;
 use anyhow::{Context as _, Result, ensure};
 use playground::eventually;
 use serde_json::Value;
+use tests::prometheus;
 
 use crate::world::{PATIENCE, World};
 
-/// What the query answers, as Prometheus has it.
-async fn ask(w: &World, path: &str, query: &str) -> Result<Value> {
-    let form = form_urlencoded::Serializer::new(String::new())
-        .append_pair("query", query)
-        .finish();
-    let request = http::Request::get(format!("/api/v1/{path}?{form}")).body(Vec::new())?;
-    let answer: Value = w
-        .cloud
-        .prometheus()?
-        .request(request)
-        .await
-        .with_context(|| query.to_owned())?;
-    ensure!(answer["status"] == "success", "{query}: {answer}");
-    Ok(answer["data"].clone())
-}
-
 async fn rows(w: &World, query: &str) -> Result<Vec<Value>> {
-    let data = ask(w, "query", query).await?;
-    Ok(data["result"].as_array().cloned().unwrap_or_default())
+    prometheus::rows(&w.cloud.prometheus()?, query).await
 }
 
 /// The first value, where there is any.
 pub(crate) async fn value(w: &World, query: &str) -> Result<Option<f64>> {
-    let rows = rows(w, query).await?;
-    Ok(rows.first().and_then(|row| row["value"][1].as_str()?.parse().ok()))
+    prometheus::value(&w.cloud.prometheus()?, query).await
 }
 
 pub(crate) async fn every_target_is_up(w: &World) -> Result<()> {
@@ -64,7 +47,7 @@ pub(crate) async fn every_query_returns_data(w: &World) -> Result<()> {
 }
 
 pub(crate) async fn rules_are_loaded_and_nothing_is_critical(w: &World) -> Result<()> {
-    let loaded = ask(w, "rules", "").await?;
+    let loaded = prometheus::ask(&w.cloud.prometheus()?, "rules", "").await?;
     let groups = loaded["groups"].as_array().context("groups")?;
     let rules: Vec<&Value> = groups.iter().filter_map(|g| g["rules"].as_array()).flatten().collect();
     let wanted: BTreeSet<String> = dashboards::alerts().into_iter().map(|a| a.name).collect();

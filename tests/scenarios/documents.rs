@@ -68,7 +68,7 @@ fn blocks(page: &str) -> (Vec<Block>, usize) {
 /// One script for a page, so that functions and variables live on; a file for what each block printed, and one where it
 /// ended well.
 fn script(blocks: &[Block], out: &Path) -> String {
-    let mut text = "set -euo pipefail\nexport LC_ALL=C.UTF-8 NO_COLOR=1\n".to_owned();
+    let mut text = "set -euo pipefail\nexport LC_ALL=C.UTF-8\n".to_owned();
     for (i, block) in blocks.iter().enumerate() {
         let (commands, out) = (&block.commands, out.display());
         let run = if block.refused {
@@ -139,7 +139,6 @@ fn run_page(page: &str, view: &Path) -> (usize, usize) {
 async fn every_command_does_what_the_page_says() {
     let options = Options {
         profile: Profile::Full,
-        nodes: Some(10),
         ..Options::default()
     };
     let cloud = Cloud::up(options).await.unwrap();

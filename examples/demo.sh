@@ -238,8 +238,8 @@ summary() {
 
 ${bold}$steps steps behaved as told, in $SECONDS s. The cloud goes on running. | ${steps}个步骤均符合预期，云仍在运行。${plain}
 
-$([[ -z ${DEMO_STEPS:-} ]] || echo "  $bin/playground shell     # then, in there:
-")  export PATH=$tools:$bin:\$PATH
+${DEMO_STEPS:+  $bin/playground shell                # its namespaces; in there:
+}  export PATH=$tools:$bin:\$PATH
   export KUBECONFIG=$(kubeconfig li.na@hub)     # a department; $dir/kubeconfigs has everybody else
   kubectl get rreq
   kubectl apply -f examples/requests/8-release.yaml      # give the grant back

@@ -11,6 +11,7 @@ use crds::{Allocation, LedgerState, RequestApproval, RequestType, Resources};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::admission::{Assessment, Standing, assess};
+use crate::centre::rows::Reason;
 use crate::ledger::{Ledger, Record};
 use crate::needs::Market;
 use crate::pool::Pool;
@@ -110,6 +111,7 @@ pub fn cycle(snapshot: &Snapshot) -> CyclePlan {
     lower(snapshot, &mut ledger, &mut plan);
     raise(snapshot, &mut ledger, &mut plan);
     apply(snapshot, &ledger, &mut plan);
+    confirm(snapshot, &ledger, &mut plan);
     unguard(snapshot, &ledger, &mut plan);
     if ledger != snapshot.ledger || !plan.apply.is_empty() {
         ledger.sequence += 1;
@@ -350,6 +352,33 @@ fn apply(snapshot: &Snapshot, ledger: &Ledger, plan: &mut CyclePlan) {
             .get(a.request)
             .is_some_and(|r| may_decide(snapshot, r))
     });
+}
+
+/// CONFIRM: a centre that has seen a newer leader waits for it to stand by what an older one wrote. The same allocation is
+/// written again under this leader's epoch; nothing is charged or given back by that.
+fn confirm(snapshot: &Snapshot, ledger: &Ledger, plan: &mut CyclePlan) {
+    for (index, request) in snapshot.requests.iter().enumerate() {
+        let Some(allocation) = request.allocation() else {
+            continue;
+        };
+        let in_question = request.rows().iter().any(|r| r.reason == Reason::StaleEpoch.as_str());
+        let record = ledger.records.get(request.uid());
+        let as_decided = record.is_none_or(|r| r.id == allocation.record);
+        if !(in_question && as_decided && allocation.epoch < snapshot.epoch) {
+            continue;
+        }
+        plan.touched.insert(request.uid().to_owned());
+        if may_decide(snapshot, request) {
+            let allocation = Allocation {
+                epoch: snapshot.epoch,
+                ..allocation.clone()
+            };
+            plan.apply.push(Apply {
+                request: index,
+                allocation,
+            });
+        }
+    }
 }
 
 /// A deleted request may go when it holds nothing and no record is open for it, in the ledger that was read.

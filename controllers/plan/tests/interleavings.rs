@@ -32,6 +32,7 @@ enum Step {
     Delete(usize),
     Release(usize),
     CentresConfirm(usize),
+    CentreDoubts(usize),
     Read(usize, u8),
     Swap(usize),
     Apply(usize, usize),
@@ -48,6 +49,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => request.clone().prop_map(Step::Delete),
         1 => request.clone().prop_map(Step::Release),
         3 => request.clone().prop_map(Step::CentresConfirm),
+        2 => request.clone().prop_map(Step::CentreDoubts),
         9 => (operator.clone(), 0u8..12).prop_map(|(o, age)| Step::Read(o, age)),
         9 => operator.clone().prop_map(Step::Swap),
         6 => (operator.clone(), request).prop_map(|(o, i)| Step::Apply(o, i)),
@@ -196,7 +198,8 @@ impl World {
                 self.requests
                     .insert(format!("x{i}"), serde_json::from_value(release).unwrap());
             }
-            Step::CentresConfirm(i) => self.confirm(i),
+            Step::CentresConfirm(i) => self.rows(i, "Applied"),
+            Step::CentreDoubts(i) => self.rows(i, "StaleEpoch"),
             Step::Read(o, age) => self.read(o, age),
             Step::Swap(o) => self.swap(o),
             Step::Apply(o, i) => self.apply(o, i),
@@ -244,8 +247,8 @@ impl World {
         self.requests.insert(name, serde_json::from_value(object).unwrap());
     }
 
-    /// The agents say that they applied what is written, and that nothing is used.
-    fn confirm(&mut self, i: usize) {
+    /// The agents say that they applied what is written and that nothing is used, or that they have seen a newer leader.
+    fn rows(&mut self, i: usize, reason: &str) {
         let version = self.bump();
         let Some(r) = self.requests.get_mut(&format!("r{i}")) else {
             return;
@@ -263,7 +266,7 @@ impl World {
             record: record.clone(),
             epoch: 1,
             used: Vec::new(),
-            reason: "Applied".into(),
+            reason: reason.into(),
             message: None,
             reported_at: Timestamp::UNIX_EPOCH.to_string(),
         };
@@ -275,8 +278,14 @@ impl World {
     fn read(&mut self, o: usize, age: u8) {
         let past = self.history.len().saturating_sub(1 + usize::from(age));
         let cached = self.history[past].clone();
-        let nominated = cycle(&self.snapshot(&cached, Reading::Nominate));
+        let epoch = i64::try_from(o + 1).unwrap();
+        let nominate = Snapshot {
+            epoch,
+            ..self.snapshot(&cached, Reading::Nominate)
+        };
+        let nominated = cycle(&nominate);
         let mut snapshot = self.snapshot(&self.requests, Reading::Decide);
+        snapshot.epoch = epoch;
         snapshot.requests.retain(|r| nominated.touched.contains(r.uid()));
         let stale = self.snapshot(&cached, Reading::Nominate).requests;
         snapshot
@@ -339,25 +348,23 @@ impl World {
         Ok(())
     }
 
-    /// One operator works alone until nothing changes.
+    /// The newer operator works alone until nothing changes.
     fn rest(&mut self) -> Result<(), TestCaseError> {
         for _ in 0..40 {
             let before = (self.ledger.clone(), self.requests.clone());
-            for step in [Step::Read(0, 0), Step::Swap(0), Step::End(0), Step::Unguard(0)] {
+            for step in [Step::Read(1, 0), Step::Swap(1), Step::End(1), Step::Unguard(1)] {
                 self.run(step);
             }
             for i in 0..2 * REQUESTS {
-                self.run(Step::Apply(0, i));
+                self.run(Step::Apply(1, i));
             }
             for i in 0..REQUESTS {
-                let unconfirmed = self
-                    .requests
-                    .get(&format!("r{i}"))
-                    .and_then(|r| r.status.clone())
-                    .is_some_and(|s| {
-                        s.allocation
-                            .is_some_and(|a| s.centres.iter().any(|c| c.record != a.record) || s.centres.is_empty())
-                    });
+                let status = self.requests.get(&format!("r{i}")).and_then(|r| r.status.clone());
+                let unconfirmed = status.is_some_and(|s| {
+                    s.allocation.is_some_and(|a| {
+                        s.centres.iter().any(|c| c.record != a.record || c.reason != "Applied") || s.centres.is_empty()
+                    })
+                });
                 if unconfirmed {
                     self.run(Step::CentresConfirm(i));
                 }

@@ -138,6 +138,41 @@ pub(crate) async fn both_operators_killed(w: &World) -> Result<()> {
     w.request_reason("dept-jyt", "nobody-leads", "Active").await.map(drop)
 }
 
+/// A centre that has seen a newer leader refuses what an older one decides, until the newer one stands by it.
+pub(crate) async fn a_newer_leader_confirms(w: &World) -> Result<()> {
+    let ledger = w.get("hub", &["quotaledger", "province"]).await?;
+    let uid = ledger["metadata"]["uid"].as_str().context("a uid")?;
+    let newer = ledger["spec"]["epoch"].as_i64().context("an epoch")? + 1;
+    let agents = ["agent-1@jishi", "agent-2@jishi"];
+    for agent in agents {
+        w.cloud.kill(agent).await?;
+    }
+    let seen = json!({"data": {uid: newer.to_string()}}).to_string();
+    let patch = [
+        "patch",
+        "configmap",
+        "xiangyun-epoch",
+        "-n",
+        "xiangyun-system",
+        "--type=merge",
+        "-p",
+        &seen,
+    ];
+    w.ok("jishi", None, &patch).await?;
+    for agent in agents {
+        w.cloud.start_process(agent).await?;
+    }
+    w.apply("hub", Some("wu.gang"), &small_request("dept-jyt", "outdated", 4))
+        .await?;
+    let refused = w.request_reason("dept-jyt", "outdated", "CentreConflict").await?;
+    let rows = refused["status"]["centres"].as_array().context("rows")?;
+    ensure!(rows.iter().any(|r| r["reason"] == "StaleEpoch"), "{rows:?}");
+    let outdated = leader(w).await?;
+    w.cloud.kill(outdated).await?;
+    w.request_reason("dept-jyt", "outdated", "Active").await?;
+    w.cloud.start_process(outdated).await
+}
+
 pub(crate) async fn killed_agents_resume(w: &World) -> Result<()> {
     for agent in ["agent-1@jishi", "agent-2@jishi"] {
         w.cloud.kill(agent).await?;

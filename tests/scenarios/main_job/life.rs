@@ -187,6 +187,43 @@ pub(crate) async fn applied_in_any_order(w: &World) -> Result<()> {
     w.request_reason("late-child", "early", "Provisioning").await.map(drop)
 }
 
+/// A cycle concerns those in it and those below; a request without a tenant, or for a pool that nobody knows, says so.
+pub(crate) async fn what_cannot_be_is_isolated(w: &World) -> Result<()> {
+    let tenant = |name: &str, parent: &str| {
+        json!({"apiVersion": "xiangyun.io/v1alpha1", "kind": "Tenant", "metadata": {"name": name},
+            "spec": {"displayName": name, "level": "City", "parentRef": parent}})
+    };
+    for (name, parent) in [("hen", "egg"), ("egg", "hen"), ("chick", "hen"), ("apart", "jilin")] {
+        w.apply("hub", Some("zhao.min"), &tenant(name, parent)).await?;
+    }
+    for (name, reason) in [
+        ("hen", "TenantCycle"),
+        ("egg", "TenantCycle"),
+        ("chick", "AncestorInvalid"),
+        ("apart", "Established"),
+    ] {
+        w.ready_reason(&["dept", name], reason).await?;
+    }
+    w.ok("hub", None, &["create", "namespace", "no-tenant"]).await?;
+    w.apply("hub", None, &small_request("no-tenant", "lost", 4)).await?;
+    w.request_reason("no-tenant", "lost", "TenantSuspended").await?;
+    let mut unknown = small_request("dept-jyt", "unknown-pool", 4);
+    unknown["spec"]["resources"] = Value::Null;
+    unknown["spec"]["pools"] = json!([{"name": "no-such-pool", "amounts": {"cpu": "4", "memory": "16Gi"}}]);
+    w.apply("hub", Some("wu.gang"), &unknown).await?;
+    w.request_reason("dept-jyt", "unknown-pool", "NoMatchingPool").await?;
+    for name in ["hen", "egg", "chick", "apart"] {
+        w.ok("hub", Some("zhao.min"), &["delete", "dept", name]).await?;
+    }
+    w.ok(
+        "hub",
+        Some("wu.gang"),
+        &["delete", "rreq", "unknown-pool", "-n", "dept-jyt"],
+    )
+    .await
+    .map(drop)
+}
+
 pub(crate) async fn release_gives_back(w: &World) -> Result<()> {
     let (ns, name) = ("dept-yibao", "yibao-settlement");
     w.refused("hub", Some("li.na"), &["delete", "rreq", name, "-n", ns], "Release")

@@ -54,7 +54,7 @@ const RULES: &[Rule] = &[
     Rule {
         name: "dashboards",
         workspace: &[],
-        forbidden: IMPURE,
+        forbidden: &["tokio", "kube-client", "kube-runtime", "hyper"],
     },
     Rule {
         name: "controllers",

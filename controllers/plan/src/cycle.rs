@@ -113,7 +113,8 @@ pub fn cycle(snapshot: &Snapshot) -> CyclePlan {
     apply(snapshot, &ledger, &mut plan);
     confirm(snapshot, &ledger, &mut plan);
     unguard(snapshot, &ledger, &mut plan);
-    if ledger != snapshot.ledger || !plan.apply.is_empty() {
+    // What is applied or let go was read before the ledger that this swap makes: it proves that nobody was in between.
+    if ledger != snapshot.ledger || !plan.apply.is_empty() || !plan.unguard.is_empty() {
         ledger.sequence += 1;
         ledger.epoch = snapshot.epoch;
         plan.swap = Some(ledger);
@@ -236,8 +237,13 @@ fn record(snapshot: &Snapshot, request: &Request, to: Grant) -> Record {
     let months = request.object.spec.term.as_ref().map(|t| t.months);
     let kept = request.allocation();
     Record {
-        // The sequence of the swap makes it unique over the life of the ledger.
-        id: format!("{}-{}", snapshot.ledger.sequence + 1, request.uid()),
+        // The sequence of the swap makes it unique over the life of the ledger, whose uid makes it unique for ever.
+        id: format!(
+            "{}-{}-{}",
+            snapshot.ledger_uid.split('-').next().unwrap_or_default(),
+            snapshot.ledger.sequence + 1,
+            request.uid()
+        ),
         name: request.name().to_owned(),
         tenant: request.tenant().to_owned(),
         from: request.holds.clone(),

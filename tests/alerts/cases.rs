@@ -1,26 +1,13 @@
-//! Each alert fires on what it is about and is silent otherwise: `promtool test rules`, over the committed file.
-
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "an assumption that fails is a test that fails"
-)]
-
-use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
-use std::process::Command;
-
-use serde_json::{Value, json};
-use tests::repository;
+//! What each alert is about, and what it is not about.
 
 /// An alert, series in promtool's notation, the minute at which is looked, and whether it fires then.
-type Case = (&'static str, &'static [(&'static str, &'static str)], u32, bool);
+pub(crate) type Case = (&'static str, &'static [(&'static str, &'static str)], u32, bool);
 
 const OPERATORS: &str = "up{job=\"operator\",place=\"jishi\"}";
 const AWAITS: &str = "xiangyun_requests_oldest_timestamp_seconds{reason=\"AwaitingApproval\"}";
 const PROVISIONING: &str = "xiangyun_requests_oldest_timestamp_seconds{reason=\"Provisioning\"}";
 
-const CASES: &[Case] = &[
+pub(crate) const CASES: &[Case] = &[
     (
         "CentreNotReporting",
         &[("xiangyun_centre_ready{centre=\"jishi\"}", "1 0x9")],
@@ -391,71 +378,3 @@ const CASES: &[Case] = &[
         false,
     ),
 ];
-
-/// A case as promtool reads it. The alert's own series is asked for, so that the wording of annotations may change.
-fn group(&(alert, series, minute, fires): &Case) -> Value {
-    let input: Vec<Value> = series.iter().map(|(s, v)| json!({"series": s, "values": v})).collect();
-    let expr = format!("count(ALERTS{{alertname=\"{alert}\",alertstate=\"firing\"}})");
-    let samples = if fires {
-        json!([{"labels": "{}", "value": 1}])
-    } else {
-        json!([])
-    };
-    json!({"name": format!("{alert} at minute {minute}: {fires}"), "interval": "1m", "input_series": input,
-        "promql_expr_test": [{"expr": expr, "eval_time": format!("{minute}m"), "exp_samples": samples}]})
-}
-
-fn promtool(args: &[&Path]) -> (bool, String) {
-    let tool = playground::tools(None).expect("promtool is built").join("promtool");
-    let output = Command::new(tool).args(args).output().expect("promtool runs");
-    let said = [output.stdout, output.stderr].concat();
-    (output.status.success(), String::from_utf8_lossy(&said).into_owned())
-}
-
-/// Runs every case against a rules file.
-fn run(rules: &Path, name: &str) -> (bool, String) {
-    let file: PathBuf = std::env::temp_dir().join(format!("xy-alerts-{name}-{}.yaml", std::process::id()));
-    let tests: Vec<Value> = CASES.iter().map(group).collect();
-    let text = json!({"rule_files": [rules], "evaluation_interval": "1m", "tests": tests}).to_string();
-    std::fs::write(&file, text).unwrap();
-    let outcome = promtool(&[Path::new("test"), Path::new("rules"), &file]);
-    std::fs::remove_file(file).unwrap();
-    outcome
-}
-
-fn committed() -> PathBuf {
-    repository()
-        .join("dashboards/generated/alerts.yaml")
-        .canonicalize()
-        .unwrap()
-}
-
-#[test]
-fn each_alert_fires_on_what_it_is_about_and_is_silent_otherwise() {
-    let (valid, said) = promtool(&[Path::new("check"), Path::new("rules"), &committed()]);
-    assert!(valid, "{said}");
-    let (passed, said) = run(&committed(), "committed");
-    assert!(passed, "{said}");
-    for fires in [true, false] {
-        let seen: BTreeSet<&str> = CASES.iter().filter(|c| c.3 == fires).map(|c| c.0).collect();
-        for alert in dashboards::alerts() {
-            assert!(
-                seen.contains(alert.name.as_str()),
-                "{}: no case that {fires}",
-                alert.name
-            );
-        }
-    }
-}
-
-#[test]
-fn a_rule_that_is_turned_round_is_found() {
-    let text = std::fs::read_to_string(committed()).unwrap();
-    let turned = text.replace("xiangyun_centre_ready) == 0", "xiangyun_centre_ready) == 1");
-    assert_ne!(text, turned);
-    let file = std::env::temp_dir().join(format!("xy-alerts-turned-{}.rules.yaml", std::process::id()));
-    std::fs::write(&file, turned).unwrap();
-    let (passed, said) = run(&file, "turned");
-    std::fs::remove_file(file).unwrap();
-    assert!(!passed && said.contains("CentreNotReporting"), "{said}");
-}

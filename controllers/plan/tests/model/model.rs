@@ -1,0 +1,166 @@
+//! An explicit-state model of the ledger protocol (docs/decisions/0003-ledger-protocol.md): every order in which two
+//! operators, their pauses, crashes and late writes, departments, centres and a lost ledger may act, up to a budget of rare
+//! events. With all rules no world is wrong; with any one of them left out some world is.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::default_trait_access,
+    reason = "an assumption that fails is a test that fails"
+)]
+
+mod decide;
+mod rules;
+mod state;
+mod steps;
+mod sums;
+
+use std::collections::{HashSet, VecDeque};
+use std::hash::{BuildHasher as _, RandomState};
+
+use rules::{Rule, Rules};
+use state::{Budget, World};
+use steps::{Step, take};
+
+const NONE: Budget = Budget {
+    creations: 0,
+    ends: 0,
+    deletions: 0,
+    crashes: 0,
+    late: 0,
+    losses: 0,
+    recounts: 0,
+};
+
+/// What may happen, from the plain to the rare.
+const SCENARIOS: [(&str, Budget); 6] = [
+    (
+        "two requests, one ends",
+        Budget {
+            creations: 2,
+            ends: 1,
+            ..NONE
+        },
+    ),
+    (
+        "a late write",
+        Budget {
+            creations: 1,
+            ends: 1,
+            late: 1,
+            ..NONE
+        },
+    ),
+    (
+        "deletion and the same name again",
+        Budget {
+            creations: 2,
+            deletions: 1,
+            ..NONE
+        },
+    ),
+    (
+        "a recount",
+        Budget {
+            creations: 1,
+            ends: 1,
+            recounts: 1,
+            ..NONE
+        },
+    ),
+    (
+        "a lost ledger",
+        Budget {
+            creations: 1,
+            ends: 1,
+            losses: 1,
+            ..NONE
+        },
+    ),
+    (
+        "a lost ledger, and somebody who waits",
+        Budget {
+            creations: 2,
+            ends: 1,
+            losses: 1,
+            ..NONE
+        },
+    ),
+];
+
+/// How a search ended.
+enum Outcome {
+    /// So many worlds, none of them wrong.
+    Sound(usize),
+    /// The shortest way to a wrong one.
+    Wrong(&'static str, Vec<Step>),
+    /// More worlds than were asked for.
+    TooMany,
+}
+
+/// Looks at every world that can be reached, nearest first.
+fn explore(budget: Budget, rules: Rules, most: usize) -> Outcome {
+    let (hasher, all) = (RandomState::new(), steps::all());
+    let first = World::new(budget);
+    let mut seen = HashSet::from([hasher.hash_one(first)]);
+    // How each world was reached: from which one, by what.
+    let mut ways: Vec<(usize, Option<Step>)> = vec![(0, None)];
+    let mut queue = VecDeque::from([(first, 0)]);
+    while let Some((world, index)) = queue.pop_front() {
+        for step in &all {
+            let Some(next) = take(&world, *step, rules) else {
+                continue;
+            };
+            if !seen.insert(hasher.hash_one(next)) {
+                continue;
+            }
+            ways.push((index, Some(*step)));
+            if let Some(wrong) = next.wrong() {
+                return Outcome::Wrong(wrong, way(&ways));
+            }
+            if ways.len() > most {
+                return Outcome::TooMany;
+            }
+            queue.push_back((next, ways.len() - 1));
+        }
+    }
+    Outcome::Sound(ways.len())
+}
+
+/// The steps to the newest world.
+fn way(ways: &[(usize, Option<Step>)]) -> Vec<Step> {
+    let mut at = ways.len() - 1;
+    let mut steps = Vec::new();
+    while let (from, Some(step)) = ways[at] {
+        steps.push(step);
+        at = from;
+    }
+    steps.reverse();
+    steps
+}
+
+#[test]
+fn with_all_rules_no_world_is_wrong() {
+    for (name, budget) in SCENARIOS {
+        match explore(budget, Rules::default(), 5_000_000) {
+            Outcome::Sound(worlds) => println!("{name}: {worlds} worlds"),
+            Outcome::Wrong(wrong, steps) => panic!("{name}: {wrong}: {steps:?}"),
+            Outcome::TooMany => panic!("{name}: not all worlds were looked at"),
+        }
+    }
+}
+
+#[test]
+fn each_rule_is_needed() {
+    for rule in Rule::ALL {
+        let rules = Rules { without: Some(rule) };
+        let found = SCENARIOS
+            .iter()
+            .find_map(|(name, budget)| match explore(*budget, rules, 2_000_000) {
+                Outcome::Wrong(wrong, steps) => Some((name, wrong, steps)),
+                _ => None,
+            });
+        let (name, wrong, steps) = found.unwrap_or_else(|| panic!("without {rule:?} nothing goes wrong"));
+        println!("without {rule:?} ({name}): {wrong}: {steps:?}");
+    }
+}

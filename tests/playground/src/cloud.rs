@@ -217,8 +217,8 @@ impl Cloud {
     pub async fn fault(&self, fault: Fault, cut: Cut) -> Result<()> {
         let state = self.state()?;
         if let Fault::Delay(_) | Fault::Blackhole = fault {
-            for other in fault::sides(&state, cut)? {
-                let relay = workers::relay(&state, fault, cut.place, other)?;
+            for (place, other) in fault::ends(&state, fault, cut)? {
+                let relay = workers::relay(&state, fault, place, other)?;
                 supervisor::ask(&state, &Request::Remove(relay.name.clone())).await?;
                 supervisor::ask(&state, &Request::Start(Box::new(relay.clone()))).await?;
                 self.ready(&relay, READY).await?;
@@ -240,9 +240,11 @@ impl Cloud {
     /// everywhere, and waits until all of it is ready.
     pub async fn heal(&self, place: Option<Place>) -> Result<()> {
         let state = self.state()?;
-        for lifted in fault::lift(&state, place).await? {
-            supervisor::ask(&state, &Request::Remove(lifted.relay())).await?;
+        let lifted = fault::of(&state, place).await?;
+        for relay in lifted.iter().map(fault::Found::relay) {
+            supervisor::ask(&state, &Request::Remove(relay)).await?;
         }
+        fault::lift(&state, &lifted).await?;
         for healed in state.places.keys().filter(|p| place.is_none_or(|place| place == **p)) {
             self.clock(*healed, 0)?;
         }

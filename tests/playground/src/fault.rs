@@ -155,29 +155,27 @@ fn lossy(text: &mut String, table: &str, range: &str, cut: Cut, lost: &str) {
     }
 }
 
-/// New connections go to the relay, which has a mark of its own; what was open before gets `verdict`.
+/// New connections that this place opens go to the relay, which has a mark of its own; what was open before gets
+/// `verdict`, and from the other side it is lost too where nothing may come through.
 fn relayed(text: &mut String, table: &str, range: &str, port: Option<u16>, relay: u16, verdict: &str) {
-    let at = |side: &str| port.map_or_else(String::new, |p| format!(" tcp {side} {p}"));
+    // Clients' own ports are above: the kernel takes them from 32768 on.
+    let ports = port.map_or_else(|| "1-32767".to_owned(), |port| port.to_string());
     let _ = write!(
         text,
         "add chain {table} out {{ type nat hook output priority -100; policy accept; }}
-add chain {table} in {{ type nat hook prerouting priority -100; policy accept; }}
-add rule {table} out ip daddr {range} meta mark != {MARK} meta l4proto tcp{dport} redirect to :{relay}
-add rule {table} in ip saddr {range} meta l4proto tcp{dport} redirect to :{relay}
-add rule {table} leaving meta mark {MARK} ct mark set {MARK}
-",
-        dport = at("dport"),
+add rule {table} out ip daddr {range} meta mark != {MARK} tcp dport {ports} tcp flags & (syn | ack) == syn redirect to :{relay}
+add rule {table} leaving meta mark {MARK} ct mark set {MARK} accept
+add rule {table} leaving ip daddr {range} tcp dport {ports} {verdict}
+"
     );
-    // Both ends of a connection that was open; the relay's own carry its mark, and what it took is translated.
-    let open = format!("ct mark != {MARK} ct status & dnat != dnat ct state established meta l4proto tcp");
-    for (chain, side) in [("arriving", "saddr"), ("leaving", "daddr")] {
-        let ports = port.map_or_else(|| vec![String::new()], |_| vec![at("dport"), at("sport")]);
-        for port in ports {
-            let _ = writeln!(
-                text,
-                "add rule {table} {chain} ip {side} {range} {open}{port} {verdict}"
-            );
-        }
+    if verdict == "drop" {
+        let _ = write!(
+            text,
+            "add rule {table} arriving ct mark {MARK} accept
+add rule {table} arriving iif lo accept
+add rule {table} arriving ip saddr {range} tcp sport {ports} drop
+"
+        );
     }
 }
 
@@ -206,27 +204,46 @@ pub(crate) fn sides(state: &State, cut: Cut) -> Result<Vec<Place>> {
     Ok(all)
 }
 
+/// The places that get rules, each with the other side. A relay stands where connections are opened: from there the
+/// other side sees the address that it always saw, without which etcd refuses its peers. So both sides have one.
+pub(crate) fn ends(state: &State, fault: Fault, cut: Cut) -> Result<Vec<(Place, Place)>> {
+    let own = sides(state, cut)?.into_iter().map(|other| (cut.place, other));
+    Ok(match fault {
+        Fault::Cut | Fault::Drop(_) => own.collect(),
+        Fault::Delay(_) | Fault::Blackhole => own.flat_map(|(a, b)| [(a, b), (b, a)]).collect(),
+    })
+}
+
 /// Puts a fault in force. Its relays run already.
 pub(crate) async fn apply(state: &State, fault: Fault, cut: Cut) -> Result<()> {
     if let Fault::Drop(percent @ (0 | 101..)) = fault {
         bail!("{percent} % of the packets: 1 to 100 can be lost");
     }
-    let mut text = String::new();
-    for other in sides(state, cut)? {
-        text.push_str(&rules(fault, other, &place_range(state.address(other)?), cut));
+    for (place, other) in ends(state, fault, cut)? {
+        nft(
+            state,
+            place,
+            &rules(fault, other, &place_range(state.address(other)?), cut),
+        )
+        .await?;
     }
-    nft(state, cut.place, &text).await
+    Ok(())
 }
 
-/// Lifts every fault that `place` is a side of, or every one of the cloud. Answers what was lifted.
-pub(crate) async fn lift(state: &State, place: Option<Place>) -> Result<Vec<Found>> {
-    let concerned = |f: &Found| place.is_none_or(|place| place == f.place || place == f.from);
-    let all: Vec<Found> = found(state).await?.into_iter().filter(concerned).collect();
-    for found in &all {
-        let table = table(found.fault, found.from);
-        nft(state, found.place, &format!("delete table {table}\n")).await?;
-    }
+/// The faults that `place` is a side of, or every one of the cloud.
+pub(crate) async fn of(state: &State, place: Option<Place>) -> Result<Vec<Found>> {
+    let mut all = found(state).await?;
+    all.retain(|f| place.is_none_or(|place| place == f.place || place == f.from));
     Ok(all)
+}
+
+/// Lifts faults. Their relays have ended before: while the rules are there, clients hear of it.
+pub(crate) async fn lift(state: &State, faults: &[Found]) -> Result<()> {
+    for fault in faults {
+        let table = table(fault.fault, fault.from);
+        nft(state, fault.place, &format!("delete table {table}\n")).await?;
+    }
+    Ok(())
 }
 
 /// What is in force now.

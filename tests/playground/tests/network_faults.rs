@@ -2,8 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "an assumption that fails is a test that fails")]
 
+use std::fs::File;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
+use nix::sched::{CloneFlags, setns};
 use playground::{Cloud, Cut, Fault, Options, Place};
 
 const DELAY: Duration = Duration::from_millis(400);
@@ -35,6 +40,8 @@ async fn every_fault_is_seen_and_healed() {
     assert!(status(&cloud).contains("blackhole: jishi from hub"));
     heals(&cloud).await;
 
+    what_is_open_stays_open(&cloud, pair).await;
+
     let one_port = Cut {
         port: Some(7443),
         ..pair
@@ -65,6 +72,29 @@ async fn every_fault_is_seen_and_healed() {
     cloud.clock(Place::Jishi, -90).unwrap();
     assert!(status(&cloud).contains("clock: jishi -90 s"));
     heals(&cloud).await;
+}
+
+/// A connection that is older than a black hole hears nothing while it is there, and the answer afterwards.
+async fn what_is_open_stays_open(cloud: &Cloud, pair: Cut) {
+    let text = std::fs::read_to_string(cloud.dir().join("state.json")).unwrap();
+    let recorded: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let netns = recorded.pointer("/places/jishi/netns").unwrap().as_str().unwrap();
+    let netns = File::open(Path::new("/run/netns").join(netns)).unwrap();
+    let target = SocketAddr::from((cloud.address(Place::Hub).unwrap(), 12381));
+    let connect = move || {
+        setns(netns, CloneFlags::CLONE_NEWNET).unwrap();
+        TcpStream::connect(target).unwrap()
+    };
+    // Only this thread is in jishi.
+    let mut stream = std::thread::spawn(connect).join().unwrap();
+    cloud.fault(Fault::Blackhole, pair).await.unwrap();
+    stream.write_all(b"GET /readyz HTTP/1.0\r\n\r\n").unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
+    let silent = stream.read(&mut [0]).unwrap_err().kind();
+    assert_eq!(silent, std::io::ErrorKind::WouldBlock, "open, and no answer");
+    heals(cloud).await;
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    assert_eq!(stream.read(&mut [0]).unwrap(), 1, "what was held back arrives");
 }
 
 /// After a heal a program in jishi reads from the hub again, and nothing is left of the fault.

@@ -15,7 +15,7 @@ use crate::fault::{Cut, Fault};
 use crate::mode::{self, Mode};
 use crate::place::{Place, Profile};
 use crate::relay::{self, RelayArgs};
-use crate::state::State;
+use crate::state::{State, absolute};
 use crate::{status, supervisor, teardown, tools};
 
 /// A real three-centre cloud on one Linux machine
@@ -227,7 +227,7 @@ impl Cli {
     pub fn run(self) -> Result<ExitCode> {
         match &self.verb {
             Verb::Supervise => return supervise(&self.dir),
-            Verb::Up(up) => mode::enter_new(up.mode())?,
+            Verb::Up(up) => mode::enter_new(up.mode(), up.tools_dir.as_deref())?,
             Verb::Tools { .. } | Verb::Relay(_) => {}
             _ => mode::enter(&self.dir)?,
         }
@@ -244,9 +244,9 @@ impl Cli {
             Verb::Up(up) => up.run(dir).await?,
             Verb::Status { output } => status::print(&state(dir)?, output.is_some()).await?,
             Verb::Down => {
-                let state = state(dir)?;
-                teardown::teardown(&state.dir).await?;
-                eprintln!("removed the cloud in {}", state.dir.display());
+                let dir = absolute(dir)?;
+                teardown::down(&dir).await?;
+                eprintln!("removed the cloud in {}", dir.display());
             }
             Verb::Kubeconfig { cluster, user } => {
                 println!(

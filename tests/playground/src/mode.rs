@@ -89,11 +89,13 @@ impl Mode {
 
 /// Starts this very command line again inside a user namespace of its own, if it is not there yet. Returns only where
 /// there is nothing to do, or where it cannot be done.
-pub(crate) fn enter_new(mode: Mode) -> Result<()> {
+pub(crate) fn enter_new(mode: Mode, tools_dir: Option<&Path>) -> Result<()> {
     if mode != Mode::Rootless || std::env::var_os(INSIDE).is_some() {
         return Ok(());
     }
     mode.preflight()?;
+    // What must be built is built here: there is no way to the module proxy from inside.
+    crate::tools::ensure(tools_dir)?;
     let unshare = ["--user", "--map-root-user", "--net", "--mount"];
     let allowed = Command::new("unshare").args(unshare).arg("true").output();
     if !allowed.is_ok_and(|o| o.status.success()) {

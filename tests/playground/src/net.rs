@@ -78,8 +78,20 @@ fn lock_file(subnet: u8) -> PathBuf {
     run_dir().join(format!("subnet-{subnet}"))
 }
 
+/// A copy of the state of the cloud that holds a subnet.
+pub(crate) fn copy_file(subnet: u8) -> PathBuf {
+    run_dir().join(format!("subnet-{subnet}.json"))
+}
+
+/// The cloud that was in `dir`, from the copy of its state.
+pub(crate) fn lost(dir: &Path) -> Option<State> {
+    let mut copies = (0..SUBNETS).filter_map(|subnet| State::read(&copy_file(subnet)).ok());
+    copies.find(|state| state.dir == dir)
+}
+
 /// Claims a free /20 for the cloud that `describe` makes of it, and saves that state before the claim can be seen
-/// as abandoned. Clouds of tests that were killed are removed on the way.
+/// as abandoned. Clouds of tests that were killed, and clouds whose folder is
+/// gone, are removed on the way.
 pub(crate) async fn claim(mode: Mode, describe: impl FnOnce(u8) -> Result<State>) -> Result<State> {
     std::fs::create_dir_all(run_dir()).with_context(|| format!("cannot create {}", run_dir().display()))?;
     let gate = tokio::task::spawn_blocking(|| -> Result<File> {
@@ -98,6 +110,9 @@ pub(crate) async fn claim(mode: Mode, describe: impl FnOnce(u8) -> Result<State>
             } else {
                 locked.insert(subnet);
             }
+        } else if let Ok(lost) = State::read(&copy_file(subnet)) {
+            eprintln!("removing the cloud whose folder {} is gone", lost.dir.display());
+            crate::teardown::teardown_lost(&lost).await?;
         }
     }
     let in_use = match mode {
@@ -108,7 +123,7 @@ pub(crate) async fn claim(mode: Mode, describe: impl FnOnce(u8) -> Result<State>
         .context("all 16 subnets of 198.18.0.0/16 are in use: end a cloud with `playground down --dir DIR`")?;
     let state = describe(subnet)?;
     std::fs::create_dir_all(&state.dir).with_context(|| format!("cannot create {}", state.dir.display()))?;
-    state.save()?;
+    state.save_with_copy()?;
     std::fs::write(lock_file(subnet), state.dir.as_os_str().as_encoded_bytes()).context("cannot write the lock")?;
     Ok(state)
 }
@@ -127,6 +142,10 @@ fn holder(subnet: u8) -> Result<Option<PathBuf>> {
 pub(crate) fn release(state: &State) -> Result<()> {
     let file = lock_file(state.subnet);
     let ours = std::fs::read_to_string(&file).is_ok_and(|dir| Path::new(&dir) == state.dir);
+    let copy = copy_file(state.subnet);
+    if State::read(&copy).is_ok_and(|copied| copied.id == state.id) {
+        std::fs::remove_file(&copy).with_context(|| format!("cannot remove {}", copy.display()))?;
+    }
     if ours {
         std::fs::remove_file(&file).with_context(|| format!("cannot remove {}", file.display()))?;
     }

@@ -148,6 +148,9 @@ async fn prepare_dir(named: Option<&Path>) -> Result<PathBuf> {
         }
         teardown::teardown(&dir).await?;
         std::fs::create_dir_all(&dir)?;
+    } else if let Some(lost) = net::lost(&dir) {
+        teardown::teardown_lost(&lost).await?;
+        std::fs::create_dir_all(&dir)?;
     }
     if std::fs::read_dir(&dir)?.next().is_some() {
         bail!("{} is not empty: `down` would remove what is in it", dir.display());

@@ -14,6 +14,19 @@ use crate::process::{Condition, Identity, Spec};
 /// File name of the state inside DIR.
 const FILE: &str = "state.json";
 
+/// The folder as the state knows it, whether it exists or not.
+pub(crate) fn absolute(dir: &Path) -> Result<PathBuf> {
+    let dir = std::path::absolute(dir)?;
+    if let Ok(found) = dir.canonicalize() {
+        return Ok(found);
+    }
+    let parent = dir.parent().and_then(|parent| parent.canonicalize().ok());
+    Ok(match (parent, dir.file_name()) {
+        (Some(parent), Some(name)) => parent.join(name),
+        _ => dir,
+    })
+}
+
 /// A cloud. Written by `up` until the supervisor runs, and by the supervisor alone from then on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -81,7 +94,12 @@ impl State {
         if !file.exists() {
             bail!("no cloud in {}: start one with `playground up`", dir.display());
         }
-        let text = std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+        Self::read(&file)
+    }
+
+    /// Reads a state from any file.
+    pub(crate) fn read(file: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
         serde_json::from_str(&text).with_context(|| format!("cannot read {}", file.display()))
     }
 
@@ -90,12 +108,23 @@ impl State {
         dir.join(FILE).exists()
     }
 
-    /// Writes the state; a reader sees the old or the new one, never a half.
+    /// Writes the state.
     pub(crate) fn save(&self) -> Result<()> {
-        let next = self.dir.join("state.json.next");
+        self.write(&self.dir.join(FILE))
+    }
+
+    /// Writes the state, and a copy of it beside the lock: DIR may be deleted by hand.
+    pub(crate) fn save_with_copy(&self) -> Result<()> {
+        self.write(&crate::net::copy_file(self.subnet))?;
+        self.save()
+    }
+
+    /// A reader sees the old or the new file, never a half.
+    fn write(&self, file: &Path) -> Result<()> {
+        let next = file.with_extension("next");
         let text = serde_json::to_string_pretty(self).context("cannot encode the state")?;
         std::fs::write(&next, text).with_context(|| format!("cannot write {}", next.display()))?;
-        std::fs::rename(&next, self.dir.join(FILE)).context("cannot replace the state file")
+        std::fs::rename(&next, file).with_context(|| format!("cannot replace {}", file.display()))
     }
 
     pub(crate) fn net(&self, place: Place) -> Result<&PlaceNet> {

@@ -116,7 +116,7 @@ pub(crate) fn block_on_this_thread(dir: &Path, ended: oneshot::Receiver<()>) -> 
 async fn serve(dir: &Path, ended: oneshot::Receiver<()>) -> Result<()> {
     let mut state = State::load(dir)?;
     state.supervisor = Identity::of(std::process::id())?;
-    state.save()?;
+    state.save_with_copy()?;
     let listener = UnixListener::bind(state.socket()).with_context(|| format!("{}", state.socket().display()))?;
     let supervisor = Supervisor(Arc::new(Mutex::new(Owned { state, closing: false })));
     let requests = async {
@@ -182,7 +182,7 @@ impl Supervisor {
         self.end(name, Held::Stopped, &[Signal::SIGKILL]).await?;
         let mut owned = self.lock();
         owned.state.processes.remove(name);
-        owned.state.save()
+        owned.state.save_with_copy()
     }
 
     fn running(&self, name: &str) -> Result<Identity> {
@@ -234,7 +234,7 @@ impl Supervisor {
             process.exit = None;
             process.starts += 1;
         }
-        owned.state.save()?;
+        owned.state.save_with_copy()?;
         drop(owned);
         tokio::spawn(self.clone().watch(name.to_owned(), child));
         Ok(())
@@ -271,7 +271,7 @@ impl Supervisor {
         process.running = None;
         process.exit = Some(exit);
         let back = (process.spec.restart && process.held == Held::No).then_some(process.starts);
-        if let Err(e) = owned.state.save() {
+        if let Err(e) = owned.state.save_with_copy() {
             eprintln!("{name}: {e:#}");
         }
         back.filter(|_| !owned.closing)
@@ -287,7 +287,7 @@ impl Supervisor {
                 .with_context(|| format!("no process {name}"))?;
             process.held = held;
             let running = process.running;
-            owned.state.save()?;
+            owned.state.save_with_copy()?;
             running
         };
         let Some(running) = running else { return Ok(()) };

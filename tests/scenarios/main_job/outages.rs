@@ -64,11 +64,9 @@ pub(crate) async fn hub_down_for_a_minute(w: &World) -> Result<()> {
     for server in HUB {
         w.cloud.start_process(server).await?;
     }
-    let request = small_request("dept-jyt", "after-hub", 4);
-    eventually(PATIENCE, "the hub takes requests again", || async {
-        w.apply("hub", Some("wu.gang"), &request).await
-    })
-    .await?;
+    takes_requests(w).await?;
+    w.apply("hub", Some("wu.gang"), &small_request("dept-jyt", "after-hub", 4))
+        .await?;
     w.request_reason("dept-jyt", "after-hub", "Active").await?;
     let after = [quota_uids(w, METRO[0]).await?, quota_uids(w, METRO[1]).await?];
     ensure!(before == after, "a quota was made anew");
@@ -133,7 +131,18 @@ pub(crate) async fn compacted_history(w: &World) -> Result<()> {
     for process in still {
         w.cloud.thaw(process).await?;
     }
-    w.request_reason("dept-jyt", "unseen", "Active").await.map(drop)
+    w.request_reason("dept-jyt", "unseen", "Active").await?;
+    takes_requests(w).await
+}
+
+/// A server that has just started refuses requests until its policies have found what they compare with.
+async fn takes_requests(w: &World) -> Result<()> {
+    let file = w.file(&small_request("dept-jyt", "never-stored", 4))?;
+    let dry = ["apply", "--dry-run=server", "-f", &file];
+    eventually(PATIENCE, "the hub takes requests again", || async {
+        w.ok("hub", Some("wu.gang"), &dry).await.map(drop)
+    })
+    .await
 }
 
 /// The leader's clock runs two hours ahead: reports look old, so nothing is sold; nothing is taken away; and it passes.

@@ -90,10 +90,11 @@ impl World {
         let what = format!("{args:?} says {reason}");
         eventually(PATIENCE, &what, || async {
             let object = self.get("hub", args).await?;
-            let found = condition(&object, "Ready").map(|c| c["reason"].clone());
+            let found = condition(&object, "Ready");
             ensure!(
-                found.as_ref().and_then(Value::as_str) == Some(reason),
-                "it says {found:?}"
+                found.and_then(|c| c["reason"].as_str()) == Some(reason),
+                "it says {:?}",
+                found.map(|c| (&c["reason"], &c["message"]))
             );
             Ok(object)
         })

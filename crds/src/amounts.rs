@@ -255,6 +255,13 @@ impl Amount {
     }
 }
 
+impl Amounts {
+    /// Whether none is stated.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
 impl Resources {
     /// Names in the order in which they are printed.
     pub const NAMES: [&'static str; 4] = ["cpu", "memory", "storage", "accelerators"];

@@ -128,4 +128,19 @@ pub struct PoolCapacity {
     /// What the tenants' quotas in this centre show as used | 已用量
     #[serde(default)]
     pub used: Amounts,
+    /// How the cards lie in the nodes | 加速卡在节点上的分布
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 256))]
+    pub cards: Vec<CardNodes>,
+}
+
+/// Nodes alike in their cards | 加速卡分布相同的节点
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CardNodes {
+    /// Cards of each | 每节点卡数
+    pub cards: i64,
+    /// Of which no pod holds | 其中空闲
+    pub free: i64,
+    /// Number of such nodes | 节点数
+    pub nodes: i64,
 }

@@ -5,6 +5,7 @@
 //! policies in `charts/`; everything else is a condition set by the operator.
 
 mod admission_limits;
+mod allocation;
 mod amounts;
 mod conditions;
 mod data_center;
@@ -18,18 +19,21 @@ mod resource_request;
 mod tenant;
 
 pub use admission_limits::{AdmissionLimits, AdmissionLimitsSpec, LargestGrant, NeedKind};
+pub use allocation::{Allocation, AllocationPool, CentreRow, CentreShare, InForce};
 pub use amounts::{Amount, AmountError, Amounts, Resources};
 pub use conditions::{Condition, find as find_condition, is_true as condition_is_true, set as set_condition};
 pub use data_center::{
-    CentreReport, CentreRole, DataCenter, DataCenterSpec, DataCenterStatus, PoolCapacity, reason as centre_reason,
+    CardNodes, CentreReport, CentreRole, DataCenter, DataCenterSpec, DataCenterStatus, PoolCapacity,
+    reason as centre_reason,
 };
 pub use names::{condition, group, label, object, refusal, role};
-pub use pool_queue::{EndingGrant, PoolQueue, PoolQueueSpec, WaitingRequest};
+pub use pool_queue::{EndingGrant, KeptAmounts, KeptInCentre, PoolQueue, PoolQueueSpec, WaitingRequest};
 pub use quota_ledger::{
-    LedgerCentre, LedgerCharge, LedgerPool, LedgerRecord, LedgerState, LedgerTenant, QuotaLedger, QuotaLedgerSpec,
+    LedgerCeiling, LedgerCentre, LedgerCharge, LedgerPool, LedgerRecord, LedgerState, LedgerTenant, QuotaLedger,
+    QuotaLedgerSpec,
 };
 pub use quota_pool::{
-    AcceleratorSpec, AcceleratorUse, ApprovalLevel, ApprovalPolicy, Architecture, CapacitySource, CentrePool,
+    AcceleratorSpec, AcceleratorUse, ApprovalLevel, ApprovalPolicy, Architecture, CapacitySource, CentrePool, Intake,
     Overcommit, PoolCentre, PoolFigures, QuotaPool, QuotaPoolSpec, QuotaPoolStatus, Reserve, StorageSpec, StorageTier,
     Zone, reason as pool_reason,
 };
@@ -39,9 +43,8 @@ pub use request_approval::{
 };
 pub use resource_need::{AcceleratorNeed, PoolAmounts, PoolNeed, ResourceNeed, StorageNeed};
 pub use resource_request::{
-    Allocation, AllocationPool, AllocationRef, ApprovalCount, CentreRow, CentreShare, Compliance, Funding, InForce,
-    Project, RequestArchitecture, RequestType, ResourceRequest, ResourceRequestSpec, ResourceRequestStatus, Survival,
-    Term, reason as request_reason,
+    AllocationRef, ApprovalCount, Compliance, Funding, Project, RequestArchitecture, RequestType, ResourceRequest,
+    ResourceRequestSpec, ResourceRequestStatus, Survival, Term, reason as request_reason,
 };
 pub use tenant::{
     Administrator, AdministratorKind, Ceiling, Tenant, TenantLevel, TenantSpec, TenantStatus, reason as tenant_reason,

@@ -26,6 +26,12 @@ pub mod condition {
     pub const PROVISIONED: &str = "Provisioned";
     /// More is charged than the pool can commit.
     pub const OVER_COMMITTED: &str = "OverCommitted";
+    /// The term of a grant ends soon, or has ended.
+    pub const EXPIRING: &str = "Expiring";
+    /// The ledger counts a tenant as its spec says.
+    pub const ADOPTED: &str = "Adopted";
+    /// A pool on `Drain` holds no grant any more.
+    pub const DRAINED: &str = "Drained";
     /// An approval counted for its request.
     pub const COUNTED: &str = "Counted";
 }
@@ -72,6 +78,8 @@ pub mod group {
     pub const PLATFORM: &str = "xiangyun:platform";
     /// Group of every approver; the level is in `xiangyun:approvers:l1`, `…:l2`.
     pub const APPROVERS: &str = "xiangyun:approvers";
+    /// Group of an organisation's members: this and its name.
+    pub const ORGANISATION_PREFIX: &str = "org:";
     /// Group of auditors.
     pub const AUDITORS: &str = "xiangyun:auditors";
 }
@@ -82,6 +90,8 @@ pub mod refusal {
     pub const NOT_STAMPED: &str = "NotStamped";
     /// A priority above 0 from somebody who is not of the platform team.
     pub const PRIORITY_RESERVED: &str = "PriorityReserved";
+    /// A pool or tenant that grants count on is not deleted.
+    pub const IN_USE: &str = "InUse";
     /// A request whose grant is live is not deleted.
     pub const LIVE_GRANT: &str = "LiveGrant";
     /// An agent writes only its centre's report and rows.

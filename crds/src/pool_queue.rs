@@ -27,6 +27,28 @@ pub struct PoolQueueSpec {
     #[serde(default)]
     #[schemars(length(max = 5))]
     pub ends: Vec<EndingGrant>,
+    /// What is kept for the first that has waited long | 为久等的队首保留的余量
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept: Option<KeptAmounts>,
+}
+
+/// What is kept for one request | 为一个申请保留的余量
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct KeptAmounts {
+    /// Its uid | 申请的uid
+    pub uid: String,
+    /// By centre | 各中心
+    #[serde(default)]
+    pub centres: Vec<KeptInCentre>,
+}
+
+/// What is kept in one centre | 一个中心内保留的余量
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct KeptInCentre {
+    /// Centre | 中心
+    pub name: String,
+    /// Amounts | 数量
+    pub amounts: Amounts,
 }
 
 /// A request that waits | 等待中的申请

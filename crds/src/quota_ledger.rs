@@ -92,7 +92,7 @@ pub struct LedgerTenant {
     pub generation: i64,
     /// Ceilings as adopted | 采纳的上限
     #[serde(default)]
-    pub ceilings: Vec<LedgerCharge>,
+    pub ceilings: Vec<LedgerCeiling>,
     /// Its own grants, without its children's | 自身占用
     #[serde(default)]
     pub charged: Vec<LedgerCharge>,
@@ -105,6 +105,21 @@ pub struct LedgerCharge {
     pub pool: String,
     /// Amounts | 数量
     pub amounts: Amounts,
+}
+
+/// A ceiling as adopted | 采纳的上限
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct LedgerCeiling {
+    /// Pool | 资源池
+    pub pool: String,
+    /// Ceiling | 上限
+    pub amounts: Amounts,
+    /// Borrowing limit | 可借用量
+    #[serde(default, skip_serializing_if = "Amounts::is_empty")]
+    pub borrow: Amounts,
+    /// Lending limit | 可借出量
+    #[serde(default, skip_serializing_if = "Amounts::is_empty")]
+    pub lend: Amounts,
 }
 
 /// One change under way, absolute amounts | 一项进行中的变更
@@ -131,4 +146,7 @@ pub struct LedgerRecord {
     /// Until when the grant counts | 到期日
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<String>,
+    /// Uid of the request (Change, Renew) that asked for it | 提出变更的申请
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<String>,
 }

@@ -18,6 +18,8 @@ pub mod reason {
     pub const OVER_COMMITTED: &str = "OverCommitted";
     /// No more is charged than can be committed.
     pub const WITHIN_COMMITTABLE: &str = "WithinCommittable";
+    /// The platform team holds or drains the pool.
+    pub const ON_HOLD: &str = "OnHold";
     /// The spec cannot be worked with.
     pub const MISCONFIGURED: &str = "Misconfigured";
 }
@@ -144,6 +146,25 @@ pub struct Reserve {
     pub amounts: Option<Amounts>,
 }
 
+/// What a pool or a tenant still takes in; nothing that was granted is taken back by it | 准入状态
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub enum Intake {
+    /// Everything | 开放
+    #[default]
+    Open,
+    /// No new grant and no larger one; terms may be renewed | 暂停新增
+    Hold,
+    /// Nothing new, nothing larger, no renewal: it empties as terms end and grants are released | 排空
+    Drain,
+}
+
+impl Intake {
+    /// Whether it is the default, which is not stored.
+    pub fn is_open(&self) -> bool {
+        *self == Self::Open
+    }
+}
+
 /// Who must agree before a grant | 审批策略
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -258,6 +279,21 @@ pub struct QuotaPoolSpec {
     /// Who must agree before a grant; without it nobody is asked | 审批策略，缺省为自动批准
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval: Option<ApprovalPolicy>,
+    /// What it still takes in | 准入状态
+    #[serde(default, skip_serializing_if = "Intake::is_open")]
+    pub intake: Intake,
+    /// The first of the queue that has waited this long keeps what is freed for itself, such as 72h | 队首等待超过此时长后，释放的余量为其保留
+    #[serde(default = "three_days")]
+    #[schemars(length(max = 16), regex(pattern = r"^[1-9][0-9]{0,5}[smh]$"))]
+    pub hold_after: String,
+    /// Work that one vCPU of this pool does, in vCPU of the province's standard machine, 1 when absent | 折算系数：一个vCPU折合标准vCPU
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = ("string(self).matches('^[0-9]{1,3}([.][0-9]{1,3})?$') && quantity(string(self)).isGreaterThan(quantity('0'))", "normalization is above 0 and below 1000, three decimals at the most | 折算系数须大于0且小于1000"))]
+    pub normalization: Option<Amount>,
+}
+
+fn three_days() -> String {
+    "72h".to_owned()
 }
 
 fn sixty_seconds() -> String {

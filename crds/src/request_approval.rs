@@ -14,6 +14,8 @@ pub mod reason {
     pub const SELF_APPROVAL: &str = "SelfApproval";
     /// The same person decided at the other level.
     pub const SAME_PERSON: &str = "SamePerson";
+    /// The approver of the other level is of the same organisation.
+    pub const SAME_ORGANISATION: &str = "SameOrganisation";
     /// The approver is in none of the groups of that level.
     pub const NOT_ENTITLED: &str = "NotEntitled";
     /// There is no such request.
@@ -90,7 +92,10 @@ pub struct Approver {
     printcolumn(name = "Comment", type_ = "string", json_path = ".spec.comment", priority = 1)
 )]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = ("self == oldSelf", "a decision is immutable; write a new RequestApproval | 审批意见不可更改，请另建一份"))]
+#[x_kube(
+    validation = ("self == oldSelf", "a decision is immutable; write a new RequestApproval | 审批意见不可更改，请另建一份"),
+    validation = ("!has(self.amounts) || size(self.amounts) == 0 || (has(self.comment) && size(self.comment) > 0)", "amounts are lowered with a comment that says why | 核减数量须填写意见")
+)]
 pub struct RequestApprovalSpec {
     /// Which request | 申请
     pub request_ref: RequestRef,

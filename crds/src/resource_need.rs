@@ -17,7 +17,9 @@ pub struct StorageNeed {
 }
 
 /// Cards that are needed | 加速卡需求
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = ("!has(self.perNode) || self.count % self.perNode == 0", "count is a multiple of perNode | count 须为 perNode 的整数倍"))]
 pub struct AcceleratorNeed {
     /// Use | 用途
     #[serde(rename = "use")]
@@ -25,6 +27,10 @@ pub struct AcceleratorNeed {
     /// Whole cards | 整卡数
     #[schemars(range(min = 1, max = 100_000))]
     pub count: i64,
+    /// Cards that must lie in one node, of which `count` is a multiple | 单节点所需卡数
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 64))]
+    pub per_node: Option<i64>,
 }
 
 /// What is needed, whichever pool has it | 需求

@@ -4,7 +4,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Amounts, Condition, PoolAmounts, PoolNeed, ResourceNeed, Zone};
+use crate::{Allocation, CentreRow, Condition, PoolNeed, ResourceNeed, Zone};
 
 /// Reasons of a request's conditions. One at a time; `plan::admission` says which wins.
 pub mod reason {
@@ -24,10 +24,20 @@ pub mod reason {
     pub const AWAITING_APPROVAL: &str = "AwaitingApproval";
     /// An ancestor's ceiling is in the way.
     pub const CEILING_REACHED: &str = "CeilingReached";
+    /// The pool takes nothing in now, because the platform team said so.
+    pub const ON_HOLD: &str = "OnHold";
     /// The pool has too little room now.
     pub const WAITING_FOR_QUOTA: &str = "WaitingForQuota";
+    /// There are enough cards, but not enough of them on one node.
+    pub const FRAGMENTED: &str = "Fragmented";
     /// A centre's capacity is not known: nothing is sold against it.
     pub const CAPACITY_UNKNOWN: &str = "CapacityUnknown";
+    /// Granted and in force; its trial run has not ended.
+    pub const TRIAL_RUN: &str = "TrialRun";
+    /// In force; its term ends within 30, 7 or 1 days.
+    pub const EXPIRING: &str = "Expiring";
+    /// Its term ended; the quota stays for the days of grace.
+    pub const IN_GRACE: &str = "InGrace";
     /// Granted; the centres have not all reported it as applied.
     pub const PROVISIONING: &str = "Provisioning";
     /// The ledger decided, the allocation is being written.
@@ -42,9 +52,9 @@ pub mod reason {
     pub const RELEASING: &str = "Releasing";
     /// Its term ended.
     pub const EXPIRED: &str = "Expired";
-    /// A `Release` that did its work.
+    /// A `Change`, `Renew` or `Release` that did its work.
     pub const COMPLETED: &str = "Completed";
-    /// A `Release` whose target is no grant.
+    /// A `Change`, `Renew` or `Release` whose target is no live grant.
     pub const TARGET_NOT_FOUND: &str = "TargetNotFound";
 }
 
@@ -53,8 +63,18 @@ pub mod reason {
 pub enum RequestType {
     /// A new grant | 新申请
     New,
+    /// Other amounts for a grant, up or down | 变更
+    Change,
+    /// A longer term for a grant; a trial becomes a grant by it | 续期，试用转正
+    Renew,
     /// Give a grant back | 释放
     Release,
+    /// A grant for some days | 试用
+    Trial,
+    /// A grant above the ceilings, first in the queue, with a date on which it is given back | 应急
+    Emergency,
+    /// Leave to build apart from this cloud until a date; takes no quota | 自行建设例外
+    Exception,
 }
 
 /// Where the money comes from | 资金来源
@@ -136,11 +156,17 @@ pub struct Compliance {
 }
 
 /// How long | 期限
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct Term {
-    /// Months from the grant | 月数
+    /// Months from the grant, or with `Renew` from the present end | 月数
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 120))]
-    pub months: i32,
+    pub months: Option<i32>,
+    /// Days of a trial; with `New` a trial run that comes before the months | 试用（试运行）天数
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 180))]
+    pub trial_days: Option<i32>,
 }
 
 /// The grant that is meant | 所指的配额
@@ -187,9 +213,13 @@ pub struct AllocationRef {
 #[serde(rename_all = "camelCase")]
 #[x_kube(
     validation = ("self == oldSelf", "a request is immutable; ask again with a new one | 申请提交后不可更改，请另建申请"),
-    validation = ("self.type == 'New' ? (has(self.resources) != has(self.pools)) : !(has(self.resources) || has(self.pools))", "a New request has either resources or pools; a Release has neither | New 须填写 resources 或 pools 之一；Release 不填"),
-    validation = ("(self.type == 'Release') == has(self.allocationRef)", "allocationRef goes with Release, and only with it | 仅 Release 须填写 allocationRef"),
-    validation = ("self.type != 'New' || (has(self.project) && has(self.compliance) && has(self.term))", "a New request names its project (approval number, funding), its compliance and its term | New 须填写 project（立项文号、资金）、compliance 与 term"),
+    validation = ("self.type in ['Renew', 'Release', 'Exception'] ? !(has(self.resources) || has(self.pools)) : (has(self.resources) != has(self.pools))", "New, Change, Trial and Emergency have either resources or pools; Renew, Release and Exception have neither | New、Change、Trial、Emergency 须填写 resources 或 pools 之一；Renew、Release、Exception 不填"),
+    validation = ("(self.type in ['Change', 'Renew', 'Release']) == has(self.allocationRef)", "allocationRef goes with Change, Renew and Release, and only with them | 仅 Change、Renew、Release 须填写 allocationRef"),
+    validation = ("!(self.type in ['New', 'Trial', 'Exception']) || has(self.project)", "New, Trial and Exception name their project (approval number, funding) | New、Trial、Exception 须填写 project（立项文号、资金）"),
+    validation = ("!(self.type in ['New', 'Trial', 'Emergency', 'Exception']) || has(self.compliance)", "New, Trial, Emergency and Exception state their compliance | New、Trial、Emergency、Exception 须填写 compliance"),
+    validation = ("(self.type in ['New', 'Renew']) == (has(self.term) && has(self.term.months))", "term.months goes with New and Renew, and only with them | 仅 New、Renew 须填写 term.months"),
+    validation = ("self.type == 'New' || (self.type == 'Trial') == (has(self.term) && has(self.term.trialDays))", "term.trialDays goes with Trial, and may go with New | 仅 Trial 须填写 term.trialDays，New 可选"),
+    validation = ("(self.type in ['Emergency', 'Exception']) == has(self.until)", "until goes with Emergency and Exception, and only with them | 仅 Emergency、Exception 须填写 until"),
     validation = ("!has(self.centre) || (has(self.survival) && self.survival == 'None')", "centre goes with survival None | 仅 survival 为 None 时可指定 centre")
 )]
 pub struct ResourceRequestSpec {
@@ -203,7 +233,7 @@ pub struct ResourceRequestSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub requested_by: Option<String>,
-    /// With `Release`: which grant | 所释放的配额
+    /// With `Change`, `Renew`, `Release`: which grant | 所指的配额
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allocation_ref: Option<AllocationRef>,
     /// Project and money | 项目与资金
@@ -240,6 +270,13 @@ pub struct ResourceRequestSpec {
     /// How long | 期限
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub term: Option<Term>,
+    /// With `Emergency`: the date on which it is given back, at most 31 days ahead; with `Exception`: its last day | 归还日期或截止日期
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(
+        length(max = 10),
+        regex(pattern = r"^20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$")
+    )]
+    pub until: Option<String>,
 }
 
 const fn gov_extranet() -> Zone {
@@ -253,94 +290,6 @@ pub struct ApprovalCount {
     pub needed: i32,
     /// Given | 已有
     pub given: i32,
-}
-
-/// Which of its two amounts a centre lets in | 生效的数量
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum InForce {
-    /// Its part in normal life | 日常份额
-    #[default]
-    Share,
-    /// What it holds alone | 单中心保障量
-    Survival,
-}
-
-/// What a grant is in one centre | 一个中心的配额
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct CentreShare {
-    /// Centre | 中心
-    pub name: String,
-    /// Part in normal life | 日常份额
-    pub share: Amounts,
-    /// What it must hold alone | 单中心保障量
-    pub survival: Amounts,
-    /// Which one is in force | 生效的是哪个
-    #[serde(default)]
-    pub in_force: InForce,
-}
-
-/// What a grant takes from one pool | 一个资源池的配额
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct AllocationPool {
-    /// Pool | 资源池
-    pub name: String,
-    /// Granted amount n, counted against ceilings | 授予量
-    pub amounts: Amounts,
-    /// Centres | 中心
-    pub centres: Vec<CentreShare>,
-}
-
-/// The grant; written only as the ledger decided | 配额，仅依台账写入
-#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[x_kube(
-    validation = ("!has(oldSelf.ended) || has(self.ended)", "a grant that ended does not come back | 已结束的配额不能恢复"),
-    validation = ("self.ledger != oldSelf.ledger || self.epoch >= oldSelf.epoch", "StaleEpoch: the epoch of a grant never falls | epoch 只增不减")
-)]
-pub struct Allocation {
-    /// Id of the ledger record that set it | 台账记录号
-    #[serde(default)]
-    pub record: String,
-    /// Uid of the ledger it counts in | 台账uid
-    pub ledger: String,
-    /// Epoch of the decision | 决策的epoch
-    pub epoch: i64,
-    /// Since when | 生效时间
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub from: Option<String>,
-    /// Until when | 到期
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub until: Option<String>,
-    /// When it ended; irrevocable | 结束时间，不可撤销
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ended: Option<String>,
-    /// What it takes from each pool | 各资源池
-    #[serde(default)]
-    pub pools: Vec<AllocationPool>,
-}
-
-/// What a centre says of the grant; written by its agent alone | 中心上报，仅由其代理写入
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct CentreRow {
-    /// Centre | 中心
-    pub name: String,
-    /// Record that is applied there | 已落实的记录号
-    #[serde(default)]
-    pub record: String,
-    /// Epoch of that record | epoch
-    pub epoch: i64,
-    /// What runs now in the tenant's namespaces there | 在用
-    #[serde(default)]
-    pub used: Vec<PoolAmounts>,
-    /// `Applied`, `Conflict`, `StaleEpoch` or `ApplyFailed` | 原因
-    pub reason: String,
-    /// In words where it is not `Applied` | 说明
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub message: Option<String>,
-    /// When the agent looked | 上报时间
-    pub reported_at: String,
 }
 
 /// What became of the request | 申请状态

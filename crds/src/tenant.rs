@@ -4,7 +4,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Amounts, Condition, PoolAmounts};
+use crate::{Amounts, ApprovalPolicy, Condition, Intake, PoolAmounts};
 
 /// Reasons of a tenant's conditions.
 pub mod reason {
@@ -22,6 +22,10 @@ pub mod reason {
     pub const MISCONFIGURED: &str = "Misconfigured";
     /// A namespace of that name exists and is not ours.
     pub const NAMESPACE_CONFLICT: &str = "NamespaceConflict";
+    /// Its new place or ceilings wait: what is granted does not fit under the new parent.
+    pub const OVERSHOOT: &str = "Overshoot";
+    /// The ledger counts it as its spec says.
+    pub const ADOPTED: &str = "Adopted";
     /// A write failed; it is tried again.
     pub const APPLY_FAILED: &str = "ApplyFailed";
 }
@@ -61,6 +65,7 @@ pub struct Administrator {
 
 /// A ceiling over the sum of grants in the subtree | 对子树授予总量的上限
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct Ceiling {
     /// Pool | 资源池
     #[schemars(length(min = 1, max = 63))]
@@ -68,6 +73,14 @@ pub struct Ceiling {
     /// Ceiling; a resource that is absent is closed | 上限，未列出的资源不可用
     #[schemars(schema_with = "crate::amounts::written")]
     pub amounts: Amounts,
+    /// How far it may go above its ceiling, from what its siblings lend | 可向同级借用的量
+    #[serde(default, skip_serializing_if = "Amounts::is_empty")]
+    #[schemars(schema_with = "crate::amounts::written")]
+    pub borrowing_limit: Amounts,
+    /// What it lends of its ceiling to its siblings while it leaves it unused | 未用时可借给同级的量
+    #[serde(default, skip_serializing_if = "Amounts::is_empty")]
+    #[schemars(schema_with = "crate::amounts::written")]
+    pub lending_limit: Amounts,
 }
 
 /// A department | 部门
@@ -110,6 +123,20 @@ pub struct TenantSpec {
     #[schemars(length(max = 64))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["pool".into()]))]
     pub ceilings: Vec<Ceiling>,
+    /// Who must agree before a grant; wins over the pools' own | 审批策略，优先于资源池的策略
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<ApprovalPolicy>,
+    /// What it may still be granted, it and its subtree | 准入状态，含子树
+    #[serde(default, skip_serializing_if = "Intake::is_open")]
+    pub intake: Intake,
+    /// Days for which a grant of it stays in force after its term | 到期后的宽限天数
+    #[serde(default = "two_weeks")]
+    #[schemars(range(min = 0, max = 90))]
+    pub grace_days: i32,
+}
+
+const fn two_weeks() -> i32 {
+    14
 }
 
 /// What the tenant's subtree holds | 租户子树占用

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crds::{
-    AmountError, ApprovalPolicy, Decision, RequestApproval, Resources, approval_reason as reason, condition,
-    condition_is_true,
+    AmountError, ApprovalPolicy, Approver, Decision, RequestApproval, Resources, approval_reason as reason, condition,
+    condition_is_true, group,
 };
 
 /// An approval policy read into numbers. The default asks nobody.
@@ -71,6 +71,19 @@ pub fn needed<'a>(asked: impl IntoIterator<Item = (&'a Policy, Resources)>) -> N
     Needed(levels)
 }
 
+/// Every level that one of the policies has, whatever is asked.
+pub fn every_level<'a>(policies: impl IntoIterator<Item = &'a Policy>) -> Needed {
+    let levels = policies.into_iter().flat_map(|p| &p.levels);
+    Needed(
+        levels.fold(BTreeMap::new(), |mut all: BTreeMap<i32, Vec<String>>, level| {
+            all.entry(level.number)
+                .or_default()
+                .extend(level.groups.iter().cloned());
+            all
+        }),
+    )
+}
+
 /// What the decisions about one request add up to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Outcome {
@@ -89,12 +102,12 @@ pub struct Outcome {
 }
 
 /// Counts the decisions about the request `uid` of `requester`, oldest first. Nobody approves their own request; two
-/// levels are two people; a level counts once; a rejection ends it.
+/// levels are two people of two organisations; a level counts once; a rejection ends it.
 pub fn count(uid: &str, requester: &str, needed: &Needed, approvals: &[&RequestApproval]) -> Outcome {
     let mut order: Vec<_> = approvals.to_vec();
     order.sort_by_key(|a| (a.metadata.creation_timestamp.clone(), a.metadata.name.clone()));
     let mut out = Outcome::default();
-    let mut by_level: BTreeMap<i32, &str> = BTreeMap::new();
+    let mut by_level: BTreeMap<i32, &Approver> = BTreeMap::new();
     for approval in order {
         let spec = &approval.spec;
         let name = approval.metadata.name.clone().unwrap_or_default();
@@ -106,7 +119,7 @@ pub fn count(uid: &str, requester: &str, needed: &Needed, approvals: &[&RequestA
                     out.rejected = Some((person.to_owned(), spec.comment.clone().unwrap_or_default()));
                 }
                 Decision::Approved => {
-                    by_level.insert(spec.level, person);
+                    by_level.insert(spec.level, &spec.approver);
                     let at = approval.metadata.creation_timestamp.as_ref().map(|t| t.0.to_string());
                     out.decided_at = at;
                     for (resource, value) in Resources::try_from(&spec.amounts).unwrap_or_default().iter() {
@@ -146,12 +159,20 @@ pub fn rejected(uid: &str, approvals: &[&RequestApproval]) -> Option<Outcome> {
     })
 }
 
+/// Organisations of an approver, from groups such as `org:finance`.
+fn organisations(approver: &Approver) -> impl Iterator<Item = &String> {
+    approver
+        .groups
+        .iter()
+        .filter(|g| g.starts_with(group::ORGANISATION_PREFIX))
+}
+
 fn judge(
     approval: &RequestApproval,
     uid: &str,
     requester: &str,
     needed: &Needed,
-    by_level: &BTreeMap<i32, &str>,
+    by_level: &BTreeMap<i32, &Approver>,
     rejected: bool,
 ) -> Result<(), &'static str> {
     let spec = &approval.spec;
@@ -166,11 +187,12 @@ fn judge(
     if !spec.approver.groups.iter().any(|g| groups.contains(g)) {
         return Err(reason::NOT_ENTITLED);
     }
-    if by_level
-        .iter()
-        .any(|(level, other)| *other == person && *level != spec.level)
-    {
+    let mut others = by_level.iter().filter(|(level, _)| **level != spec.level);
+    if others.clone().any(|(_, other)| other.username == person) {
         return Err(reason::SAME_PERSON);
+    }
+    if others.any(|(_, other)| organisations(&spec.approver).any(|org| other.groups.contains(org))) {
+        return Err(reason::SAME_ORGANISATION);
     }
     if rejected || by_level.contains_key(&spec.level) {
         return Err(reason::ALREADY_DECIDED);

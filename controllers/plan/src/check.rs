@@ -1,11 +1,10 @@
 //! The invariants, stated once; tests run them after every step.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crds::Resources;
+use crds::{RequestType, Resources};
 
 use crate::ledger::{Holding, Ledger};
-use crate::pool::Sort;
 use crate::request::Request;
 
 /// Everything that is wrong with a ledger and the requests it counts: charged less than the requests hold, or more
@@ -46,19 +45,51 @@ pub fn recounted(ledger: &Ledger, requests: &[Request]) -> Ledger {
     recounted
 }
 
-/// Ancestors whose subtree holds more than their ceiling. `cards` are the pools where CPU and memory come with the card.
-pub fn ceilings_broken(ledger: &Ledger, sorts: &BTreeMap<String, Sort>) -> Vec<String> {
+/// Ancestors whose subtree holds more than their ceiling and what they may borrow, and groups of siblings that borrow more
+/// than they lend. Emergencies may go above and are left out. `cards` are the pools where CPU and memory come with the card.
+pub fn ceilings_broken(ledger: &Ledger, requests: &[Request], cards: &BTreeSet<&str>) -> Vec<String> {
     let mut wrong = Vec::new();
-    for (tenant, entry) in &ledger.tenants {
-        for (pool, sum) in ledger.subtree(tenant) {
+    let mut plain = ledger.clone();
+    let usual = requests.iter().filter(|r| r.kind() != RequestType::Emergency);
+    drop(plain.recount(usual.map(|r| Holding {
+        uid: r.uid(),
+        tenant: r.tenant(),
+        grant: &r.holds,
+    })));
+    let mut beyond: BTreeMap<(&str, String, &str), i128> = BTreeMap::new();
+    for (tenant, entry) in &plain.tenants {
+        for (pool, sum) in plain.subtree(tenant) {
             let ceiling = entry.ceilings.get(&pool).copied().unwrap_or_default();
-            let card = matches!(sorts.get(&pool), Some(Sort::Accelerator { .. }));
-            let over = sum
-                .iter()
-                .any(|(r, v)| !(card && r != "accelerators" && ceiling[r] == 0) && v > ceiling[r]);
-            if over && sum != Resources::ZERO {
-                wrong.push(format!("{tenant}/{pool}: subtree holds {sum}, ceiling {ceiling}"));
+            for (resource, held) in sum.iter() {
+                if cards.contains(pool.as_str()) && resource != "accelerators" && ceiling.amounts[resource] == 0 {
+                    continue;
+                }
+                let (own, borrow) = (ceiling.amounts[resource], ceiling.borrow[resource]);
+                if held > own + borrow {
+                    wrong.push(format!(
+                        "{tenant}/{pool}: subtree holds {held} {resource}, ceiling {own} + {borrow}"
+                    ));
+                }
+                let unused = own - held;
+                let lent = unused.clamp(0, ceiling.lend[resource].max(0));
+                let group = entry.parent.as_deref().unwrap_or_default();
+                *beyond.entry((group, pool.clone(), resource)).or_default() += (-unused).max(0) - lent;
             }
+        }
+    }
+    // A sibling that holds nothing of the pool lends all it is willing to.
+    for ((parent, pool, resource), excess) in beyond {
+        let idle = plain.tenants.iter().filter(|(name, t)| {
+            t.parent.as_deref().unwrap_or_default() == parent && !plain.subtree(name).contains_key(&pool)
+        });
+        let lent: i128 = idle
+            .map(|(name, _)| plain.ceiling(name, &pool))
+            .map(|c| c.lend[resource].min(c.amounts[resource]))
+            .sum();
+        if excess > lent {
+            wrong.push(format!(
+                "below {parent:?} {excess} {resource} of {pool} are borrowed, {lent} lent"
+            ));
         }
     }
     wrong

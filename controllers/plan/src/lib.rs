@@ -3,11 +3,14 @@
 
 pub mod admission;
 pub mod approvals;
+pub mod cards;
+pub mod ceilings;
 pub mod centre;
 pub mod centre_health;
 pub mod check;
 pub mod cycle;
 pub mod ledger;
+pub mod market;
 pub mod needs;
 pub mod pool;
 pub mod published;
@@ -15,3 +18,4 @@ pub mod quota;
 pub mod request;
 pub mod request_status;
 pub mod tenants;
+pub mod terms;

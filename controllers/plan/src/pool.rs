@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crds::{
-    AcceleratorUse, Amount, AmountError, Architecture, CapacitySource, CentreRole, DataCenter, NeedKind, QuotaPool,
-    Resources, StorageTier, Zone,
+    AcceleratorUse, Amount, AmountError, Architecture, CapacitySource, CardNodes, CentreRole, DataCenter, Intake,
+    NeedKind, QuotaPool, Resources, StorageTier, Zone,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -55,6 +55,8 @@ pub struct Capacity {
     pub reported_at: Option<String>,
     /// Whether it may be sold against: declared, or reported within `staleAfter`.
     pub known: bool,
+    /// How the cards lie in the nodes; empty where that is not known, as for declared capacity.
+    pub cards: Vec<CardNodes>,
 }
 
 impl Capacity {
@@ -81,6 +83,10 @@ pub struct Pool {
     pub capacity: BTreeMap<String, Capacity>,
     /// Who must agree.
     pub policy: Policy,
+    /// What it still takes in.
+    pub intake: Intake,
+    /// How long the first of the queue waits before it keeps what is freed.
+    pub hold_after: SignedDuration,
 }
 
 /// Why a pool cannot be worked with.
@@ -89,9 +95,9 @@ pub enum PoolError {
     /// An amount cannot be read.
     #[error("{0}")]
     Amount(#[from] AmountError),
-    /// `staleAfter` is no number of seconds.
-    #[error("staleAfter {0:?} is not a number of seconds such as 60s | staleAfter 须为秒数，例如 60s")]
-    StaleAfter(String),
+    /// `staleAfter` or `holdAfter` is no time.
+    #[error("{0:?} is not a time such as 60s or 72h | 时长格式应为 60s 或 72h")]
+    Duration(String),
     /// Neither architecture nor storage.
     #[error("the pool has neither architecture nor storage | 资源池未指定 architecture 或 storage")]
     NoSort,
@@ -147,6 +153,8 @@ impl Pool {
                 .map(Policy::read)
                 .transpose()?
                 .unwrap_or_default(),
+            intake: spec.intake,
+            hold_after: duration(&spec.hold_after)?,
         })
     }
 
@@ -176,7 +184,7 @@ impl Pool {
                     .map(|r| Resources::try_from(&r.allocatable))
                     .transpose()?
                     .unwrap_or_default();
-                let limit = stale_after(&spec.stale_after)?;
+                let limit = duration(&spec.stale_after)?;
                 let known = report
                     .reported_at
                     .parse::<Timestamp>()
@@ -195,6 +203,10 @@ impl Pool {
             report: number,
             reported_at: at,
             known,
+            cards: row
+                .filter(|_| listed.source == CapacitySource::Nodes)
+                .map(|r| r.cards.clone())
+                .unwrap_or_default(),
         }))
     }
 
@@ -233,16 +245,42 @@ impl Pool {
     }
 }
 
-/// `60s` as a duration.
-fn stale_after(text: &str) -> Result<SignedDuration, PoolError> {
-    text.strip_suffix('s')
-        .and_then(|s| s.parse::<u32>().ok())
-        .map(|s| SignedDuration::from_secs(s.into()))
-        .ok_or_else(|| PoolError::StaleAfter(text.to_owned()))
+/// `60s`, `90m` or `72h` as a duration.
+fn duration(text: &str) -> Result<SignedDuration, PoolError> {
+    let units = [("s", 1), ("m", 60), ("h", 3600)];
+    let read = |(unit, seconds): (&str, i64)| Some(i64::from(text.strip_suffix(unit)?.parse::<u32>().ok()?) * seconds);
+    let seconds = units.into_iter().find_map(read);
+    seconds
+        .map(SignedDuration::from_secs)
+        .ok_or_else(|| PoolError::Duration(text.to_owned()))
 }
 
 /// One amount for a sentence: `16 accelerators`, `64 cpu`.
 pub fn in_words(resource: &str, value: i128) -> String {
     let Amount(text) = Resources::amount(resource, value);
     format!("{text} {resource}")
+}
+
+#[cfg(test)]
+pub(crate) mod testing {
+    use super::*;
+
+    /// A pool of cards without centres.
+    pub(crate) fn cards() -> Pool {
+        Pool {
+            name: "gpu".into(),
+            generation: 1,
+            sort: Sort::Accelerator {
+                architecture: Architecture::Amd64,
+                use_: AcceleratorUse::Training,
+                per_unit: Resources::ZERO,
+            },
+            zone: Zone::GovExtranet,
+            slots: vec![],
+            capacity: BTreeMap::new(),
+            policy: Policy::default(),
+            intake: Intake::Open,
+            hold_after: SignedDuration::from_hours(72),
+        }
+    }
 }

@@ -4,11 +4,11 @@
 use std::collections::BTreeMap;
 
 use crds::{
-    AdmissionLimitsSpec, Amounts, CentrePool, EndingGrant, LargestGrant, PoolAmounts, PoolFigures, PoolQueueSpec,
-    Resources, WaitingRequest,
+    AdmissionLimitsSpec, Amounts, CentrePool, EndingGrant, KeptAmounts, LargestGrant, PoolAmounts, PoolFigures,
+    PoolQueueSpec, Resources, WaitingRequest,
 };
 
-use crate::cycle::{CyclePlan, Snapshot};
+use crate::cycle::{CyclePlan, Snapshot, approved_at};
 use crate::ledger::Ledger;
 use crate::pool::{Pool, Sort};
 use crate::quota::SurvivalRule;
@@ -117,6 +117,28 @@ pub fn figures(pool: &Pool, ledger: &Ledger) -> Figures {
     }
 }
 
+/// Whether a pool on `Drain` is empty, and who still holds of it, `English | 中文`. Of any other pool nothing is said, unless
+/// it was `said` before.
+pub fn drained(pool: &Pool, snapshot: &Snapshot, said: bool) -> Option<(bool, String)> {
+    if pool.intake != crds::Intake::Drain {
+        return said.then(|| (false, "the pool is not being drained | 未处于排空状态".to_owned()));
+    }
+    let holds = snapshot.requests.iter().filter(|r| r.holds.contains_key(&pool.name));
+    let tenants: std::collections::BTreeSet<&str> = holds.clone().map(crate::request::Request::tenant).collect();
+    let (grants, names) = (
+        holds.count(),
+        tenants.into_iter().take(5).collect::<Vec<_>>().join(", "),
+    );
+    if grants == 0 {
+        let words = "no grant holds anything of it; it may be deleted | 已无配额占用，可以删除";
+        return Some((true, words.to_owned()));
+    }
+    let words = format!(
+        "{grants} grants still hold of it, of {names}; it empties as they are released or end | 仍有 {grants} 个配额占用（{names}），释放或到期后排空"
+    );
+    Some((false, words))
+}
+
 /// What the tenant's subtree holds.
 pub fn tenant_charged(tenant: &str, ledger: &Ledger) -> Vec<PoolAmounts> {
     let sums = ledger.subtree(tenant).into_iter().filter(|(_, sum)| !sum.is_zero());
@@ -207,13 +229,14 @@ pub fn queues(snapshot: &Snapshot, plan: &CyclePlan) -> BTreeMap<String, PoolQue
             queue.waiting.push(WaitingRequest {
                 uid: uid.clone(),
                 priority: request.object.spec.priority,
-                approved_at: assessment
-                    .outcome
-                    .decided_at
-                    .clone()
-                    .unwrap_or_else(|| request.created()),
+                approved_at: approved_at(request, assessment),
                 amounts: n.to_amounts(),
             });
+        }
+    }
+    for (pool, keeper) in &plan.keepers {
+        if let Some(queue) = queues.get_mut(pool) {
+            queue.kept = Some(KeptAmounts::from(keeper));
         }
     }
     let mut ends: Vec<_> = snapshot

@@ -104,16 +104,24 @@ fn ceil_percent(n: i128, percent: i128, step: i128) -> i128 {
     ((exact + unit - 1) / unit * step).min(n)
 }
 
-/// The parts of a grant of `n` over the slots of its pool. Storage is copied, not divided. Where a card brings CPU and
-/// memory of its node, these follow the cards. With [`SurvivalRule::None`] pass the one slot that was chosen.
-pub fn parts(n: Resources, rule: SurvivalRule, slots: &[Slot]) -> BTreeMap<String, Part> {
+/// Whether a charge fits where `held` of it is charged already and `room` is left: only what is added must fit, so that what
+/// falls always fits, even where more is charged than there is.
+pub fn fits_beyond(charge: Resources, held: Resources, room: Resources) -> bool {
+    let added = charge.minus(held);
+    added.fits(room)
+}
+
+/// The parts of a grant of `n` over the slots of its pool. Storage is copied, not divided. Cards are divided in blocks of
+/// `block`, those that must lie in one node; where a card brings CPU and memory of its node, these follow the cards. With
+/// [`SurvivalRule::None`] pass the one slot that was chosen.
+pub fn parts(n: Resources, rule: SurvivalRule, slots: &[Slot], block: i128) -> BTreeMap<String, Part> {
     if rule == SurvivalRule::None {
         return slots
             .iter()
             .map(|s| (s.name.clone(), Part { share: n, survival: n }))
             .collect();
     }
-    let cards = split(n.accelerators, 1, slots);
+    let cards = split(n.accelerators, block, slots);
     let by_cards = |total: i128, step: i128| -> Vec<i128> {
         if n.accelerators > 0 {
             cards.iter().map(|c| total * c / n.accelerators).collect()
@@ -125,7 +133,7 @@ pub fn parts(n: Resources, rule: SurvivalRule, slots: &[Slot]) -> BTreeMap<Strin
     let survival = match rule {
         SurvivalRule::Full | SurvivalRule::None => n,
         SurvivalRule::Percent(p) => {
-            let accelerators = ceil_percent(n.accelerators, p, 1);
+            let accelerators = ceil_percent(n.accelerators, p, block);
             let follow = |total: i128, step| {
                 if n.accelerators > 0 {
                     total * accelerators / n.accelerators
@@ -248,14 +256,14 @@ mod tests {
 
     #[test]
     fn full_charges_n_in_each_centre() {
-        let parts = parts(cpu(64), SurvivalRule::Full, &slots([1, 1]));
+        let parts = parts(cpu(64), SurvivalRule::Full, &slots([1, 1]), 1);
         assert_eq!(parts["jishi"].share, cpu(32));
         assert_eq!(parts["jiyidong"].charge(), cpu(64));
     }
 
     #[test]
     fn a_percentage_charges_the_larger_of_share_and_survival() {
-        let parts = parts(cpu(10), SurvivalRule::Percent(60), &slots([3, 1]));
+        let parts = parts(cpu(10), SurvivalRule::Percent(60), &slots([3, 1]), 1);
         assert_eq!(parts["jishi"].charge().cpu, 7_500);
         assert_eq!(parts["jiyidong"].charge(), cpu(6));
     }
@@ -268,7 +276,7 @@ mod tests {
             storage: 0,
             accelerators: 3,
         };
-        let parts = parts(n, SurvivalRule::Full, &slots([1, 1]));
+        let parts = parts(n, SurvivalRule::Full, &slots([1, 1]), 1);
         assert_eq!(
             parts["jishi"].share,
             Resources {
@@ -282,13 +290,36 @@ mod tests {
     }
 
     #[test]
+    fn cards_that_belong_together_stay_together() {
+        let n = Resources {
+            accelerators: 24,
+            ..Resources::ZERO
+        };
+        let parts = parts(n, SurvivalRule::Percent(50), &slots([1, 1]), 8);
+        assert_eq!(parts["jishi"].share.accelerators, 16);
+        assert_eq!(parts["jiyidong"].share.accelerators, 8);
+        assert_eq!(parts["jiyidong"].survival.accelerators, 16);
+    }
+
+    #[test]
+    fn only_what_is_added_must_fit() {
+        let over = Resources {
+            cpu: -5,
+            ..Resources::ZERO
+        };
+        assert!(fits_beyond(cpu(4), cpu(8), over) && fits_beyond(cpu(8), cpu(8), over));
+        assert!(!fits_beyond(cpu(9), cpu(8), over));
+        assert!(fits_beyond(cpu(9), cpu(8), cpu(1)));
+    }
+
+    #[test]
     fn storage_is_copied() {
         let n = Resources {
             storage: 20,
             ..Resources::ZERO
         };
         assert!(
-            parts(n, SurvivalRule::Percent(10), &slots([1, 1]))
+            parts(n, SurvivalRule::Percent(10), &slots([1, 1]), 1)
                 .values()
                 .all(|p| p.share == n && p.survival == n)
         );
@@ -325,7 +356,7 @@ mod tests {
             let n = Resources { cpu: n.into(), memory: i128::from(n) * MEMORY_STEP, storage: 0, accelerators: 0 };
             let n = if cards > 0 { Resources { cpu: cards * 12_000, memory: cards * MEMORY_STEP, storage: 0, accelerators: cards } } else { n };
             for rule in [SurvivalRule::Full, SurvivalRule::Percent(p)] {
-                let parts = parts(n, rule, &slots([w, 2]));
+                let parts = parts(n, rule, &slots([w, 2]), 1);
                 let total = parts.values().fold(Resources::ZERO, |a, b| a.plus(b.share));
                 prop_assert_eq!(total, n);
                 for part in parts.values() {
@@ -334,7 +365,7 @@ mod tests {
                     prop_assert!(part.survival.cpu * 100 >= n.cpu * p || rule == SurvivalRule::Full);
                 }
             }
-            prop_assert_eq!(from_stored(&to_stored(&Grant::from([("x86".into(), PoolGrant { n, centres: parts(n, SurvivalRule::Full, &slots([w, 2])) })]))).unwrap()["x86"].n, n);
+            prop_assert_eq!(from_stored(&to_stored(&Grant::from([("x86".into(), PoolGrant { n, centres: parts(n, SurvivalRule::Full, &slots([w, 2]), 1) })]))).unwrap()["x86"].n, n);
         }
     }
 }

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use crds::{AmountError, CentreRow, RequestType, ResourceRequest, Resources, label};
+use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::Offset;
-use jiff::{Timestamp, ToSpan as _};
 
 use crate::quota::{Grant, from_stored};
 
@@ -80,9 +80,47 @@ impl Request {
         self.allocation().is_some_and(|a| a.ended.is_some())
     }
 
-    /// Whether it asks for something new.
-    pub fn is_new(&self) -> bool {
-        self.object.spec.type_ == RequestType::New
+    /// What it asks.
+    pub fn kind(&self) -> RequestType {
+        self.object.spec.type_
+    }
+
+    /// Whether its grant, if any, is its own.
+    pub fn asks_grant(&self) -> bool {
+        matches!(
+            self.kind(),
+            RequestType::New | RequestType::Trial | RequestType::Emergency
+        )
+    }
+
+    /// Whether it asks to alter another one's grant.
+    pub fn alters(&self) -> bool {
+        matches!(self.kind(), RequestType::Change | RequestType::Renew)
+    }
+
+    /// Whether it holds a grant that has not ended.
+    pub fn is_live(&self) -> bool {
+        self.asks_grant() && !self.holds.is_empty() && !self.ended() && !self.deleting()
+    }
+
+    /// The name of the grant that it speaks of.
+    pub fn target(&self) -> Option<&str> {
+        self.object.spec.allocation_ref.as_ref().map(|r| r.name.as_str())
+    }
+
+    /// Whether the grant of `other` is the one it speaks of: of that name, in the same tenant, and no younger; another one
+    /// that took over the name later is not meant.
+    pub fn speaks_of(&self, other: &Self) -> bool {
+        let time = |r: &Self| r.object.metadata.creation_timestamp.clone();
+        other.asks_grant()
+            && self.target() == Some(other.name())
+            && self.tenant() == other.tenant()
+            && time(other) <= time(self)
+    }
+
+    /// Whether that change was written into this grant.
+    pub fn was_altered_by(&self, uid: &str) -> bool {
+        self.allocation().is_some_and(|a| a.changes.iter().any(|c| c == uid))
     }
 
     /// The agents' rows.
@@ -118,11 +156,6 @@ impl Request {
 /// The date in the province, UTC+8 the year round.
 pub fn date_at(now: Timestamp) -> Date {
     Offset::constant(8).to_datetime(now).date()
-}
-
-/// The last day of a term of that many months from `now`.
-pub fn end_of_term(now: Timestamp, months: i32) -> Option<Date> {
-    date_at(now).checked_add(months.months()).ok()
 }
 
 /// Sum by pool of what these requests hold in a centre.

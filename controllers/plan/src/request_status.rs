@@ -1,14 +1,13 @@
 //! The status of a request, from what it holds and what was found out about it. Durable facts only: a figure that
 //! changes while nothing happens to the request is left to those who read.
 
-use crds::{
-    ApprovalCount, RequestType, ResourceRequestStatus, condition, condition_is_true, request_reason as reason,
-    set_condition,
-};
+use crds::{ApprovalCount, RequestType, ResourceRequestStatus, condition, request_reason as reason, set_condition};
 use jiff::Timestamp;
 
 use crate::admission::Assessment;
+use crate::cycle::Snapshot;
 use crate::request::{Request, date_at};
+use crate::terms::{Stage, stage};
 
 /// What the summary says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,57 +37,27 @@ impl Summary {
 }
 
 /// The whole status that the operator stands for; rows of the centres are taken over as they are.
-pub fn status(
-    request: &Request,
-    assessment: Option<&Assessment>,
-    all: &[Request],
-    now: Timestamp,
-) -> ResourceRequestStatus {
+pub fn status(request: &Request, assessment: Option<&Assessment>, snapshot: &Snapshot) -> ResourceRequestStatus {
     let mut status = request.object.status.clone().unwrap_or_default();
-    let generation = request.object.metadata.generation;
-    let summary = match request.object.spec.type_ {
-        RequestType::Release => release(request, all),
-        RequestType::New => {
-            approvals(&mut status, request, assessment, now);
-            new(request, assessment, now)
-        }
+    let (generation, now) = (request.object.metadata.generation, snapshot.now);
+    if request.kind() != RequestType::Release {
+        approvals(&mut status, request, assessment, now);
+    }
+    let stage = current_stage(request, snapshot);
+    let summary = match request.kind() {
+        RequestType::Release => release(request, &snapshot.requests),
+        RequestType::Change | RequestType::Renew => change(request, assessment, &snapshot.requests),
+        RequestType::Exception => exception(request, assessment, now),
+        RequestType::New | RequestType::Trial | RequestType::Emergency => new(request, assessment, stage, now),
     };
-    let reserved = !request.holds.is_empty() && !request.ended();
-    let provisioned = reserved && everywhere_applied(request);
-    if request.is_new() {
-        let words = if reserved {
-            "charged in the ledger | 已计入台账"
-        } else {
-            "no charge | 未计费"
-        };
-        set_condition(
-            &mut status.conditions,
-            condition::QUOTA_RESERVED,
-            Some(reserved),
-            summary.reason,
-            words,
-            generation,
-            now,
-        );
-        let words = if provisioned {
-            "in force in every centre | 各中心均已生效"
-        } else {
-            summary.message.as_str()
-        };
-        let words = words.to_owned();
-        set_condition(
-            &mut status.conditions,
-            condition::PROVISIONED,
-            Some(provisioned),
-            summary.reason,
-            words,
-            generation,
-            now,
-        );
+    if request.asks_grant() {
+        grant_conditions(&mut status, request, &summary, now);
+        ending(&mut status, request, stage, now);
     }
     status.phase = Some(summary.phase.to_owned());
     status.gpu = gpu(request);
-    status.until = request.until().map(|d| d.to_string());
+    let until = request.until().map(|d| d.to_string());
+    status.until = until.or_else(|| request.object.spec.until.clone().filter(|_| !request.asks_grant()));
     status.observed_generation = generation;
     set_condition(
         &mut status.conditions,
@@ -100,6 +69,65 @@ pub fn status(
         now,
     );
     status
+}
+
+/// Where a live grant stands in its term. Where the tenant cannot be read its days of grace are not known.
+fn current_stage(request: &Request, snapshot: &Snapshot) -> Stage {
+    let grace = snapshot.tenants.get(request.tenant()).map(|t| t.grace_days);
+    let live = grace.filter(|_| request.is_live());
+    live.map_or(Stage::Running, |days| stage(request, days, date_at(snapshot.now)))
+}
+
+/// `QuotaReserved` and `Provisioned`.
+fn grant_conditions(status: &mut ResourceRequestStatus, request: &Request, summary: &Summary, now: Timestamp) {
+    let reserved = !request.holds.is_empty() && !request.ended();
+    let provisioned = reserved && everywhere_applied(request);
+    let held = if reserved {
+        "charged in the ledger | 已计入台账"
+    } else {
+        "no charge | 未计费"
+    };
+    let in_force = if provisioned {
+        "in force in every centre | 各中心均已生效"
+    } else {
+        summary.message.as_str()
+    };
+    let rows = [
+        (condition::QUOTA_RESERVED, reserved, held),
+        (condition::PROVISIONED, provisioned, in_force),
+    ];
+    for (kind, value, words) in rows {
+        let words = words.to_owned();
+        set_condition(
+            &mut status.conditions,
+            kind,
+            Some(value),
+            summary.reason,
+            words,
+            request.object.metadata.generation,
+            now,
+        );
+    }
+}
+
+/// `Expiring`: absent until there is something to say.
+fn ending(status: &mut ResourceRequestStatus, request: &Request, stage: Stage, now: Timestamp) {
+    let ends = matches!(stage, Stage::Ends(..) | Stage::Grace(_));
+    let known = crds::find_condition(&status.conditions, condition::EXPIRING).is_some();
+    let (why, words) = match stage.in_words(request.name()).filter(|_| ends) {
+        Some((why, words)) => (why, words),
+        None if known => (reason::ACTIVE, "its term goes on | 期限内".to_owned()),
+        None => return,
+    };
+    set_condition(
+        &mut status.conditions,
+        condition::EXPIRING,
+        Some(ends),
+        why,
+        words,
+        request.object.metadata.generation,
+        now,
+    );
 }
 
 fn gpu(request: &Request) -> Option<String> {
@@ -123,7 +151,9 @@ fn approvals(status: &mut ResourceRequestStatus, request: &Request, assessment: 
             reason::AWAITING_APPROVAL,
             reason::REJECTED,
             reason::CEILING_REACHED,
+            reason::ON_HOLD,
             reason::WAITING_FOR_QUOTA,
+            reason::FRAGMENTED,
             reason::CAPACITY_UNKNOWN,
         ]
         .contains(&r.reason)
@@ -170,13 +200,18 @@ fn approvals(status: &mut ResourceRequestStatus, request: &Request, assessment: 
     );
 }
 
-fn new(request: &Request, assessment: Option<&Assessment>, now: Timestamp) -> Summary {
+fn new(request: &Request, assessment: Option<&Assessment>, stage: Stage, now: Timestamp) -> Summary {
     if request.ended() {
         return ended(request, now);
     }
     if !request.holds.is_empty() {
-        return granted(request);
+        return granted(request, stage);
     }
+    waiting(assessment)
+}
+
+/// What stands in the way of what is not granted yet.
+fn waiting(assessment: Option<&Assessment>) -> Summary {
     let Some(refusal) = assessment.and_then(|a| a.refusal.as_ref()) else {
         return Summary::new(
             "PendingQuota",
@@ -187,7 +222,9 @@ fn new(request: &Request, assessment: Option<&Assessment>, now: Timestamp) -> Su
     let phase = match refusal.reason {
         reason::REJECTED => "Rejected",
         reason::AWAITING_APPROVAL => "PendingApproval",
-        reason::MISCONFIGURED | reason::TENANT_SUSPENDED | reason::NO_MATCHING_POOL => "Submitted",
+        reason::MISCONFIGURED | reason::TENANT_SUSPENDED | reason::NO_MATCHING_POOL | reason::TARGET_NOT_FOUND => {
+            "Submitted"
+        }
         _ => "PendingQuota",
     };
     Summary::new(phase, refusal.reason, refusal.message.clone())
@@ -205,7 +242,7 @@ fn everywhere_applied(request: &Request) -> bool {
     })
 }
 
-fn granted(request: &Request) -> Summary {
+fn granted(request: &Request, stage: Stage) -> Summary {
     let record = request.record().unwrap_or_default();
     // A centre that could not apply it names no record of ours, or an older one.
     let held_there = |row: &crds::CentreRow| request.holds.values().any(|g| g.centres.contains_key(&row.name));
@@ -220,6 +257,10 @@ fn granted(request: &Request) -> Summary {
     }
     if everywhere_applied(request) {
         let until = request.until().map_or_else(|| "-".to_owned(), |d| d.to_string());
+        if let Some((why, words)) = stage.in_words(request.name()) {
+            let phase = if why == reason::TRIAL_RUN { "Active" } else { "Expiring" };
+            return Summary::ready(phase, why, words);
+        }
         return Summary::ready(
             "Active",
             reason::ACTIVE,
@@ -258,39 +299,55 @@ fn ended(request: &Request, now: Timestamp) -> Summary {
     Summary::new("Expiring", reason::RELEASING, words)
 }
 
+/// Whether it did its work; what was completed stays so after the target's history is gone.
+fn completed_before(request: &Request) -> bool {
+    let conditions = request.object.status.as_ref().map(|s| s.conditions.as_slice());
+    crds::find_condition(conditions.unwrap_or_default(), condition::READY)
+        .is_some_and(|c| c.reason == reason::COMPLETED && c.status == "True")
+}
+
+/// A change of another request's grant.
+fn change(request: &Request, assessment: Option<&Assessment>, all: &[Request]) -> Summary {
+    let name = request.target().unwrap_or_default();
+    let target = all.iter().find(|t| request.speaks_of(t));
+    if completed_before(request) || target.is_some_and(|t| t.was_altered_by(request.uid())) {
+        let words = format!("{name} was altered; its status says what it holds now | {name} 已变更，现有配额见其状态");
+        return Summary::ready("Completed", reason::COMPLETED, words);
+    }
+    waiting(assessment)
+}
+
+/// Leave to build apart from this cloud: it takes no quota.
+fn exception(request: &Request, assessment: Option<&Assessment>, now: Timestamp) -> Summary {
+    if assessment.is_none_or(|a| a.refusal.is_some()) {
+        return waiting(assessment);
+    }
+    let until = request.object.spec.until.as_deref().unwrap_or_default();
+    if until.parse().is_ok_and(|until: jiff::civil::Date| until < date_at(now)) {
+        let words = format!(
+            "the leave ended on {until}; move it to this cloud, or ask for a new exception | 例外已于 {until} 到期，请迁入本云或重新申请"
+        );
+        return Summary::new("Expired", reason::EXPIRED, words);
+    }
+    let words = format!("leave to build apart until {until}; no quota is taken | 准予自行建设至 {until}，不占用配额");
+    Summary::ready("Active", reason::ACTIVE, words)
+}
+
 fn release(request: &Request, all: &[Request]) -> Summary {
-    let wanted = request
-        .object
-        .spec
-        .allocation_ref
-        .as_ref()
-        .map(|r| r.name.as_str())
-        .unwrap_or_default();
-    let target = all
-        .iter()
-        .find(|r| r.tenant() == request.tenant() && r.name() == wanted && r.is_new());
-    let done = condition_is_true(
-        request
-            .object
-            .status
-            .as_ref()
-            .map(|s| s.conditions.as_slice())
-            .unwrap_or_default(),
-        condition::READY,
-    );
+    let wanted = request.target().unwrap_or_default();
+    let target = all.iter().find(|t| request.speaks_of(t));
     let completed = || {
         let words = format!("{wanted} was given back | {wanted} 已归还");
         Summary::ready("Released", reason::COMPLETED, words)
     };
     match target {
+        _ if completed_before(request) => completed(),
         Some(t) if t.ended() && t.holds.is_empty() => completed(),
         Some(t) if !t.holds.is_empty() => Summary::new(
             "Expiring",
             reason::RELEASING,
             format!("{wanted} is being given back | {wanted} 正在归还"),
         ),
-        // What was completed stays so after the target's history is gone.
-        _ if done => completed(),
         _ => {
             let words = format!(
                 "{wanted} holds no grant in this namespace; name a granted request in allocationRef | {wanted} 无可释放的配额，请检查 allocationRef"

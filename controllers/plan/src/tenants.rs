@@ -2,7 +2,59 @@
 
 use std::collections::BTreeMap;
 
-use crds::{Resources, Tenant, tenant_reason as reason};
+use crds::{AmountError, Intake, Tenant, tenant_reason as reason};
+
+use crate::approvals::Policy;
+use crate::ceilings::Ceiling;
+
+/// A tenant as decisions see it: its spec read into numbers.
+#[derive(Clone, Debug, Default)]
+pub struct TenantFacts {
+    /// Generation of its spec.
+    pub generation: i64,
+    /// Parent.
+    pub parent: Option<String>,
+    /// Ceilings by pool.
+    pub ceilings: BTreeMap<String, Ceiling>,
+    /// Who must agree; where there is none, the pools say.
+    pub policy: Option<Policy>,
+    /// What it may still be granted by its own spec; those above it count too.
+    pub intake: Intake,
+    /// Days for which a grant stays in force after its term.
+    pub grace_days: i32,
+}
+
+impl TenantFacts {
+    /// Reads the spec.
+    ///
+    /// # Errors
+    /// An amount cannot be read.
+    pub fn read(tenant: &Tenant) -> Result<Self, AmountError> {
+        let spec = &tenant.spec;
+        let ceilings = spec.ceilings.iter().map(|c| Ok((c.pool.clone(), Ceiling::read(c)?)));
+        Ok(Self {
+            generation: tenant.metadata.generation.unwrap_or_default(),
+            parent: spec.parent_ref.clone(),
+            ceilings: ceilings.collect::<Result<_, AmountError>>()?,
+            policy: spec.approval.as_ref().map(Policy::read).transpose()?,
+            intake: spec.intake,
+            grace_days: spec.grace_days,
+        })
+    }
+}
+
+/// The strictest intake from the tenant up to the root, and whose it is.
+pub fn intake<'a>(tenant: &'a str, tenants: &'a BTreeMap<String, TenantFacts>) -> (Intake, &'a str) {
+    let (mut strictest, mut here, mut left) = ((Intake::Open, tenant), Some(tenant), tenants.len());
+    while let Some((name, facts)) = here.filter(|_| left > 0).and_then(|n| tenants.get_key_value(n)) {
+        if facts.intake > strictest.0 {
+            strictest = (facts.intake, name);
+        }
+        here = facts.parent.as_deref();
+        left -= 1;
+    }
+    strictest
+}
 
 /// Why a tenant's place is not valid.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,12 +131,7 @@ impl<'a> Tree<'a> {
         let Some(tenant) = self.by_name.get(name) else {
             return Ok(());
         };
-        if let Some(error) = tenant
-            .spec
-            .ceilings
-            .iter()
-            .find_map(|c| Resources::try_from(&c.amounts).err())
-        {
+        if let Err(error) = TenantFacts::read(tenant) {
             return Err(Invalid {
                 reason: reason::MISCONFIGURED,
                 message: error.to_string(),
@@ -138,6 +185,9 @@ mod tests {
             administrators: vec![],
             mlps_level: None,
             ceilings: vec![],
+            approval: None,
+            intake: Intake::Open,
+            grace_days: 14,
         };
         Tenant::new(name, spec)
     }

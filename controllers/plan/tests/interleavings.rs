@@ -14,12 +14,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crds::{CentreRow, LedgerState, QuotaLedgerSpec, ResourceRequest, Resources, label};
 use jiff::Timestamp;
+use plan::ceilings::Ceiling;
 use plan::check::{ceilings_broken, recounted, violations};
-use plan::cycle::{CyclePlan, Reading, Snapshot, TenantFacts, cycle};
+use plan::cycle::{CyclePlan, Reading, Snapshot, cycle};
 use plan::ledger::Ledger;
 use plan::pool::{Capacity, Pool, Sort};
 use plan::quota::Slot;
 use plan::request::Request;
+use plan::tenants::TenantFacts;
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -31,6 +33,8 @@ enum Step {
     Create(usize, u8),
     Delete(usize),
     Release(usize),
+    Change(usize, u8),
+    Renew(usize),
     CentresConfirm(usize),
     CentreDoubts(usize),
     Read(usize, u8),
@@ -48,6 +52,8 @@ fn step() -> impl Strategy<Value = Step> {
         4 => (request.clone(), 4u8..12).prop_map(|(i, n)| Step::Create(i, n)),
         1 => request.clone().prop_map(Step::Delete),
         1 => request.clone().prop_map(Step::Release),
+        2 => (request.clone(), 1u8..14).prop_map(|(i, n)| Step::Change(i, n)),
+        1 => request.clone().prop_map(Step::Renew),
         3 => request.clone().prop_map(Step::CentresConfirm),
         2 => request.clone().prop_map(Step::CentreDoubts),
         9 => (operator.clone(), 0u8..12).prop_map(|(o, age)| Step::Read(o, age)),
@@ -111,6 +117,8 @@ fn x86() -> Pool {
             .to_vec(),
         capacity: CENTRES.map(|c| (c.to_owned(), capacity.clone())).into(),
         policy: plan::approvals::Policy::default(),
+        intake: crds::Intake::Open,
+        hold_after: jiff::SignedDuration::from_hours(72),
     }
 }
 
@@ -157,8 +165,8 @@ impl World {
         };
         let facts = TenantFacts {
             generation: 1,
-            parent: None,
-            ceilings: [("x86".to_owned(), ceiling)].into(),
+            ceilings: [("x86".to_owned(), Ceiling::plain(ceiling))].into(),
+            ..TenantFacts::default()
         };
         Snapshot {
             reading,
@@ -190,14 +198,15 @@ impl World {
                     r.metadata.resource_version = Some(version);
                 }
             }
-            Step::Release(i) => {
-                let version = self.bump();
-                let release = json!({"apiVersion": "xiangyun.io/v1alpha1", "kind": "ResourceRequest",
-                    "metadata": {"name": format!("x{i}"), "namespace": "t", "uid": format!("x{i}"), "resourceVersion": version},
-                    "spec": {"displayName": "x", "type": "Release", "allocationRef": {"name": format!("r{i}")}}});
-                self.requests
-                    .insert(format!("x{i}"), serde_json::from_value(release).unwrap());
+            Step::Release(i) => self.speak_of(i, "Release", None),
+            Step::Change(i, n) => {
+                self.speak_of(
+                    i,
+                    "Change",
+                    Some(json!({"cpu": n.to_string(), "memory": format!("{n}Gi")})),
+                );
             }
+            Step::Renew(i) => self.speak_of(i, "Renew", None),
             Step::CentresConfirm(i) => self.rows(i, "Applied"),
             Step::CentreDoubts(i) => self.rows(i, "StaleEpoch"),
             Step::Read(o, age) => self.read(o, age),
@@ -231,6 +240,17 @@ impl World {
                 }
             }
         }
+    }
+
+    /// A request that speaks of another one's grant. One of that kind that is there already is replaced by a new one.
+    fn speak_of(&mut self, i: usize, kind: &str, resources: Option<serde_json::Value>) {
+        let version = self.bump();
+        let name = format!("{kind}{i}").to_lowercase();
+        let object = json!({"apiVersion": "xiangyun.io/v1alpha1", "kind": "ResourceRequest",
+            "metadata": {"name": name, "namespace": "t", "uid": format!("{name}-{version}"), "resourceVersion": version},
+            "spec": {"displayName": "x", "type": kind, "allocationRef": {"name": format!("r{i}")}, "resources": resources,
+                "term": (kind == "Renew").then(|| json!({"months": 1}))}});
+        self.requests.insert(name, serde_json::from_value(object).unwrap());
     }
 
     fn create(&mut self, i: usize, n: u8) {
@@ -342,9 +362,13 @@ impl World {
     fn check(&self) -> Result<(), TestCaseError> {
         let wrong = violations(&self.ledger, &self.read_all(), false);
         prop_assert!(wrong.is_empty(), "{wrong:?}");
-        let sorts = [("x86".to_owned(), x86().sort)].into();
-        let wrong = ceilings_broken(&self.ledger, &sorts);
+        let wrong = ceilings_broken(&self.ledger, &self.read_all(), &BTreeSet::new());
         prop_assert!(wrong.is_empty(), "{wrong:?}");
+        for request in self.read_all() {
+            let changes = request.allocation().map(|a| a.changes.clone()).unwrap_or_default();
+            let once: BTreeSet<&String> = changes.iter().collect();
+            prop_assert_eq!(once.len(), changes.len(), "a change was counted twice");
+        }
         Ok(())
     }
 

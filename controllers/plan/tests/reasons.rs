@@ -10,10 +10,12 @@ use std::collections::BTreeMap;
 
 use crds::{DataCenter, LedgerState, QuotaPool, RequestApproval, ResourceRequest, Resources, request_reason as reason};
 use jiff::Timestamp;
-use plan::cycle::{Reading, Snapshot, TenantFacts, cycle};
+use plan::ceilings::Ceiling;
+use plan::cycle::{Reading, Snapshot, cycle};
 use plan::ledger::Ledger;
 use plan::pool::Pool;
 use plan::request::Request;
+use plan::tenants::TenantFacts;
 use serde_json::{Value, json};
 
 const NOW: &str = "2026-03-01T00:00:00Z";
@@ -51,11 +53,15 @@ impl World {
             memory: 1 << 40,
             ..Resources::ZERO
         };
-        let ceilings = self.ceiling.map(|c| ("x86".to_owned(), cpu(c))).into_iter().collect();
+        let ceilings = self
+            .ceiling
+            .map(|c| ("x86".to_owned(), Ceiling::plain(cpu(c))))
+            .into_iter()
+            .collect();
         let tenant = TenantFacts {
             generation: 1,
-            parent: None,
             ceilings,
+            ..TenantFacts::default()
         };
         let snapshot = Snapshot {
             reading: Reading::Nominate,

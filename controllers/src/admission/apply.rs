@@ -45,12 +45,7 @@ pub(super) async fn allocation(
     let mut object = request.object.clone();
     object.status.get_or_insert_default().allocation = Some(apply.allocation.clone());
     let granted = Request::read(object, true)?;
-    let status = request_status::status(
-        &granted,
-        plan.assessments.get(request.uid()),
-        &snapshot.requests,
-        snapshot.now,
-    );
+    let status = request_status::status(&granted, plan.assessments.get(request.uid()), snapshot);
     let patch = json!({"metadata": precondition(request), "status": own_part(&status)});
     let api = requests(client, request);
     call(

@@ -1,21 +1,21 @@
 //! Caches of all that a cycle looks at, and the snapshot made of them.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crds::{
     AdmissionLimits, DataCenter, LedgerState, PoolQueue, QuotaLedger, QuotaPool, RequestApproval, ResourceRequest,
-    Resources, Tenant,
+    Tenant,
 };
 use jiff::Timestamp;
 use kube::runtime::watcher::Config;
 use kube::{Client, ResourceExt as _};
 use plan::admission::Standing;
-use plan::cycle::{Reading, Snapshot, TenantFacts};
+use plan::cycle::{Reading, Snapshot};
 use plan::ledger::Ledger;
 use plan::pool::Pool;
 use plan::request::Request;
+use plan::tenants::TenantFacts;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
@@ -111,25 +111,7 @@ impl Caches {
 fn facts(tenant: &Tenant, standing: &Standing) -> Option<(String, TenantFacts)> {
     let name = tenant.name_any();
     standing.get(&name)?.as_ref().ok()?;
-    let ceilings = ceilings(tenant).ok()?;
-    let generation = tenant.metadata.generation.unwrap_or_default();
-    Some((
-        name,
-        TenantFacts {
-            generation,
-            parent: tenant.spec.parent_ref.clone(),
-            ceilings,
-        },
-    ))
-}
-
-fn ceilings(tenant: &Tenant) -> Result<BTreeMap<String, Resources>, crds::AmountError> {
-    tenant
-        .spec
-        .ceilings
-        .iter()
-        .map(|c| Ok((c.pool.clone(), Resources::try_from(&c.amounts)?)))
-        .collect()
+    Some((name, TenantFacts::read(tenant).ok()?))
 }
 
 fn standing(tenants: &[Tenant]) -> Standing {

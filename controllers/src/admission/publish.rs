@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crds::{
-    AdmissionLimits, DataCenter, PoolQueue, QuotaPool, QuotaPoolStatus, RequestApproval, ResourceRequest, Tenant,
-    condition, object, pool_reason, set_condition,
+    AdmissionLimits, DataCenter, Intake, PoolQueue, QuotaPool, QuotaPoolStatus, RequestApproval, ResourceRequest,
+    Tenant, condition, object, pool_reason, set_condition, tenant_reason,
 };
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Client, Resource, ResourceExt as _};
@@ -35,7 +35,7 @@ pub(super) async fn all(
     }
     metrics.pools(&shown);
     for tenant in caches.tenants.list() {
-        writes.extend(tenant_charged(client, &tenant, snapshot));
+        writes.extend(tenant_status(client, &tenant, snapshot, plan));
     }
     let limits = published::limits(snapshot, &snapshot.ledger);
     if caches.limits.list().iter().all(|l| l.spec != limits) {
@@ -114,6 +114,9 @@ fn pool_status<'a>(
             shown.push((read.name.clone(), figures.clone()));
             let (ready, reason, words) = readiness(&figures, &read);
             set(condition::READY, Some(ready), reason, words);
+            if let Some((drained, words)) = published::drained(&read, snapshot) {
+                set(condition::DRAINED, drained, pool_reason::ON_HOLD, words);
+            }
             let over = !figures.over_committed.is_empty();
             let (reason, words) = if over {
                 let words = figures.over_committed.join("; ");
@@ -188,6 +191,13 @@ fn readiness(figures: &Figures, pool: &Pool) -> (bool, &'static str, String) {
             ),
         );
     }
+    if pool.intake != Intake::Open {
+        let words = format!(
+            "intake is {:?}: nothing new is granted; what is granted stays | intake 为 {:?}：暂停新增，已授予不受影响",
+            pool.intake, pool.intake
+        );
+        return (false, pool_reason::ON_HOLD, words);
+    }
     (
         true,
         pool_reason::AVAILABLE,
@@ -202,16 +212,36 @@ fn without_times(status: &QuotaPoolStatus) -> QuotaPoolStatus {
     status
 }
 
-fn tenant_charged<'a>(client: &'a Client, tenant: &Tenant, snapshot: &Snapshot) -> Option<Write<'a>> {
+/// What the subtree holds, and whether the ledger counts the tenant as its spec says.
+fn tenant_status<'a>(client: &'a Client, tenant: &Tenant, snapshot: &Snapshot, plan: &CyclePlan) -> Option<Write<'a>> {
     let name = tenant.name_any();
-    let charged = published::tenant_charged(&name, &snapshot.ledger);
-    let known = tenant.status.as_ref().map(|s| s.charged.as_slice()).unwrap_or_default();
-    if known == charged {
+    let mut status = tenant.status.clone().unwrap_or_default();
+    status.charged = published::tenant_charged(&name, &snapshot.ledger);
+    let adopted = match plan.overshoot.get(&name) {
+        Some(why) => (false, tenant_reason::OVERSHOOT, format!("not moved yet: {why}")),
+        None => (
+            true,
+            tenant_reason::ADOPTED,
+            "counted as its spec says | 已按其配置计数".to_owned(),
+        ),
+    };
+    set_condition(
+        &mut status.conditions,
+        condition::ADOPTED,
+        Some(adopted.0),
+        adopted.1,
+        adopted.2,
+        tenant.metadata.generation,
+        snapshot.now,
+    );
+    if tenant.status.as_ref() == Some(&status) {
         return None;
     }
+    let metadata = json!({"uid": tenant.uid(), "resourceVersion": tenant.resource_version()});
     Some(Box::pin(async move {
         let api: Api<Tenant> = Api::all(client.clone());
-        let patch = json!({"status": {"charged": charged}});
+        let status = json!({"charged": status.charged, "conditions": status.conditions});
+        let patch = json!({"metadata": metadata, "status": status});
         call(
             "write a tenant's charges",
             api.patch_status(&name, &PatchParams::default(), &Patch::Merge(patch)),

@@ -28,7 +28,7 @@ pub(super) fn requests<'a>(options: &'a Options, snapshot: &'a Snapshot, plan: &
         if undecided || touched_now || leaves_now {
             continue;
         }
-        let wanted = request_status::status(request, assessment, &snapshot.requests, snapshot.now);
+        let wanted = request_status::status(request, assessment, snapshot);
         if request.object.status.as_ref() == Some(&wanted) {
             continue;
         }
@@ -52,7 +52,11 @@ pub(super) fn requests<'a>(options: &'a Options, snapshot: &'a Snapshot, plan: &
                 reason = after,
                 "request"
             );
-            if before != after {
+            // Of the end of a term it is said again when it comes nearer.
+            let ending = |status: &ResourceRequestStatus| {
+                crds::find_condition(&status.conditions, condition::EXPIRING).map(|c| c.message.clone())
+            };
+            if before != after || request.object.status.as_ref().and_then(ending) != ending(&wanted) {
                 announce(&options.events, &request.object, &wanted);
             }
             Ok(())
@@ -134,6 +138,9 @@ fn words(reason: &str) -> &'static str {
         approval_reason::SELF_APPROVAL => "requester and approver are the same person | 申请人与审批人相同",
         approval_reason::SAME_PERSON => {
             "the same person decided at the other level; a second person is needed | 同一人已在另一级审批，需另一人"
+        }
+        approval_reason::SAME_ORGANISATION => {
+            "the approver of the other level is of the same organisation; a person of another one is needed | 两级审批人属同一单位，需另一单位人员"
         }
         approval_reason::NOT_ENTITLED => {
             "the approver is in no group of that level, or that level is not needed | 审批人不在该级用户组，或无需该级审批"

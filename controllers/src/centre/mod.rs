@@ -12,6 +12,7 @@ mod metrics;
 mod node;
 mod objects;
 mod observe;
+mod pod;
 mod report;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -18,6 +18,7 @@ use tokio::task::JoinHandle;
 
 use super::node::SlimNode;
 use super::objects::GRANTS;
+use super::pod::{RUNNING, SlimPod};
 use crate::cache::{Cache, Cached, NotReady};
 
 /// How long a first list may take before it is said that it is missing.
@@ -32,7 +33,7 @@ pub(super) struct Signals {
     pub(super) hub: Arc<Notify>,
     /// Something that the agent writes in the centre.
     pub(super) centre: Arc<Notify>,
-    /// Nodes.
+    /// Nodes and pods.
     pub(super) nodes: Arc<Notify>,
 }
 
@@ -43,6 +44,7 @@ pub(super) struct Caches {
     pub(super) pools: Cache<QuotaPool>,
     pub(super) requests: Cache<ResourceRequest>,
     pub(super) nodes: Cache<SlimNode>,
+    pub(super) pods: Cache<SlimPod>,
     namespaces: Cache<Namespace>,
     quotas: Cache<ResourceQuota>,
     limits: Cache<LimitRange>,
@@ -71,6 +73,7 @@ impl Caches {
             pools: start(hub, all(), &signals.hub, &mut tasks),
             requests: start(hub, all(), &signals.hub, &mut tasks),
             nodes: start(cluster, all(), &signals.nodes, &mut tasks),
+            pods: start(cluster, all().fields(RUNNING), &signals.nodes, &mut tasks),
             // All of them: one that is not ours stands in the way.
             namespaces: start(cluster, all(), &signals.centre, &mut tasks),
             quotas: start(cluster, ours(), &signals.centre, &mut tasks),
@@ -90,6 +93,7 @@ impl Caches {
 
     async fn first_lists(&self) -> Result<(), NotReady> {
         self.nodes.ready(FIRST_LIST).await?;
+        self.pods.ready(FIRST_LIST).await?;
         self.namespaces.ready(FIRST_LIST).await?;
         self.quotas.ready(FIRST_LIST).await?;
         self.limits.ready(FIRST_LIST).await?;

@@ -5,8 +5,8 @@ use std::time::Duration;
 use crds::{CentreReport, DataCenter};
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Client};
-use plan::centre::capacity;
 use plan::centre::catalogue::Catalogue;
+use plan::centre::{capacity, cards};
 use tokio::time::Instant;
 
 use super::metrics::Metrics;
@@ -72,7 +72,12 @@ impl Reports {
             .collect();
         let centre = self.caches.centre();
         let used: Vec<_> = centre.quotas.keys().filter_map(|ns| centre.used(ns)).collect();
-        let found = capacity::sum(&self.centre, &catalogue, &nodes, &used);
+        let pods: Vec<_> = self.caches.pods.list().iter().map(super::pod::SlimPod::facts).collect();
+        let mut found = capacity::sum(&self.centre, &catalogue, &nodes, &used);
+        let mut layout = cards::layout(&catalogue, &nodes, &pods);
+        for pool in &mut found.pools {
+            pool.cards = layout.remove(&pool.name).unwrap_or_default();
+        }
         for (node, error) in &found.unreadable {
             if !self.unreadable.contains(node) {
                 tracing::warn!(node, %error, "node left out of the capacity");

@@ -9,9 +9,11 @@ use crds::{
 use k8s_openapi::api::authentication::v1::SelfSubjectReview;
 use kube::Api;
 use kube::api::{ObjectMeta, PostParams};
-use plan::admission::Assessment;
+use plan::admission::{self, Assessment};
+use plan::request::Request;
 use serde::Serialize;
 
+use crate::clock::today;
 use crate::connect::{Hub, if_allowed, within};
 use crate::failure::Failure;
 use crate::floor::Floor;
@@ -149,8 +151,11 @@ fn prefix(name: &str) -> String {
 
 async fn assess(hub: &Hub, request: &ResourceRequest) -> Result<Option<Assessment>, Failure> {
     let (province, approvals) = tokio::join!(read::province(hub, Some(&hub.namespace)), read::approvals(hub));
-    let floor = Floor::new(&province?, &hub.namespace);
-    Ok(floor.assess(request, &approvals?.unwrap_or_default()))
+    let (mut province, approvals) = (province?, approvals?.unwrap_or_default());
+    province.target = read::target(hub, &hub.namespace, request).await?;
+    let floor = Floor::new(&province, &hub.namespace, request.metadata.uid.as_deref(), today());
+    let read = Request::read(request.clone(), false).ok();
+    Ok(read.map(|r| admission::assess(&floor.case(&r, &approvals), &floor.standing, floor.market())))
 }
 
 /// Groups of the user, by the server's own word.

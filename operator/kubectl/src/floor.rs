@@ -4,15 +4,18 @@
 use std::collections::BTreeMap;
 
 use crds::{
-    CapacitySource, DataCenter, PoolQueue, QuotaPool, RequestApproval, ResourceRequest, ResourceRequestSpec, Resources,
-    Tenant, condition, find_condition, pool_reason, tenant_reason,
+    CapacitySource, DataCenter, PoolQueue, QuotaPool, RequestApproval, ResourceRequest, Resources, Tenant, condition,
+    find_condition, pool_reason, tenant_reason,
 };
 use jiff::Timestamp;
-use plan::admission::{self, Assessment, Standing};
+use jiff::civil::Date;
+use plan::admission::{Case, Standing};
+use plan::ceilings::Ceiling;
 use plan::ledger::{CentreEntry, Ledger, PoolEntry, TenantEntry};
-use plan::needs::{self, Choice, Market};
+use plan::market::{Kept, Market};
 use plan::pool::{Capacity, Pool};
 use plan::request::Request;
+use plan::tenants::TenantFacts;
 
 use crate::lang::both;
 
@@ -29,6 +32,8 @@ pub struct Province {
     pub tenants: Option<Vec<Tenant>>,
     /// Whether these are all tenants, so that one that is missing does not exist.
     pub every_tenant: bool,
+    /// The request whose grant a `Change`, `Renew` or `Release` speaks of.
+    pub target: Option<ResourceRequest>,
 }
 
 /// Pools, ledger and standing as the reader sees them.
@@ -38,8 +43,16 @@ pub struct Floor {
     pub pools: BTreeMap<String, Pool>,
     /// The published figures in the form of a ledger.
     pub ledger: Ledger,
+    /// Tenants by name.
+    pub tenants: BTreeMap<String, TenantFacts>,
+    /// What is kept for others who have waited long.
+    pub kept: Kept,
     /// Whether a tenant's place in the tree is valid.
     pub standing: Standing,
+    /// The request whose grant is spoken of.
+    pub target: Option<Request>,
+    /// The day on which the reader asks.
+    pub today: Date,
     /// Model of the cards of a pool.
     pub models: BTreeMap<String, String>,
     /// What could not be looked at, `English | 中文`.
@@ -47,9 +60,16 @@ pub struct Floor {
 }
 
 impl Floor {
-    /// Puts together what was read, for requests of `tenant`.
-    pub fn new(province: &Province, tenant: &str) -> Self {
-        let mut floor = Self::default();
+    /// Puts together what was read, for a request of `tenant`; `uid` is its own, if it was applied.
+    pub fn new(province: &Province, tenant: &str, uid: Option<&str>, today: Date) -> Self {
+        let mut floor = Self {
+            target: province.target.clone().and_then(|t| Request::read(t, false).ok()),
+            today,
+            ..Self::default()
+        };
+        for queue in province.queues.iter().flatten() {
+            floor.add_kept(queue, uid);
+        }
         let centres = province.centres.as_deref().unwrap_or_default();
         for object in province.pools.iter().flatten() {
             floor.add_pool(object, centres, province.centres.is_some());
@@ -85,30 +105,33 @@ impl Floor {
         Market {
             pools: &self.pools,
             ledger: &self.ledger,
+            tenants: &self.tenants,
+            kept: &self.kept,
         }
     }
 
-    /// Pools that are open to the tenant.
-    pub fn open(&self, tenant: &str) -> Vec<&str> {
-        let entry = self.ledger.tenants.get(tenant);
-        entry
-            .map(|t| t.ceilings.keys().map(String::as_str).collect())
-            .unwrap_or_default()
+    /// The request as the operator judges it, with the decisions about it.
+    pub fn case<'a>(&'a self, request: &'a Request, approvals: &'a [RequestApproval]) -> Case<'a> {
+        let about = |a: &&RequestApproval| a.spec.request_ref.name == request.name();
+        // What was not applied yet has no age: it may speak of whatever is there.
+        let means = |t: &&Request| request.uid().is_empty() || request.speaks_of(t);
+        Case {
+            request,
+            target: self.target.as_ref().filter(|t| t.is_live()).filter(means),
+            approvals: approvals.iter().filter(about).collect(),
+            today: self.today,
+        }
     }
 
-    /// The operator's own judgement on what is published now. `None` where the object cannot be read.
-    pub fn assess(&self, request: &ResourceRequest, approvals: &[RequestApproval]) -> Option<Assessment> {
-        let request = Request::read(request.clone(), false).ok()?;
-        let about: Vec<&RequestApproval> = approvals
-            .iter()
-            .filter(|a| a.spec.request_ref.name == request.name())
-            .collect();
-        Some(admission::assess(&request, &about, &self.standing, self.market()))
-    }
-
-    /// Pools and parts for what is asked, whether or not it fits; empty where no choice can be right.
-    pub fn choices(&self, spec: &ResourceRequestSpec, tenant: &str, lowered: &BTreeMap<String, i128>) -> Vec<Choice> {
-        needs::resolve(spec, lowered, &self.open(tenant), self.market()).unwrap_or_default()
+    /// What is kept for somebody else is not free.
+    fn add_kept(&mut self, queue: &PoolQueue, uid: Option<&str>) {
+        let Some(kept) = queue.spec.kept.as_ref().filter(|k| Some(k.uid.as_str()) != uid) else {
+            return;
+        };
+        let amounts = |c: &crds::KeptInCentre| Some((c.name.clone(), Resources::try_from(&c.amounts).ok()?));
+        let centres = kept.centres.iter().filter_map(amounts).collect();
+        let pool = queue.metadata.name.clone().unwrap_or_default();
+        self.kept.insert(pool, centres);
     }
 
     fn add_pool(&mut self, object: &QuotaPool, centres: &[DataCenter], all_seen: bool) {
@@ -116,7 +139,7 @@ impl Floor {
         let Ok(mut pool) = Pool::read(object, centres, Timestamp::MIN) else {
             return;
         };
-        pool.capacity.clear();
+        let reported = std::mem::take(&mut pool.capacity);
         let mut entry = PoolEntry {
             generation: pool.generation,
             ..PoolEntry::default()
@@ -131,6 +154,7 @@ impl Floor {
                 report: 0,
                 reported_at: row.reported_at.clone(),
                 known: known(object, &row.name, centres, all_seen),
+                cards: reported.get(&row.name).map(|c| c.cards.clone()).unwrap_or_default(),
             };
             let (charged, committable) = (read(&f.charged), capacity.committable());
             pool.capacity.insert(row.name.clone(), capacity);
@@ -166,15 +190,14 @@ impl Floor {
                     *slot = slot.minus(amounts).each_max(Resources::ZERO);
                 }
             }
-            let ceilings = tenant.spec.ceilings.iter();
+            let facts = TenantFacts::read(tenant).unwrap_or_default();
             let entry = TenantEntry {
                 parent: tenant.spec.parent_ref.clone(),
                 generation: tenant.metadata.generation.unwrap_or_default(),
-                ceilings: ceilings
-                    .filter_map(|c| Some((c.pool.clone(), (&c.amounts).try_into().ok()?)))
-                    .collect(),
+                ceilings: facts.ceilings.clone(),
                 charged: own,
             };
+            self.tenants.insert(name.clone(), facts);
             self.standing.insert(name.clone(), standing(tenant));
             self.ledger.tenants.insert(name, entry);
         }
@@ -188,7 +211,11 @@ impl Floor {
             storage: most,
             accelerators: most,
         };
-        let ceilings = self.pools.keys().map(|pool| (pool.clone(), all)).collect();
+        let ceilings = self
+            .pools
+            .keys()
+            .map(|pool| (pool.clone(), Ceiling::plain(all)))
+            .collect();
         self.ledger.tenants.insert(
             tenant.to_owned(),
             TenantEntry {

@@ -5,6 +5,7 @@
 
 pub mod amount;
 pub mod cli;
+pub mod clock;
 pub mod colour;
 pub mod connect;
 pub mod decide;

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use crds::{PoolNeed, ResourceRequestSpec, Resources, Survival, Zone};
-use plan::admission::under_ceilings;
-use plan::needs::{self, Choice};
+use plan::admission::{Case, open_to, under_ceilings};
+use plan::market::{self, Asker, Choice};
 use plan::pool::{Pool, Sort};
+use plan::quota::Grant;
 
 use crate::amount::{short, unit, unit_zh};
 use crate::floor::Floor;
@@ -17,8 +18,13 @@ const MOST: usize = 3;
 const WEAKER: [i32; 5] = [90, 80, 70, 60, 50];
 
 /// Up to three alternatives to what does not fit now, `English | 中文`, each checked by the operator's own rules.
-pub fn options(floor: &Floor, spec: &ResourceRequestSpec, tenant: &str, choices: &[Choice]) -> Vec<String> {
+pub fn options(floor: &Floor, case: &Case<'_>, choices: &[Choice]) -> Vec<String> {
+    let (spec, tenant) = (&case.request.object.spec, case.request.tenant());
     let mut out = Vec::new();
+    // A grant that is altered stays where it is.
+    if case.request.alters() {
+        return out;
+    }
     // With several pools an alternative for one does not help where another is in the way as well.
     let full: Vec<&Choice> = choices.iter().filter(|c| !c.fits).collect();
     let choice = match (full.as_slice(), choices) {
@@ -72,7 +78,13 @@ fn fits(floor: &Floor, spec: &ResourceRequestSpec, tenant: &str, pool: &str, n: 
         pools: Some(vec![need]),
         ..spec.clone()
     };
-    let choices = needs::resolve(&spec, &BTreeMap::new(), &floor.open(tenant), floor.market()).ok()?;
+    let asker = Asker {
+        spec: &spec,
+        lowered: &BTreeMap::new(),
+        open: &open_to(tenant, floor.market()),
+        base: &Grant::new(),
+    };
+    let choices = market::resolve(asker, floor.market()).ok()?;
     under_ceilings(tenant, &choices, floor.market()).ok()?;
     choices.into_iter().next().filter(|c| c.fits)
 }
@@ -102,7 +114,7 @@ fn another_pool(floor: &Floor, other: &Pool, asked: Resources, likeness: &str) -
     let free = other
         .slots
         .iter()
-        .map(|s| floor.ledger.free(&other.name, &s.name))
+        .map(|s| floor.market().free(&other.name, &s.name))
         .reduce(Resources::each_min);
     let (resource, _) = asked.iter().find(|(_, v)| *v > 0).unwrap_or(("cpu", 0));
     let free = short(resource, free.unwrap_or_default()[resource]);

@@ -1,10 +1,10 @@
 //! `quote`: what a request that was not applied would get.
 
-use std::collections::BTreeMap;
-
 use crds::{RequestType, ResourceRequest, request_reason as reason};
-use plan::admission::{all_fit, needed, under_ceilings};
-use plan::needs::Choice;
+use jiff::civil::Date;
+use plan::admission::{if_approved, needed};
+use plan::market::Choice;
+use plan::request::Request;
 use serde::Serialize;
 
 use crate::floor::{Floor, Province};
@@ -82,8 +82,8 @@ impl Quote {
     }
 }
 
-/// What the request would get, as the server completed it in the dry run.
-pub fn quote(request: &ResourceRequest, province: &Province) -> Quote {
+/// What the request would get, as the server completed it in the dry run, if everybody whose word is needed agreed.
+pub fn quote(request: &ResourceRequest, province: &Province, today: Date) -> Quote {
     let namespace = request.metadata.namespace.clone().unwrap_or_default();
     let mut out = Quote {
         name: request.metadata.name.clone().unwrap_or_default(),
@@ -96,22 +96,22 @@ pub fn quote(request: &ResourceRequest, province: &Province) -> Quote {
         out.releases = request.spec.allocation_ref.as_ref().map(|r| r.name.clone());
         return out;
     }
-    let floor = Floor::new(province, &namespace);
+    let floor = Floor::new(province, &namespace, None, today);
     out.notes.clone_from(&floor.notes);
-    if province.pools.is_none() {
+    let Some(mut read) = Request::read(request.clone(), false)
+        .ok()
+        .filter(|_| province.pools.is_some())
+    else {
         return out;
-    }
-    // Nobody decided yet: what stands in the way is judged as if all approvals were given.
-    let refusal = floor
-        .assess(request, &[])
-        .and_then(|a| a.refusal)
-        .filter(|r| r.reason != reason::AWAITING_APPROVAL);
-    let choices = floor.choices(&request.spec, &namespace, &BTreeMap::new());
-    let market = floor.market();
-    let refusal = refusal
-        .or_else(|| under_ceilings(&namespace, &choices, market).err())
-        .or_else(|| all_fit(&choices, market).err());
-    out.approvals = needed(&choices, market)
+    };
+    // The dry run invents a uid; what was not applied has none.
+    read.object.metadata.uid = None;
+    let case = floor.case(&read, &[]);
+    let (choices, refusal) = match if_approved(&case, &floor.standing, floor.market()) {
+        Ok(found) => found,
+        Err(refusal) => (Vec::new(), Some(refusal)),
+    };
+    out.approvals = needed(&read, &choices, floor.market())
         .0
         .into_iter()
         .map(|(level, groups)| Level { level, groups })
@@ -119,14 +119,14 @@ pub fn quote(request: &ResourceRequest, province: &Province) -> Quote {
     out.pools = choices.iter().flat_map(|c| taken(c, &floor)).collect();
     out.fits = Some(refusal.is_none());
     if let Some(refusal) = refusal {
-        out.reason = Some(refusal.reason.to_owned());
-        out.message = Some(refusal.message);
         let queues = province.queues.as_deref();
         let waits = choices.iter().map(|c| Wait::new(c, &floor, queues, None));
         if refusal.reason != reason::CEILING_REACHED {
             out.waits = waits.filter(|w| !w.lacks.is_empty() || !w.unknown.is_empty()).collect();
         }
-        out.options = options(&floor, &request.spec, &namespace, &choices);
+        out.options = options(&floor, &case, &choices);
+        out.reason = Some(refusal.reason.to_owned());
+        out.message = Some(refusal.message);
     }
     out
 }
@@ -138,7 +138,7 @@ fn taken(choice: &Choice, floor: &Floor) -> Vec<Taken> {
         share: part.share.to_amounts(),
         survival: part.survival.to_amounts(),
         charge: part.charge().to_amounts(),
-        free: floor.ledger.free(&choice.pool, centre).to_amounts(),
+        free: floor.market().free(&choice.pool, centre).to_amounts(),
     };
     choice.grant.centres.iter().map(row).collect()
 }

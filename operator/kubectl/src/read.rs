@@ -62,6 +62,7 @@ pub async fn province(hub: &Hub, tenant: Option<&str>) -> Result<Province, Failu
         queues: queues?,
         tenants: Some(tenants),
         every_tenant,
+        target: None,
     })
 }
 
@@ -107,6 +108,18 @@ pub async fn requests(hub: &Hub) -> Result<Option<(Vec<ResourceRequest>, Option<
 /// `NotFound`, `Refused`, `Unreachable`.
 pub async fn request(hub: &Hub, name: &str) -> Result<ResourceRequest, Failure> {
     within(Api::<ResourceRequest>::namespaced(hub.client.clone(), &hub.namespace).get(name)).await
+}
+
+/// The request whose grant a `Change`, `Renew` or `Release` speaks of; nothing where there is none, or it may not be read.
+///
+/// # Errors
+/// The hub is not reachable.
+pub async fn target(hub: &Hub, namespace: &str, request: &ResourceRequest) -> Result<Option<ResourceRequest>, Failure> {
+    let Some(target) = &request.spec.allocation_ref else {
+        return Ok(None);
+    };
+    let api = Api::<ResourceRequest>::namespaced(hub.client.clone(), namespace);
+    Ok(if_allowed(api.get_opt(&target.name)).await?.flatten())
 }
 
 /// Decisions in the namespace.

@@ -4,19 +4,19 @@ use std::io::Write as _;
 use std::path::Path;
 
 use clap::CommandFactory as _;
-use crds::{Amounts, Decision, RequestType, ResourceRequest, request_reason};
-use jiff::Timestamp;
-use kube::Api;
+use crds::{Amounts, Decision, RequestType, request_reason};
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::cli::{Cli, Command, CompletionShell, DecisionArgs, Output};
+use crate::clock::{now, today};
 use crate::colour::colour;
-use crate::connect::{Hub, if_allowed};
+use crate::connect::Hub;
 use crate::decide::{self, Decided, Wanted};
 use crate::document::{documents, read as read_file, text_at};
 use crate::dry_run::{Answer, dry_run};
 use crate::failure::Failure;
+use crate::floor::Province;
 use crate::lang::{Lang, both};
 use crate::print::{self, Style};
 use crate::quote::{Quote, quote};
@@ -100,9 +100,7 @@ async fn show_status(hub: &Hub, per_centre: bool, out: Out) -> Result<u8, Failur
     let (province, requests) = tokio::join!(read::province(hub, None), read::requests(hub));
     let requests = requests?;
     let seen = requests.as_ref().map(|(all, only)| (all.as_slice(), only.as_deref()));
-    #[allow(clippy::disallowed_methods, reason = "a person's own clock")]
-    let now = Timestamp::now();
-    out.put(&status(&province?, seen, per_centre, now), print::status)?;
+    out.put(&status(&province?, seen, per_centre, now()), print::status)?;
     Ok(0)
 }
 
@@ -112,7 +110,9 @@ async fn show_why(hub: &Hub, name: &str, out: Out) -> Result<u8, Failure> {
         read::approvals(hub),
         read::province(hub, Some(&hub.namespace))
     );
-    let verdict = verdict(&request?, approvals?.as_deref(), &province?);
+    let (request, mut province) = (request?, province?);
+    province.target = read::target(hub, &hub.namespace, &request).await?;
+    let verdict = verdict(&request, approvals?.as_deref(), &province, today());
     out.put(&verdict, print::verdict)?;
     Ok(verdict.state.exit())
 }
@@ -164,8 +164,9 @@ async fn one_quote(hub: &Hub, namespace: &str, document: &Value) -> Result<Quote
         Answer::Unchanged(request) => (request, true),
         Answer::Refused(words) => return Ok(Quote::refused(name, namespace, words)),
     };
-    let province = read::province(hub, Some(namespace)).await?;
-    let mut quote = quote(&accepted, &province);
+    let mut province = read::province(hub, Some(namespace)).await?;
+    province.target = read::target(hub, namespace, &accepted).await?;
+    let mut quote = quote(&accepted, &province, today());
     if exists {
         quote.notes.push(both(
             format!("rreq/{name} exists already and stays as it is; this is what another one like it would get"),
@@ -173,20 +174,19 @@ async fn one_quote(hub: &Hub, namespace: &str, document: &Value) -> Result<Quote
         ));
     }
     if accepted.spec.type_ == RequestType::Release {
-        check_target(hub, namespace, &mut quote).await?;
+        check_target(&province, &mut quote);
     }
     Ok(quote)
 }
 
 /// A `Release` is accepted whatever it names; whether that holds a grant is seen from the target.
-async fn check_target(hub: &Hub, namespace: &str, quote: &mut Quote) -> Result<(), Failure> {
-    let target = quote.releases.clone().unwrap_or_default();
-    let api = Api::<ResourceRequest>::namespaced(hub.client.clone(), namespace);
-    let Some(found) = if_allowed(api.get_opt(&target)).await? else {
-        return Ok(());
-    };
-    let allocation = found.and_then(|r| r.status).and_then(|s| s.allocation);
-    if allocation.is_none_or(|a| a.ended.is_some()) {
+fn check_target(province: &Province, quote: &mut Quote) {
+    let status = province.target.as_ref().and_then(|r| r.status.as_ref());
+    let live = status
+        .and_then(|s| s.allocation.as_ref())
+        .is_some_and(|a| a.ended.is_none());
+    if !live {
+        let target = quote.releases.clone().unwrap_or_default();
         quote.fits = Some(false);
         quote.reason = Some(request_reason::TARGET_NOT_FOUND.to_owned());
         quote.message = Some(both(
@@ -194,7 +194,6 @@ async fn check_target(hub: &Hub, namespace: &str, quote: &mut Quote) -> Result<(
             format!("rreq/{target} 无可释放的配额，请检查 allocationRef"),
         ));
     }
-    Ok(())
 }
 
 async fn decided(hub: &Hub, args: DecisionArgs, decision: Decision, amounts: Amounts, out: Out) -> Result<u8, Failure> {

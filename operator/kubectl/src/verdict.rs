@@ -4,7 +4,10 @@ use crds::{
     AllocationPool, CentreRow, PoolQueue, RequestApproval, RequestType, ResourceRequest, condition, find_condition,
     request_reason as reason,
 };
-use plan::needs::Choice;
+use jiff::civil::Date;
+use plan::admission::{assess, choices};
+use plan::market::Choice;
+use plan::request::Request;
 use serde::Serialize;
 
 use crate::floor::{Floor, Province};
@@ -92,7 +95,12 @@ pub struct Level {
 
 /// The verdict on a request, from its conditions, the queues and the published figures. `approvals` is `None` where the
 /// reader may not see them.
-pub fn verdict(request: &ResourceRequest, approvals: Option<&[RequestApproval]>, province: &Province) -> Verdict {
+pub fn verdict(
+    request: &ResourceRequest,
+    approvals: Option<&[RequestApproval]>,
+    province: &Province,
+    today: Date,
+) -> Verdict {
     let namespace = request.metadata.namespace.clone().unwrap_or_default();
     let status = request.status.clone().unwrap_or_default();
     let ready = find_condition(&status.conditions, condition::READY);
@@ -110,8 +118,8 @@ pub fn verdict(request: &ResourceRequest, approvals: Option<&[RequestApproval]>,
         centres: status.centres.clone(),
         notes: Vec::new(),
     };
-    if out.state == State::Pending && request.spec.type_ == RequestType::New {
-        let floor = Floor::new(province, &namespace);
+    if out.state == State::Pending && request.spec.type_ != RequestType::Release {
+        let floor = Floor::new(province, &namespace, request.metadata.uid.as_deref(), today);
         out.notes.clone_from(&floor.notes);
         if approvals.is_none() {
             out.notes
@@ -143,9 +151,11 @@ fn explain(
     province: &Province,
     floor: &Floor,
 ) {
-    let Some(assessment) = floor.assess(request, approvals.unwrap_or_default()) else {
+    let Ok(read) = Request::read(request.clone(), false) else {
         return;
     };
+    let case = floor.case(&read, approvals.unwrap_or_default());
+    let assessment = assess(&case, &floor.standing, floor.market());
     if out.reason == reason::AWAITING_APPROVAL {
         // Without the decisions, the levels that are needed are no news of those that are missing.
         let is_missing = |level| approvals.is_some() && assessment.outcome.missing.contains(level);
@@ -158,11 +168,11 @@ fn explain(
             .collect();
         return;
     }
-    let choices = floor.choices(&request.spec, &out.namespace, &assessment.outcome.lowered);
+    let choices = choices(&case, &assessment.outcome.lowered, floor.market()).unwrap_or_default();
     if out.reason != reason::CEILING_REACHED {
         out.waits = waits(request, &choices, province, floor);
     }
-    out.options = options(floor, &request.spec, &out.namespace, &choices);
+    out.options = options(floor, &case, &choices);
 }
 
 /// The pools that are in the way; where none is, those in whose queue it stands.

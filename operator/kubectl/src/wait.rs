@@ -1,7 +1,7 @@
 //! Why a request does not get what it asks from one pool now: what is short, who is ahead, and what ends next.
 
 use crds::{Amount, PoolQueue, Resources};
-use plan::needs::Choice;
+use plan::market::Choice;
 use serde::Serialize;
 
 use crate::amount::{noun_zh, short, unit};
@@ -39,9 +39,9 @@ pub struct Wait {
 pub struct Lack {
     /// Resource.
     pub resource: &'static str,
-    /// What the request asks in all.
+    /// What the request asks in all; for a change, what it adds.
     pub asked: Amount,
-    /// What that charges in the centre.
+    /// What that adds to the charge in the centre.
     pub charge: Amount,
     /// The centre that has the least for it.
     pub centre: String,
@@ -166,17 +166,17 @@ impl Wait {
 
 /// The centre with the least left for it, if it is short of that resource.
 fn lack(choice: &Choice, floor: &Floor, resource: &'static str) -> Option<Lack> {
-    let rows = choice.grant.centres.iter().map(|(centre, part)| {
+    let rows = choice.grant.centres.keys().map(|centre| {
         let (charge, free) = (
-            part.charge()[resource],
-            floor.ledger.free(&choice.pool, centre)[resource],
+            choice.added(centre)[resource],
+            floor.market().free(&choice.pool, centre)[resource],
         );
         (charge - free, charge, free, centre)
     });
     let (missing, charge, free, centre) = rows
         .filter(|(missing, charge, ..)| *charge > 0 && *missing > 0)
         .max_by_key(|r| r.0)?;
-    let asked = choice.n[resource];
+    let asked = choice.n[resource] - choice.base.n[resource];
     let amount = |v| Resources::amount(resource, v);
     Some(Lack {
         resource,
@@ -219,11 +219,11 @@ fn earliest(choice: &Choice, floor: &Floor, queue: &PoolQueue, uid: Option<&str>
     let mut freed = Resources::ZERO;
     for end in &queue.spec.ends {
         freed = freed.plus(read(&end.amounts));
-        let fits = choice.grant.centres.iter().all(|(centre, part)| {
+        let fits = choice.grant.centres.keys().all(|centre| {
             let room = floor.ledger.free(&choice.pool, centre).plus(freed);
-            let wanted = part.charge();
+            let wanted = choice.added(centre);
             // Only what this request asks counts: a queue for CPU is no obstacle where cards are short.
-            wanted.iter().all(|(r, v)| v == 0 || v + ahead[r] <= room[r])
+            wanted.iter().all(|(r, v)| v <= 0 || v + ahead[r] <= room[r])
         });
         if fits {
             return Some(end.date.clone());

@@ -35,6 +35,7 @@ fn province() -> Province {
         queues: Some(objects::<PoolQueue>(name, "PoolQueue")),
         tenants: Some(objects::<Tenant>(name, "Tenant")),
         every_tenant: true,
+        target: None,
     }
 }
 
@@ -44,6 +45,10 @@ fn requests() -> Vec<ResourceRequest> {
 
 fn now() -> jiff::Timestamp {
     "2026-11-25T02:00:10Z".parse().unwrap()
+}
+
+fn today() -> jiff::civil::Date {
+    plan::request::date_at(now())
 }
 
 /// Compares with `golden/NAME.LANG.WIDTH.txt`, or writes it.
@@ -88,7 +93,7 @@ fn why_of_each_reason() {
     let (province, requests) = (province(), requests());
     let approvals: Vec<RequestApproval> = objects("requests.yaml", "RequestApproval");
     golden("why", |style| {
-        let one = |r: &ResourceRequest| print::verdict(&verdict(r, Some(&approvals), &province), style);
+        let one = |r: &ResourceRequest| print::verdict(&verdict(r, Some(&approvals), &province, today()), style);
         requests.iter().map(one).collect::<Vec<_>>().join("\n")
     });
 }
@@ -104,11 +109,11 @@ fn why_for_a_department_that_sees_little() {
     };
     let request = &requests()[0];
     golden("why-hidden", |style| {
-        print::verdict(&verdict(request, None, &hidden), style)
+        print::verdict(&verdict(request, None, &hidden, today()), style)
     });
     let blind = Province::default();
     golden("why-blind", |style| {
-        print::verdict(&verdict(request, None, &blind), style)
+        print::verdict(&verdict(request, None, &blind, today()), style)
     });
 }
 
@@ -118,12 +123,12 @@ fn quote_of_each_outcome() {
     golden("quote", |style| {
         requests
             .iter()
-            .map(|r| print::quote(&quote(r, &province), style))
+            .map(|r| print::quote(&quote(r, &province, today()), style))
             .collect::<Vec<_>>()
             .join("\n")
     });
     golden("quote-blind", |style| {
-        print::quote(&quote(&requests[0], &Province::default()), style)
+        print::quote(&quote(&requests[0], &Province::default(), today()), style)
     });
     let refused = Quote::refused(
         "too-big",
@@ -158,7 +163,7 @@ fn exit_codes_of_why() {
             .iter()
             .find(|r| r.metadata.name.as_deref() == Some(name))
             .unwrap();
-        verdict(found, None, &province).state
+        verdict(found, None, &province, today()).state
     };
     assert_eq!(state("train-lab").exit(), 4);
     assert_eq!(state("portal").exit(), 0);
@@ -168,7 +173,7 @@ fn exit_codes_of_why() {
 
 #[test]
 fn json_has_both_languages_and_exact_amounts() {
-    let verdict = verdict(&requests()[0], None, &province());
+    let verdict = verdict(&requests()[0], None, &province(), today());
     let json = serde_json::to_value(&verdict).unwrap();
     assert_eq!(json["state"], "PENDING");
     assert_eq!(json["waits"][0]["lacks"][0]["short"], "6");

@@ -77,6 +77,7 @@ pub fn sum(centre: &str, catalogue: &Catalogue, nodes: &[NodeFacts], used: &[Nam
             .iter()
             .fold(Resources::ZERO, |all, ns| all.plus(quota::used_of(name, catalogue, ns)))
             .to_amounts(),
+        cards: Vec::new(),
     };
     out.pools = sums.into_iter().map(row).collect();
     out

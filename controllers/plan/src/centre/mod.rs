@@ -2,6 +2,7 @@
 //! add up to.
 
 pub mod capacity;
+pub mod cards;
 pub mod catalogue;
 pub mod epoch;
 pub mod grant;

@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crds::{LedgerState, Resources};
 
+use crate::ceilings::Ceiling;
 use crate::pool::Pool;
 use crate::quota::Grant;
 
@@ -49,7 +50,7 @@ pub struct TenantEntry {
     /// Generation that was adopted.
     pub generation: i64,
     /// Ceilings by pool; a pool that is absent is closed.
-    pub ceilings: BTreeMap<String, Resources>,
+    pub ceilings: BTreeMap<String, Ceiling>,
     /// Its own grants by pool, without its children's.
     pub charged: BTreeMap<String, Resources>,
 }
@@ -71,6 +72,8 @@ pub struct Record {
     pub starts: Option<String>,
     /// Until when the grant counts.
     pub until: Option<String>,
+    /// Uid of the request that asked for the change, where it is another one.
+    pub change: Option<String>,
 }
 
 impl Record {
@@ -80,6 +83,14 @@ impl Record {
         rows(&self.tenant, &self.to)
             .iter()
             .any(|(row, after)| !after.fits(before.get(row).copied().unwrap_or_default()))
+    }
+
+    /// Whether it lowers a row of any pool.
+    pub fn lowers(&self) -> bool {
+        let after = rows(&self.tenant, &self.to);
+        rows(&self.tenant, &self.from)
+            .iter()
+            .any(|(row, before)| !before.fits(after.get(row).copied().unwrap_or_default()))
     }
 
     fn held(&self) -> Rows {
@@ -166,6 +177,12 @@ impl Ledger {
         self.pools.get(pool)?.centres.get(centre)
     }
 
+    /// The ceiling of a tenant in a pool; zero where the pool is closed to it.
+    pub fn ceiling(&self, tenant: &str, pool: &str) -> Ceiling {
+        let entry = self.tenants.get(tenant);
+        entry.and_then(|t| t.ceilings.get(pool)).copied().unwrap_or_default()
+    }
+
     /// The tenant and its ancestors, nearest first. Ends at a parent that is unknown or was met before.
     pub fn lineage(&self, tenant: &str) -> Vec<&str> {
         let mut out: Vec<&str> = Vec::new();
@@ -222,7 +239,7 @@ impl Ledger {
         name: &str,
         generation: i64,
         parent: Option<&str>,
-        ceilings: BTreeMap<String, Resources>,
+        ceilings: BTreeMap<String, Ceiling>,
     ) {
         let entry = self.tenants.entry(name.to_owned()).or_default();
         if generation > entry.generation {

@@ -3,20 +3,40 @@
 use std::collections::BTreeMap;
 
 use crds::{
-    AmountError, LedgerCentre, LedgerCharge, LedgerPool, LedgerRecord, LedgerTenant, QuotaLedgerSpec, Resources,
+    AmountError, LedgerCeiling, LedgerCentre, LedgerCharge, LedgerPool, LedgerRecord, LedgerTenant, QuotaLedgerSpec,
+    Resources,
 };
 
 use super::{CentreEntry, Ledger, PoolEntry, Record, TenantEntry};
+use crate::ceilings::Ceiling;
 use crate::quota::{from_stored, to_stored};
 
-fn charges(map: &BTreeMap<String, Resources>, keep_zero: bool) -> Vec<LedgerCharge> {
+fn charges(map: &BTreeMap<String, Resources>) -> Vec<LedgerCharge> {
     map.iter()
-        .filter(|(_, r)| keep_zero || !r.is_zero())
+        .filter(|(_, r)| !r.is_zero())
         .map(|(pool, r)| LedgerCharge {
             pool: pool.clone(),
             amounts: r.to_amounts(),
         })
         .collect()
+}
+
+fn ceiling_to_stored((pool, c): (&String, &Ceiling)) -> LedgerCeiling {
+    LedgerCeiling {
+        pool: pool.clone(),
+        amounts: c.amounts.to_amounts(),
+        borrow: c.borrow.to_amounts(),
+        lend: c.lend.to_amounts(),
+    }
+}
+
+fn ceiling_from_stored(c: &LedgerCeiling) -> Result<(String, Ceiling), AmountError> {
+    let ceiling = Ceiling {
+        amounts: (&c.amounts).try_into()?,
+        borrow: (&c.borrow).try_into()?,
+        lend: (&c.lend).try_into()?,
+    };
+    Ok((c.pool.clone(), ceiling))
 }
 
 fn by_pool(charges: &[LedgerCharge]) -> Result<BTreeMap<String, Resources>, AmountError> {
@@ -55,8 +75,8 @@ impl From<&Ledger> for QuotaLedgerSpec {
                     name: name.clone(),
                     parent: t.parent.clone(),
                     generation: t.generation,
-                    ceilings: charges(&t.ceilings, true),
-                    charged: charges(&t.charged, false),
+                    ceilings: t.ceilings.iter().map(ceiling_to_stored).collect(),
+                    charged: charges(&t.charged),
                 })
                 .collect(),
             records: ledger.records.iter().map(record_to_stored).collect(),
@@ -74,6 +94,7 @@ fn record_to_stored((uid, r): (&String, &Record)) -> LedgerRecord {
         to: to_stored(&r.to),
         starts: r.starts.clone(),
         until: r.until.clone(),
+        change: r.change.clone(),
     }
 }
 
@@ -106,7 +127,7 @@ impl TryFrom<&QuotaLedgerSpec> for Ledger {
             let entry = TenantEntry {
                 parent: t.parent.clone(),
                 generation: t.generation,
-                ceilings: by_pool(&t.ceilings)?,
+                ceilings: t.ceilings.iter().map(ceiling_from_stored).collect::<Result<_, _>>()?,
                 charged: by_pool(&t.charged)?,
             };
             ledger.tenants.insert(t.name.clone(), entry);
@@ -120,6 +141,7 @@ impl TryFrom<&QuotaLedgerSpec> for Ledger {
                 to: from_stored(&r.to)?,
                 starts: r.starts.clone(),
                 until: r.until.clone(),
+                change: r.change.clone(),
             };
             ledger.records.insert(r.uid.clone(), record);
         }

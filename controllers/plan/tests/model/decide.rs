@@ -59,7 +59,7 @@ fn open(next: &mut Ledger, name: usize, request: Request, rules: Rules) {
     }
     let to = match (request.ended, request.deleting) {
         (true, _) if request.holds > 0 => 0,
-        (false, false) if request.record == 0 => CAPACITY,
+        (false, false) if request.asks != request.holds => request.asks,
         _ => return,
     };
     if to > request.holds && next.charged + to - request.holds > CAPACITY {

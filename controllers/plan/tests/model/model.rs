@@ -24,6 +24,7 @@ use steps::{Step, take};
 
 const NONE: Budget = Budget {
     creations: 0,
+    changes: 0,
     ends: 0,
     deletions: 0,
     crashes: 0,
@@ -32,8 +33,17 @@ const NONE: Budget = Budget {
     recounts: 0,
 };
 
-/// What may happen, from the plain to the rare.
-const SCENARIOS: [(&str, Budget); 6] = [
+/// What may happen, the fewest worlds first.
+const SCENARIOS: [(&str, Budget); 9] = [
+    (
+        "a recount",
+        Budget {
+            creations: 1,
+            ends: 1,
+            recounts: 1,
+            ..NONE
+        },
+    ),
     (
         "two requests, one ends",
         Budget {
@@ -52,6 +62,24 @@ const SCENARIOS: [(&str, Budget); 6] = [
         },
     ),
     (
+        "a lost ledger",
+        Budget {
+            creations: 1,
+            ends: 1,
+            losses: 1,
+            ..NONE
+        },
+    ),
+    (
+        "a change and a late write",
+        Budget {
+            creations: 1,
+            changes: 1,
+            late: 1,
+            ..NONE
+        },
+    ),
+    (
         "deletion and the same name again",
         Budget {
             creations: 2,
@@ -60,20 +88,19 @@ const SCENARIOS: [(&str, Budget); 6] = [
         },
     ),
     (
-        "a recount",
+        "a change down and up, and an end",
         Budget {
             creations: 1,
+            changes: 2,
             ends: 1,
-            recounts: 1,
             ..NONE
         },
     ),
     (
-        "a lost ledger",
+        "a change, and somebody who waits",
         Budget {
-            creations: 1,
-            ends: 1,
-            losses: 1,
+            creations: 2,
+            changes: 2,
             ..NONE
         },
     ),

@@ -1,8 +1,8 @@
 //! The world of the model: one pool in one centre, a few requests by name, two operators, writes that land late. Small and
 //! copied whole, so that millions of them can be looked at.
 
-/// What the pool can commit, and what every request asks for: only one can have it.
-pub(crate) const CAPACITY: u8 = 1;
+/// What the pool can commit, and what every request asks for at first: only one can have it, until somebody asks for less.
+pub(crate) const CAPACITY: u8 = 2;
 /// Names of requests.
 pub(crate) const NAMES: usize = 2;
 /// Operators; each may believe that it leads.
@@ -15,6 +15,8 @@ pub(crate) struct Request {
     pub(crate) version: u8,
     /// Record of its allocation; 0 before the first.
     pub(crate) record: u8,
+    /// What it asks: for its grant, or by the last change of it.
+    pub(crate) asks: u8,
     /// What its allocation holds.
     pub(crate) holds: u8,
     pub(crate) ended: bool,
@@ -91,6 +93,7 @@ pub(crate) struct World {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Budget {
     pub(crate) creations: u8,
+    pub(crate) changes: u8,
     pub(crate) ends: u8,
     pub(crate) deletions: u8,
     pub(crate) crashes: u8,

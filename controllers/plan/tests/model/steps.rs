@@ -2,13 +2,14 @@
 
 use crate::decide::decide;
 use crate::rules::{Rule, Rules};
-use crate::state::{Late, Ledger, NAMES, OPERATORS, Read, Record, Request, World};
+use crate::state::{CAPACITY, Late, Ledger, NAMES, OPERATORS, Read, Record, Request, World};
 use crate::sums::opened;
 
 /// One thing that happens. Numbers are an operator, then a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
     Create(usize),
+    Change(usize),
     End(usize),
     Delete(usize),
     CentreApplies(usize),
@@ -33,6 +34,7 @@ pub(crate) fn all() -> Vec<Step> {
     for name in 0..NAMES {
         steps.extend([
             Step::Create(name),
+            Step::Change(name),
             Step::End(name),
             Step::Delete(name),
             Step::CentreApplies(name),
@@ -65,6 +67,7 @@ pub(crate) fn take(world: &World, step: Step, rules: Rules) -> Option<World> {
     let mut next = *world;
     let possible = match step {
         Step::Create(name) => create(&mut next, name),
+        Step::Change(name) => change(&mut next, name),
         Step::End(name) => end(&mut next, name),
         Step::Delete(name) => delete(&mut next, name, rules),
         Step::CentreApplies(name) => {
@@ -108,12 +111,21 @@ fn create(w: &mut World, name: usize) -> Option<()> {
         uid: w.next_uid,
         version: 1,
         record: 0,
+        asks: CAPACITY,
         holds: 0,
         ended: false,
         deleting: false,
         stamp: 0,
         confirmed: 0,
     });
+    Some(())
+}
+
+/// A change is another object: it does not touch the one whose grant it speaks of.
+fn change(w: &mut World, name: usize) -> Option<()> {
+    let request = w.requests[name].as_mut().filter(|r| !r.ended && !r.deleting)?;
+    spend(&mut w.budget.changes)?;
+    request.asks = if request.asks == 1 { CAPACITY } else { 1 };
     Some(())
 }
 

@@ -1,0 +1,189 @@
+//! Ceilings over subtrees, borrowing and lending.
+//!
+//! A tenant may exceed its own ceiling by up to its borrowing limit, from what its siblings leave unused and are willing to
+//! lend; what is lent is missing to the lender until it is given back. No ancestor's ceiling is ever exceeded by it.
+
+use std::collections::BTreeMap;
+
+use crds::{AmountError, Resources};
+
+use crate::ledger::Ledger;
+use crate::market::Market;
+use crate::pool::{Sort, in_words};
+
+/// A ceiling of one tenant in one pool.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ceiling {
+    /// Over the sum of grants in the subtree.
+    pub amounts: Resources,
+    /// How far above it the tenant may go.
+    pub borrow: Resources,
+    /// How much of what is unused its siblings may have.
+    pub lend: Resources,
+}
+
+impl Ceiling {
+    /// Reads a ceiling as it was written.
+    ///
+    /// # Errors
+    /// An amount cannot be read.
+    pub fn read(written: &crds::Ceiling) -> Result<Self, AmountError> {
+        Ok(Self {
+            amounts: (&written.amounts).try_into()?,
+            borrow: (&written.borrowing_limit).try_into()?,
+            lend: (&written.lending_limit).try_into()?,
+        })
+    }
+
+    /// Without borrowing and lending.
+    pub fn plain(amounts: Resources) -> Self {
+        Self {
+            amounts,
+            ..Self::default()
+        }
+    }
+}
+
+/// What is in the way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Breach {
+    /// Pool.
+    pub pool: String,
+    /// Whose ceiling.
+    pub ancestor: String,
+    /// Resource.
+    pub resource: &'static str,
+    /// What is added to the subtree.
+    pub asked: i128,
+    /// Ceiling and borrowing limit, or what may be had of it while the rest is lent.
+    pub limit: i128,
+    /// Whether it is what siblings borrow, or have to lend, that is in the way.
+    pub lent: bool,
+}
+
+impl Breach {
+    /// `English | 中文`.
+    pub fn in_words(&self) -> String {
+        let (asked, limit) = (in_words(self.resource, self.asked), in_words(self.resource, self.limit));
+        let Self { pool, ancestor, .. } = self;
+        if self.lent {
+            return format!(
+                "{pool}: asked {asked}, but with what the siblings of {ancestor} use or lend only {limit} are left to it; ask them to release, or the platform team to raise the ceiling | {pool}：申请 {asked}，扣除同级占用与可借量后 {ancestor} 仅余 {limit}，请协调同级释放或联系平台组调整"
+            );
+        }
+        format!(
+            "{pool}: asked {asked}, ceiling of {ancestor} is {limit}; ask {ancestor}'s administrators to release or the platform team to raise it | {pool}：申请 {asked}，{ancestor} 的上限为 {limit}，请释放配额或联系平台组调整"
+        )
+    }
+}
+
+/// Whether a resource comes along with the cards of its pool, so that a ceiling need not name it.
+fn comes_along(card: bool, ceiling: Ceiling, resource: &str) -> bool {
+    card && resource != "accelerators" && ceiling.amounts[resource] == 0
+}
+
+/// The siblings of a tenant and itself, as the ledger has them.
+fn group<'a>(ledger: &'a Ledger, tenant: &str) -> Vec<&'a str> {
+    let parent = ledger.tenants.get(tenant).and_then(|t| t.parent.as_deref());
+    let same = |p: Option<&str>| parent.is_some() && p == parent;
+    let siblings = ledger.tenants.iter().filter(|(_, t)| same(t.parent.as_deref()));
+    siblings.map(|(name, _)| name.as_str()).collect()
+}
+
+/// What a group has borrowed beyond what it lends, of one resource, where `tenant` held `sum`.
+fn beyond(ledger: &Ledger, group: &[&str], pool: &str, resource: &str, tenant: &str, sum: i128) -> i128 {
+    let (mut borrowed, mut lendable) = (0, 0);
+    for name in group {
+        let ceiling = ledger.ceiling(name, pool);
+        let held = if *name == tenant {
+            sum
+        } else {
+            ledger.subtree(name).get(pool).map_or(0, |s| s[resource])
+        };
+        let unused = ceiling.amounts[resource] - held;
+        borrowed += (-unused).max(0);
+        lendable += unused.clamp(0, ceiling.lend[resource]);
+    }
+    borrowed - lendable
+}
+
+/// The first ceiling that would be broken if the subtree of each ancestor in `lineage` grew by `raises`, by pool.
+pub fn first_breach(lineage: &[&str], raises: &BTreeMap<&str, Resources>, market: Market<'_>) -> Option<Breach> {
+    for ancestor in lineage {
+        let held = market.ledger.subtree(ancestor);
+        for (pool, raise) in raises {
+            let held = held.get(*pool).copied().unwrap_or_default();
+            let sort = market.pools.get(*pool).map(|p| &p.sort);
+            let card = matches!(sort, Some(Sort::Accelerator { .. }));
+            let breach = raise.iter().filter(|(_, v)| *v > 0).find_map(|(resource, asked)| {
+                let one = One {
+                    ancestor,
+                    pool,
+                    resource,
+                    asked,
+                    held: held[resource],
+                };
+                one.breach(market.ledger, card)
+            });
+            if breach.is_some() {
+                return breach;
+            }
+        }
+    }
+    None
+}
+
+/// One resource of one pool at one ancestor.
+struct One<'a> {
+    ancestor: &'a str,
+    pool: &'a str,
+    resource: &'static str,
+    asked: i128,
+    held: i128,
+}
+
+impl One<'_> {
+    fn breach(&self, ledger: &Ledger, card: bool) -> Option<Breach> {
+        let (resource, ceiling) = (self.resource, ledger.ceiling(self.ancestor, self.pool));
+        if comes_along(card, ceiling, resource) {
+            return None;
+        }
+        let (own, sum) = (ceiling.amounts[resource], self.held + self.asked);
+        let limit = own + ceiling.borrow[resource];
+        let breach = |limit, lent| Breach {
+            pool: self.pool.to_owned(),
+            ancestor: self.ancestor.to_owned(),
+            resource,
+            asked: self.asked,
+            limit,
+            lent,
+        };
+        if sum > limit {
+            return Some(breach(limit, false));
+        }
+        // Within its own ceiling only what it lends can be in the way.
+        let lends_less = own - sum < ceiling.lend[resource];
+        if sum <= own && !lends_less {
+            return None;
+        }
+        let group = group(ledger, self.ancestor);
+        let excess = |sum| beyond(ledger, &group, self.pool, resource, self.ancestor, sum);
+        let (before, after) = (excess(self.held), excess(sum));
+        // What was beyond before, as after a ceiling fell, is nobody's fault who does not add to it.
+        (after > 0 && after > before).then(|| breach((self.asked - after).max(0), true))
+    }
+}
+
+/// Why a subtree cannot move under another parent: what it holds does not fit there.
+pub fn overshoot(tenant: &str, parent: &str, market: Market<'_>) -> Option<Breach> {
+    let held = market.ledger.subtree(tenant);
+    let raises: BTreeMap<&str, Resources> = held.iter().map(|(pool, sum)| (pool.as_str(), *sum)).collect();
+    let old = market.ledger.lineage(tenant);
+    let mut new = market.ledger.lineage(parent);
+    new.retain(|ancestor| !old.contains(ancestor));
+    first_breach(&new, &raises, market)
+}
+
+#[cfg(test)]
+#[path = "ceilings/tests.rs"]
+mod tests;

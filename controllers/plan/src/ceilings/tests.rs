@@ -1,0 +1,172 @@
+//! Two siblings under one parent; then cousins.
+
+use super::*;
+use crate::ledger::TenantEntry;
+
+fn cpu(vcpu: i128) -> Resources {
+    Resources {
+        cpu: vcpu * 1000,
+        ..Resources::ZERO
+    }
+}
+
+fn tenant(parent: Option<&str>, ceiling: [i128; 3], own: i128) -> TenantEntry {
+    let [amounts, borrow, lend] = ceiling.map(cpu);
+    TenantEntry {
+        parent: parent.map(Into::into),
+        generation: 1,
+        ceilings: [("x86".to_owned(), Ceiling { amounts, borrow, lend })].into(),
+        charged: [("x86".to_owned(), cpu(own))].into(),
+    }
+}
+
+fn ledger(tenants: Vec<(&str, TenantEntry)>) -> Ledger {
+    Ledger {
+        tenants: tenants.into_iter().map(|(n, t)| (n.to_owned(), t)).collect(),
+        ..Ledger::default()
+    }
+}
+
+fn asks(ledger: &Ledger, tenant: &str, vcpu: i128) -> Option<Breach> {
+    let (pools, facts, kept) = Default::default();
+    let market = Market {
+        pools: &pools,
+        ledger,
+        tenants: &facts,
+        kept: &kept,
+    };
+    first_breach(&ledger.lineage(tenant), &[("x86", cpu(vcpu))].into(), market)
+}
+
+/// `a` has 100 and may borrow 50; `b` has 100, uses 30 and lends 40.
+fn siblings() -> Ledger {
+    ledger(vec![
+        ("p", tenant(None, [180, 0, 0], 0)),
+        ("a", tenant(Some("p"), [100, 50, 0], 90)),
+        ("b", tenant(Some("p"), [100, 0, 40], 30)),
+    ])
+}
+
+#[test]
+fn it_borrows_what_siblings_lend_and_no_more() {
+    assert_eq!(asks(&siblings(), "a", 50), None, "40 above its ceiling, which b lends");
+    let breach = asks(&siblings(), "a", 51).unwrap();
+    assert!(breach.lent, "41 above, but b lends 40: {breach:?}");
+    assert_eq!(breach.limit, 50_000);
+}
+
+#[test]
+fn its_borrowing_limit_binds_too() {
+    let mut ledger = siblings();
+    let b = ledger.tenants.get_mut("b").unwrap();
+    b.ceilings.get_mut("x86").unwrap().lend = cpu(100);
+    b.charged.clear();
+    assert_eq!(asks(&ledger, "a", 60), None);
+    let breach = asks(&ledger, "a", 61).unwrap();
+    assert_eq!((breach.lent, breach.limit), (false, 150_000));
+}
+
+#[test]
+fn borrowing_never_breaks_the_parent() {
+    let mut ledger = siblings();
+    ledger
+        .tenants
+        .get_mut("p")
+        .unwrap()
+        .ceilings
+        .get_mut("x86")
+        .unwrap()
+        .amounts = cpu(150);
+    let breach = asks(&ledger, "a", 31).unwrap();
+    assert_eq!(breach.ancestor, "p");
+}
+
+#[test]
+fn what_is_lent_is_missing_to_the_lender_until_it_comes_back() {
+    let mut ledger = siblings();
+    ledger
+        .tenants
+        .get_mut("a")
+        .unwrap()
+        .charged
+        .insert("x86".into(), cpu(130));
+    ledger
+        .tenants
+        .get_mut("p")
+        .unwrap()
+        .ceilings
+        .get_mut("x86")
+        .unwrap()
+        .amounts = cpu(500);
+    // b uses 30 of 100; 30 of the 40 that it lends are borrowed, so 40 more are its own.
+    assert_eq!(asks(&ledger, "b", 40), None);
+    let breach = asks(&ledger, "b", 41).unwrap();
+    assert!(breach.lent && breach.ancestor == "b", "{breach:?}");
+    ledger
+        .tenants
+        .get_mut("a")
+        .unwrap()
+        .charged
+        .insert("x86".into(), cpu(90));
+    assert_eq!(asks(&ledger, "b", 70), None);
+}
+
+#[test]
+fn a_cousin_lends_nothing() {
+    let all = ledger(vec![
+        ("root", tenant(None, [1000, 0, 0], 0)),
+        ("p", tenant(Some("root"), [100, 0, 0], 0)),
+        ("q", tenant(Some("root"), [500, 0, 500], 0)),
+        ("a", tenant(Some("p"), [100, 400, 0], 100)),
+        ("b", tenant(Some("q"), [500, 0, 500], 0)),
+    ]);
+    assert_eq!(
+        asks(&all, "a", 1).unwrap().ancestor,
+        "a",
+        "its own siblings lend nothing"
+    );
+}
+
+#[test]
+fn the_parent_itself_may_borrow_from_its_own_siblings() {
+    let all = ledger(vec![
+        ("root", tenant(None, [1000, 0, 0], 0)),
+        ("p", tenant(Some("root"), [100, 60, 0], 0)),
+        ("q", tenant(Some("root"), [500, 0, 50], 0)),
+        ("a", tenant(Some("p"), [400, 0, 0], 100)),
+    ]);
+    assert_eq!(asks(&all, "a", 50), None);
+    assert_eq!(asks(&all, "a", 51).unwrap().ancestor, "p");
+}
+
+#[test]
+fn a_ceiling_that_fell_stops_only_who_adds_to_it() {
+    let mut all = siblings();
+    all.tenants.get_mut("b").unwrap().ceilings.get_mut("x86").unwrap().lend = Resources::ZERO;
+    all.tenants.get_mut("a").unwrap().charged.insert("x86".into(), cpu(120));
+    assert_eq!(asks(&all, "b", 20), None);
+    assert!(asks(&all, "a", 1).unwrap().lent);
+}
+
+#[test]
+fn a_subtree_moves_only_where_it_fits() {
+    let all = ledger(vec![
+        ("root", tenant(None, [1000, 0, 0], 0)),
+        ("p", tenant(Some("root"), [100, 0, 0], 0)),
+        ("q", tenant(Some("root"), [79, 0, 0], 0)),
+        ("a", tenant(Some("p"), [100, 0, 0], 80)),
+    ]);
+    let (pools, facts, kept) = Default::default();
+    let market = Market {
+        pools: &pools,
+        ledger: &all,
+        tenants: &facts,
+        kept: &kept,
+    };
+    assert_eq!(overshoot("a", "q", market).unwrap().ancestor, "q");
+    assert_eq!(
+        overshoot("a", "root", market),
+        None,
+        "what is held counts at the root already"
+    );
+}

@@ -1,0 +1,84 @@
+//! END and the lowering that follows: what was released, what expired, what was deleted.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crds::{RequestType, Resources};
+
+use super::settle::{held_by_others, row_of};
+use super::{CyclePlan, Snapshot, may_decide, record};
+use crate::ledger::Ledger;
+use crate::quota::{Grant, Part, PoolGrant};
+use crate::request::{Request, date_at};
+use crate::terms::{Stage, stage};
+
+/// END: a Release, the end of the term and of its days of grace, or deletion.
+pub(super) fn end(snapshot: &Snapshot, plan: &mut CyclePlan) {
+    let today = date_at(snapshot.now);
+    let mut releases: BTreeMap<(&str, &str), Vec<&Request>> = BTreeMap::new();
+    for request in &snapshot.requests {
+        if let Some(name) = request.target().filter(|_| request.kind() == RequestType::Release) {
+            releases.entry((request.tenant(), name)).or_default().push(request);
+        }
+    }
+    for (index, request) in snapshot.requests.iter().enumerate() {
+        if !request.asks_grant() || request.holds.is_empty() || request.ended() {
+            continue;
+        }
+        let releases = releases.get(&(request.tenant(), request.name()));
+        let released = releases.is_some_and(|all| all.iter().any(|r| !r.deleting() && r.speaks_of(request)));
+        // Where the tenant cannot be read its days of grace are not known.
+        let grace = snapshot.tenants.get(request.tenant()).map(|t| t.grace_days);
+        let expired = grace.is_some_and(|days| stage(request, days, today) == Stage::Over);
+        if released || expired || request.deleting() {
+            plan.end.push(index);
+            plan.touched.insert(request.uid().to_owned());
+        }
+    }
+}
+
+/// OPEN {n → in use} for what ended, then {in use → less} as the use falls, and at last {→ 0}.
+pub(super) fn lower(snapshot: &Snapshot, ledger: &mut Ledger, plan: &mut CyclePlan) {
+    for request in &snapshot.requests {
+        let open = ledger.records.contains_key(request.uid());
+        if !request.ended() || request.holds.is_empty() || open || !ledger.has_room_for_record(false) {
+            continue;
+        }
+        let left = in_use(snapshot, ledger, request);
+        if left == request.holds {
+            continue;
+        }
+        plan.touched.insert(request.uid().to_owned());
+        if may_decide(snapshot, request) {
+            let until = request.until();
+            ledger.open(request.uid(), record(snapshot, request, left, until));
+        }
+    }
+}
+
+/// What of an ended grant is still in use, beyond what the tenant's other grants cover. Where a centre does not say, nothing
+/// is kept: the record then waits until it does.
+fn in_use(snapshot: &Snapshot, ledger: &Ledger, request: &Request) -> Grant {
+    let centres: BTreeSet<&String> = request.holds.values().flat_map(|g| g.centres.keys()).collect();
+    let mut left = Grant::new();
+    for centre in centres {
+        let Some(row) = row_of(snapshot, request, centre) else {
+            return Grant::new();
+        };
+        let others = held_by_others(snapshot, ledger, request, centre);
+        for used in &row.used {
+            let held = request.holds.get(&used.pool).and_then(|g| g.centres.get(centre));
+            let (Some(held), Ok(amount)) = (held, Resources::try_from(&used.amounts)) else {
+                continue;
+            };
+            let covered = others.get(&used.pool).copied().unwrap_or_default();
+            let share = amount.minus(covered).each_max(Resources::ZERO).each_min(held.share);
+            if share.is_zero() {
+                continue;
+            }
+            let pool: &mut PoolGrant = left.entry(used.pool.clone()).or_default();
+            pool.n = pool.n.plus(share);
+            pool.centres.insert(centre.clone(), Part { share, survival: share });
+        }
+    }
+    left
+}

@@ -1,0 +1,103 @@
+//! SETTLE: a record ends on what is proven, read after the ledger.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crds::{CentreRow, Resources};
+use jiff::{SignedDuration, Timestamp};
+
+use super::{CyclePlan, Snapshot, may_decide};
+use crate::centre::rows::Reason;
+use crate::ledger::{Ledger, Record};
+use crate::quota::Grant;
+use crate::request::Request;
+
+/// A centre's row older than this proves nothing.
+const ROW_FRESH: SignedDuration = SignedDuration::from_secs(60);
+
+/// SETTLE: only on evidence read after the ledger.
+pub(super) fn settle(snapshot: &Snapshot, ledger: &mut Ledger, plan: &mut CyclePlan) {
+    for (uid, record) in &snapshot.ledger.records {
+        let evidence = match snapshot.requests.iter().find(|r| r.uid() == uid) {
+            None if snapshot.gone.contains(uid) => Some(Grant::new()),
+            None => {
+                plan.touched.insert(uid.clone());
+                None
+            }
+            Some(request) => {
+                let proven = proof(snapshot, request, record);
+                if proven.is_some() {
+                    plan.touched.insert(uid.clone());
+                }
+                proven.filter(|_| may_decide(snapshot, request))
+            }
+        };
+        if let Some(holds) = evidence {
+            ledger.settle(uid, &holds);
+        }
+    }
+}
+
+/// What the request is proven to hold, where that ends the record.
+fn proof(snapshot: &Snapshot, request: &Request, record: &Record) -> Option<Grant> {
+    let applied = request.record() == Some(record.id.as_str()) && request.holds == record.to;
+    if applied {
+        let confirmed = !record.lowers() || centres_confirm(snapshot, request, record);
+        return confirmed.then(|| record.to.clone());
+    }
+    let void = record.raises() && (request.ended() || request.deleting()) && request.holds == record.from;
+    void.then(|| record.from.clone())
+}
+
+/// The centre's row of a request, where it is fresh and the centre did what it was told.
+pub(super) fn row_of<'a>(snapshot: &Snapshot, request: &'a Request, centre: &str) -> Option<&'a CentreRow> {
+    let row = request.rows().iter().find(|r| r.name == centre)?;
+    let at = row.reported_at.parse::<Timestamp>().ok()?;
+    let fresh = snapshot.now.duration_since(at) <= ROW_FRESH;
+    (fresh && row.reason == Reason::Applied.as_str()).then_some(row)
+}
+
+/// What the tenant's other grants hold in a centre, by pool; of a change under way the smaller side.
+pub(super) fn held_by_others(
+    snapshot: &Snapshot,
+    ledger: &Ledger,
+    request: &Request,
+    centre: &str,
+) -> BTreeMap<String, Resources> {
+    let share = |grant: &Grant, pool: &String| {
+        let part = grant.get(pool).and_then(|g| g.centres.get(centre));
+        part.map_or(Resources::ZERO, |p| p.share)
+    };
+    let mut sums: BTreeMap<String, Resources> = BTreeMap::new();
+    let others = snapshot.requests.iter().filter(|r| r.tenant() == request.tenant());
+    for other in others.filter(|r| r.uid() != request.uid()) {
+        let record = ledger.records.get(other.uid());
+        for pool in other.holds.keys() {
+            let held = share(&other.holds, pool);
+            let held = record.map_or(held, |r| held.each_min(share(&r.to, pool)));
+            let sum = sums.entry(pool.clone()).or_default();
+            *sum = sum.plus(held);
+        }
+    }
+    sums
+}
+
+/// A lowering ends only when each centre's fresh row says that it is applied and that no more is used than the tenant
+/// still holds there, with what is left of this grant.
+fn centres_confirm(snapshot: &Snapshot, request: &Request, record: &Record) -> bool {
+    let centres: BTreeSet<&String> = record.from.values().flat_map(|g| g.centres.keys()).collect();
+    centres.into_iter().all(|centre| {
+        let Some(row) = row_of(snapshot, request, centre).filter(|r| r.record == record.id) else {
+            return false;
+        };
+        let others = held_by_others(snapshot, &snapshot.ledger, request, centre);
+        row.used
+            .iter()
+            .filter(|u| record.from.contains_key(&u.pool))
+            .all(|used| {
+                let left = record.to.get(&used.pool).and_then(|g| g.centres.get(centre));
+                let others = others.get(&used.pool).copied().unwrap_or_default();
+                let held = others.plus(left.map_or(Resources::ZERO, |part| part.share));
+                Resources::try_from(&used.amounts).is_ok_and(|amount| amount.fits(held))
+            })
+    })
+}

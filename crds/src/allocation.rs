@@ -1,0 +1,99 @@
+//! What a request was granted, and what the centres say of it.
+
+use kube::KubeSchema;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{Amounts, PoolAmounts};
+
+/// Which of its two amounts a centre lets in | 生效的数量
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum InForce {
+    /// Its part in normal life | 日常份额
+    #[default]
+    Share,
+    /// What it holds alone | 单中心保障量
+    Survival,
+}
+
+/// What a grant is in one centre | 一个中心的配额
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CentreShare {
+    /// Centre | 中心
+    pub name: String,
+    /// Part in normal life | 日常份额
+    pub share: Amounts,
+    /// What it must hold alone | 单中心保障量
+    pub survival: Amounts,
+    /// Which one is in force | 生效的是哪个
+    #[serde(default)]
+    pub in_force: InForce,
+}
+
+/// What a grant takes from one pool | 一个资源池的配额
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AllocationPool {
+    /// Pool | 资源池
+    pub name: String,
+    /// Granted amount n, counted against ceilings | 授予量
+    pub amounts: Amounts,
+    /// Centres | 中心
+    pub centres: Vec<CentreShare>,
+}
+
+/// The grant; written only as the ledger decided | 配额，仅依台账写入
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = ("!has(oldSelf.ended) || has(self.ended)", "a grant that ended does not come back | 已结束的配额不能恢复"),
+    validation = ("self.ledger != oldSelf.ledger || self.epoch >= oldSelf.epoch", "StaleEpoch: the epoch of a grant never falls | epoch 只增不减")
+)]
+pub struct Allocation {
+    /// Id of the ledger record that set it | 台账记录号
+    #[serde(default)]
+    pub record: String,
+    /// Uid of the ledger it counts in | 台账uid
+    pub ledger: String,
+    /// Epoch of the decision | 决策的epoch
+    pub epoch: i64,
+    /// Since when | 生效时间
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// Until when | 到期
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<String>,
+    /// When it ended; irrevocable | 结束时间，不可撤销
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<String>,
+    /// What it takes from each pool | 各资源池
+    #[serde(default)]
+    pub pools: Vec<AllocationPool>,
+    /// Uids of the requests (Change, Renew) that altered it; each alters it once | 已变更此配额的申请
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 128))]
+    pub changes: Vec<String>,
+}
+
+/// What a centre says of the grant; written by its agent alone | 中心上报，仅由其代理写入
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CentreRow {
+    /// Centre | 中心
+    pub name: String,
+    /// Record that is applied there | 已落实的记录号
+    #[serde(default)]
+    pub record: String,
+    /// Epoch of that record | epoch
+    pub epoch: i64,
+    /// What runs now in the tenant's namespaces there | 在用
+    #[serde(default)]
+    pub used: Vec<PoolAmounts>,
+    /// `Applied`, `Conflict`, `StaleEpoch` or `ApplyFailed` | 原因
+    pub reason: String,
+    /// In words where it is not `Applied` | 说明
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// When the agent looked | 上报时间
+    pub reported_at: String,
+}

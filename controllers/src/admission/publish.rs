@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crds::{
     AdmissionLimits, DataCenter, Intake, PoolQueue, QuotaPool, QuotaPoolStatus, RequestApproval, ResourceRequest,
-    Tenant, condition, object, pool_reason, set_condition, tenant_reason,
+    Tenant, condition, find_condition, object, pool_reason, set_condition, tenant_reason,
 };
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Client, Resource, ResourceExt as _};
@@ -91,6 +91,7 @@ fn pool_status<'a>(
     shown: &mut Vec<(String, Figures)>,
 ) -> Option<Write<'a>> {
     let mut status = pool.status.clone().unwrap_or_default();
+    let said = find_condition(&status.conditions, condition::DRAINED).is_some();
     let mut set = |kind, value, reason, words: String| {
         set_condition(
             &mut status.conditions,
@@ -114,8 +115,8 @@ fn pool_status<'a>(
             shown.push((read.name.clone(), figures.clone()));
             let (ready, reason, words) = readiness(&figures, &read);
             set(condition::READY, Some(ready), reason, words);
-            if let Some((drained, words)) = published::drained(&read, snapshot) {
-                set(condition::DRAINED, drained, pool_reason::ON_HOLD, words);
+            if let Some((drained, words)) = published::drained(&read, snapshot, said) {
+                set(condition::DRAINED, Some(drained), pool_reason::ON_HOLD, words);
             }
             let over = !figures.over_committed.is_empty();
             let (reason, words) = if over {
@@ -225,15 +226,18 @@ fn tenant_status<'a>(client: &'a Client, tenant: &Tenant, snapshot: &Snapshot, p
             "counted as its spec says | 已按其配置计数".to_owned(),
         ),
     };
-    set_condition(
-        &mut status.conditions,
-        condition::ADOPTED,
-        Some(adopted.0),
-        adopted.1,
-        adopted.2,
-        tenant.metadata.generation,
-        snapshot.now,
-    );
+    // Of a tenant whose place is not valid its own condition says why nothing is adopted.
+    if snapshot.tenants.contains_key(&name) {
+        set_condition(
+            &mut status.conditions,
+            condition::ADOPTED,
+            Some(adopted.0),
+            adopted.1,
+            adopted.2,
+            tenant.metadata.generation,
+            snapshot.now,
+        );
+    }
     if tenant.status.as_ref() == Some(&status) {
         return None;
     }

@@ -161,10 +161,13 @@ async fn later(
             let length = from.read(&mut buffer).await?;
             let due = Instant::now() + delay;
             match filter(buffer.get(..length).unwrap_or_default().to_vec()).await {
-                Some(piece) if put.send((due, piece)).await.is_err() => return Ok(()),
+                Some(piece) => {
+                    if put.send((due, piece)).await.is_err() || length == 0 {
+                        return Ok(());
+                    }
+                }
                 None if length == 0 => std::future::pending().await,
-                Some(_) if length == 0 => return Ok(()),
-                Some(_) | None => {}
+                None => {}
             }
         }
     };

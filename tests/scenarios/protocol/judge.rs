@@ -194,6 +194,11 @@ impl Judge {
         records.map(|r| r.name.clone()).collect()
     }
 
+    /// Names of all requests by that prefix.
+    pub(crate) fn names(&self, prefix: &str) -> Vec<String> {
+        self.of(prefix).map(|r| r.name().to_owned()).collect()
+    }
+
     /// Requests by that prefix of their name.
     pub(crate) fn of<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = &'a Request> {
         self.requests.iter().filter(move |r| r.name().starts_with(prefix))

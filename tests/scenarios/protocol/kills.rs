@@ -33,23 +33,15 @@ async fn round(w: &World, prefix: &str, [on_grant, on_end, on_leave]: [&str; 3])
         Ok(())
     })
     .await?;
-    let ended = async {
-        for name in &live {
-            w.delete(name).await?;
-        }
-        Ok(())
-    };
-    leader_at(w, on_leave, ended).await?;
-    for name in &live {
-        w.gone(name).await?;
-    }
+    leader_at(w, on_leave, w.ask_to_delete(&live)).await?;
+    w.gone(&live).await?;
     w.clear(prefix).await
 }
 
 pub(crate) async fn at_each_step(w: &World) -> Result<()> {
     round(w, "swap-end-unguard", ["before-swap", "before-end", "before-unguard"]).await?;
     round(w, "after-each", ["after-swap", "after-end", "after-unguard"]).await?;
-    round(w, "around-apply", ["before-apply", "after-apply", "after-apply"]).await?;
+    round(w, "around-apply", ["before-apply", "after-apply", "after-swap"]).await?;
     at_each_step_of_a_recount(w).await
 }
 

@@ -19,8 +19,8 @@ pub(crate) async fn failed_write_frees(w: &World) -> Result<()> {
     w.ask_for(FIVE, "frees", 10).await?;
     w.frozen(leader).await?;
     let chosen = w.ask(|judge| judge.under_way())?;
-    let chosen = chosen.first().context("somebody has room")?;
-    w.delete(chosen).await?;
+    let chosen = chosen.get(..1).context("somebody has room")?;
+    w.ask_to_delete(chosen).await?;
     w.cloud.thaw(leader).await?;
     w.gone(chosen).await?;
     w.granted("frees", 5, 4).await?;

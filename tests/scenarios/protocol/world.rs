@@ -166,9 +166,13 @@ impl World {
         Ok(())
     }
 
-    /// Deletes all of these; none of them may hold a live grant.
-    pub(crate) async fn delete(&self, prefix: &str) -> Result<()> {
-        let names: Vec<String> = self.ask(|judge| judge.of(prefix).map(|r| r.name().to_owned()).collect())?;
+    /// Deletes these and waits until they are gone; none of them may hold a live grant.
+    pub(crate) async fn delete(&self, names: &[String]) -> Result<()> {
+        self.ask_to_delete(names).await?;
+        self.gone(names).await
+    }
+
+    pub(crate) async fn ask_to_delete(&self, names: &[String]) -> Result<()> {
         let api = self.requests();
         try_join_all(names.iter().map(|name| {
             let api = &api;
@@ -183,10 +187,11 @@ impl World {
         Ok(())
     }
 
-    pub(crate) async fn gone(&self, prefix: &str) -> Result<()> {
-        self.until(&format!("{prefix} are gone"), |judge| {
-            let left = judge.of(prefix).count();
-            ensure!(left == 0, "{left} are still there");
+    pub(crate) async fn gone(&self, names: &[String]) -> Result<()> {
+        self.until(&format!("{names:?} are gone"), |judge| {
+            let left = judge.names("");
+            let left: Vec<&String> = left.iter().filter(|name| names.contains(name)).collect();
+            ensure!(left.is_empty(), "{left:?} are there");
             Ok(())
         })
         .await
@@ -196,17 +201,11 @@ impl World {
     /// granted what the others leave.
     pub(crate) async fn clear(&self, prefix: &str) -> Result<()> {
         let live = self.ask(|judge| judge.live(prefix))?;
-        let waiting = self.ask(|judge| {
-            let all = judge.of(prefix).map(|r| r.name().to_owned());
-            all.filter(|name| !live.contains(name)).collect::<Vec<_>>()
-        })?;
-        for name in waiting {
-            self.delete(&name).await?;
-            self.gone(&name).await?;
-        }
+        let mut waiting = self.ask(|judge| judge.names(prefix))?;
+        waiting.retain(|name| !live.contains(name));
+        self.delete(&waiting).await?;
         self.release(prefix).await?;
-        self.delete(prefix).await?;
-        self.gone(prefix).await
+        self.delete(&self.ask(|judge| judge.names(prefix))?).await
     }
 
     /// The operator that leads, and its place.
@@ -216,8 +215,8 @@ impl World {
             let lease = leases.get(object::CONTROLLER).await?;
             let holder = lease.spec.and_then(|s| s.holder_identity).unwrap_or_default();
             for (name, place) in OPERATORS {
-                let pid = self.cloud.pid(name).map(|p| p.to_string()).context("it is dead")?;
-                if holder.split('-').any(|part| part == pid) {
+                let pid = self.cloud.pid(name).map(|p| p.to_string());
+                if holder.split('-').any(|part| Some(part) == pid.as_deref()) {
                     return Ok((name, place));
                 }
             }

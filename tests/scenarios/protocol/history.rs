@@ -86,12 +86,11 @@ fn change(mut event: Value) -> Result<Change> {
     let revision = event["kv"]["mod_revision"].as_i64().context("a revision")?;
     let key: ByteString = serde_json::from_value(event["kv"]["key"].take())?;
     let key = String::from_utf8(key.0)?;
-    let object = match deleted {
-        true => None,
-        false => {
-            let value: ByteString = serde_json::from_value(event["kv"]["value"].take())?;
-            Some(serde_json::from_slice(&value.0).with_context(|| key.clone())?)
-        }
+    let object = if deleted {
+        None
+    } else {
+        let value: ByteString = serde_json::from_value(event["kv"]["value"].take())?;
+        Some(serde_json::from_slice(&value.0).with_context(|| key.clone())?)
     };
     Ok(Change {
         revision,

@@ -99,28 +99,53 @@ async fn pass_on(near: TcpStream, far: TcpStream, delay: Duration, order: Option
     }
     let (near_read, near_write) = near.into_split();
     let (far_read, far_write) = far.into_split();
-    let (deaf, held) = (AtomicBool::new(false), AtomicBool::new(false));
-    let request = async |piece: Vec<u8>| {
-        match Withhold::ordered(order) {
-            _ if piece.is_empty() => {}
-            Some(Withhold::Answers) => note(&deaf, Withhold::Answers),
+    let order = &Order {
+        file: order,
+        deaf: AtomicBool::new(false),
+        held: AtomicBool::new(false),
+    };
+    tokio::try_join!(
+        later(near_read, far_write, delay, Towards::Server, order),
+        later(far_read, near_write, delay, Towards::Client, order)
+    )?;
+    Ok(())
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Towards {
+    Server,
+    Client,
+}
+
+/// What one connection is withheld.
+struct Order<'a> {
+    file: Option<&'a Path>,
+    deaf: AtomicBool,
+    held: AtomicBool,
+}
+
+impl Order<'_> {
+    /// What may go on of a piece, as soon as it may. An empty piece is the end of its direction.
+    async fn filter(&self, towards: Towards, piece: Vec<u8>) -> Option<Vec<u8>> {
+        if towards == Towards::Client {
+            return (!self.deaf.load(Ordering::Relaxed)).then_some(piece);
+        }
+        if piece.is_empty() {
+            // A server gives up a request whose client hangs up: the end of a held one is never passed on.
+            return (!self.held.load(Ordering::Relaxed)).then_some(piece);
+        }
+        match Withhold::ordered(self.file) {
+            Some(Withhold::Answers) => note(&self.deaf, Withhold::Answers),
             Some(Withhold::Requests) => {
-                note(&held, Withhold::Requests);
-                while Withhold::ordered(order).is_some() {
+                note(&self.held, Withhold::Requests);
+                while Withhold::ordered(self.file).is_some() {
                     sleep(LOOK).await;
                 }
             }
             Some(Withhold::Held) | None => {}
         }
-        // A server gives up a request whose client hangs up: the end of a held one is never passed on.
-        (!piece.is_empty() || !held.load(Ordering::Relaxed)).then_some(piece)
-    };
-    let answer = async |piece| (!deaf.load(Ordering::Relaxed)).then_some(piece);
-    tokio::try_join!(
-        later(near_read, far_write, delay, request),
-        later(far_read, near_write, delay, answer)
-    )?;
-    Ok(())
+        Some(piece)
+    }
 }
 
 /// Says once for each connection that it is withheld something.
@@ -147,12 +172,13 @@ async fn connect(to: SocketAddr) -> Result<TcpStream> {
     Ok(socket.connect(to).await?)
 }
 
-/// Copies one direction, each piece `delay` after it came and only what `filter` answers. An empty piece is the end.
+/// Copies one direction, each piece `delay` after it came, as far as the order lets it.
 async fn later(
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,
     delay: Duration,
-    filter: impl AsyncFn(Vec<u8>) -> Option<Vec<u8>>,
+    towards: Towards,
+    order: &Order<'_>,
 ) -> std::io::Result<()> {
     let (put, mut take) = mpsc::channel::<(Instant, Vec<u8>)>(PIECES);
     let read = async move {
@@ -160,7 +186,8 @@ async fn later(
         loop {
             let length = from.read(&mut buffer).await?;
             let due = Instant::now() + delay;
-            match filter(buffer.get(..length).unwrap_or_default().to_vec()).await {
+            let piece = buffer.get(..length).unwrap_or_default().to_vec();
+            match order.filter(towards, piece).await {
                 Some(piece) => {
                     if put.send((due, piece)).await.is_err() || length == 0 {
                         return Ok(());

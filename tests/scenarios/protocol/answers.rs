@@ -10,18 +10,19 @@ const UNANSWERED: &str = "no answer in time; it may have landed";
 
 /// Swap and APPLY, each with its answer lost and each held back until the leader has decided anew.
 pub(crate) async fn ambiguous_write(w: &World) -> Result<()> {
-    for (prefix, step, what) in [
-        ("swap-landed", "before-swap", Withhold::Answers),
-        ("apply-landed", "before-apply", Withhold::Answers),
-        ("swap-late", "before-swap", Withhold::Requests),
-        ("apply-late", "before-apply", Withhold::Requests),
+    for (prefix, step, what, resource) in [
+        ("swap-landed", "before-swap", Withhold::Answers, "quotaledgers"),
+        ("apply-landed", "before-apply", Withhold::Answers, "resourcerequests"),
+        ("swap-late", "before-swap", Withhold::Requests, "quotaledgers"),
+        ("apply-late", "before-apply", Withhold::Requests, "resourcerequests"),
     ] {
         let (leader, place) = w.leader().await?;
         let before = w.logged(leader, UNANSWERED)?;
         caught(w, prefix, step, what).await.context(prefix)?;
         w.granted(prefix, 5, 5).await.context(prefix)?;
-        // What was held back lands now, and must be refused.
-        w.cloud.withhold(place, Place::Hub, None)?;
+        if what == Withhold::Requests {
+            w.land(place, resource).await.context(prefix)?;
+        }
         eventually(PATIENCE, "the leader heard nothing", || async {
             ensure!(w.logged(leader, UNANSWERED)? > before, "it was answered");
             Ok(())
@@ -48,7 +49,7 @@ pub(crate) async fn late_write_of_a_dead_leader(w: &World) -> Result<()> {
         Ok(())
     })
     .await?;
-    w.cloud.withhold(place, Place::Hub, None)?;
+    w.land(place, "resourcerequests").await?;
     w.cloud.start_process(leader).await?;
     w.clear(prefix).await
 }

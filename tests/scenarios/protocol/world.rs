@@ -254,6 +254,28 @@ impl World {
         .await
     }
 
+    /// How many writes of the operators on that resource the hub refused as out of date, by its audit log.
+    pub(crate) fn conflicts(&self, resource: &str) -> Result<usize> {
+        let resource = format!("\"resource\":\"{resource}\"");
+        let marks = ["\"username\":\"xiangyun:controller\"", "\"code\":409", &resource];
+        let log = std::fs::read_to_string(self.cloud.audit_log("hub")?)?;
+        Ok(log
+            .lines()
+            .filter(|line| marks.iter().all(|m| line.contains(m)))
+            .count())
+    }
+
+    /// Passes on what was held back: it arrives, and is refused.
+    pub(crate) async fn land(&self, place: Place, resource: &str) -> Result<()> {
+        let before = self.conflicts(resource)?;
+        self.cloud.withhold(place, Place::Hub, None)?;
+        eventually(PATIENCE, "what comes late is refused", || async {
+            ensure!(self.conflicts(resource)? > before, "nothing was refused");
+            Ok(())
+        })
+        .await
+    }
+
     /// How often a text is in the log of a process.
     pub(crate) fn logged(&self, process: &str, text: &str) -> Result<usize> {
         Ok(std::fs::read_to_string(self.cloud.log(process)?)?.matches(text).count())

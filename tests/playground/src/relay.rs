@@ -67,6 +67,8 @@ impl Withhold {
 pub(crate) const WITHHELD: &str = "withheld";
 /// How often a held-back request looks whether it may go on.
 const LOOK: Duration = Duration::from_millis(20);
+/// What follows a held-back piece follows this much later.
+const BEHIND: Duration = Duration::from_secs(1);
 
 /// Serves until it is killed.
 pub(crate) async fn run(args: RelayArgs) -> Result<()> {
@@ -130,9 +132,14 @@ impl Order<'_> {
         if towards == Towards::Client {
             return (!self.deaf.load(Ordering::Relaxed)).then_some(piece);
         }
+        // A server gives up a request whose client hangs up. What a client sends behind one that was held may say so, and
+        // comes later; the end of the connection is never passed on.
+        if self.held.load(Ordering::Relaxed) {
+            sleep(BEHIND).await;
+            return (!piece.is_empty()).then_some(piece);
+        }
         if piece.is_empty() {
-            // A server gives up a request whose client hangs up: the end of a held one is never passed on.
-            return (!self.held.load(Ordering::Relaxed)).then_some(piece);
+            return Some(piece);
         }
         match Withhold::ordered(self.file) {
             Some(Withhold::Answers) => note(&self.deaf, Withhold::Answers),

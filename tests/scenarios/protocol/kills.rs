@@ -17,7 +17,8 @@ async fn leader_at(w: &World, step: &str, act: impl Future<Output = Result<()>>)
     })
     .await?;
     ensure!(!w.cloud.armed(leader)?, "it died of something else");
-    w.forget_lease().await
+    w.forget_lease().await?;
+    w.cloud.start_process(leader).await
 }
 
 /// Ten ask for room for five, five give back, all leave; the leader is killed at a step of each.
@@ -64,6 +65,8 @@ async fn at_each_step_of_a_recount(w: &World) -> Result<()> {
         Ok(())
     })
     .await?;
-    w.cloud.start_process(leader).await?;
+    for operator in [leader, heir] {
+        w.cloud.start_process(operator).await?;
+    }
     w.clear(prefix).await
 }

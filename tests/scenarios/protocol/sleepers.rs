@@ -32,6 +32,7 @@ async fn sleeps(w: &World, prefix: &str, at: &str) -> Result<()> {
         Ok(())
     })
     .await?;
+    w.cloud.start_process(sleeper).await?;
     w.granted(&later, 5, 0).await?;
     w.clear(&later).await?;
     w.clear(prefix).await

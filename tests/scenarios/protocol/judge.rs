@@ -219,3 +219,107 @@ impl Judge {
         self.of(prefix).filter(|r| says(r) == Some(true)).count()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use plan::ledger::Record;
+    use plan::quota::{Grant, Part, PoolGrant, to_stored};
+    use serde_json::json;
+
+    use super::*;
+
+    fn grant(vcpu: i128) -> Grant {
+        let cpu = vcpu * 1000;
+        let n = Resources { cpu, ..Resources::ZERO };
+        let centres = [("jishi".to_owned(), Part { share: n, survival: n })].into();
+        Grant::from([("x86".to_owned(), PoolGrant { n, centres })])
+    }
+
+    /// Room for 8 vCPU.
+    fn ledger() -> Ledger {
+        let mut ledger = Ledger {
+            state: LedgerState::Open,
+            ..Ledger::default()
+        };
+        let centres = &mut ledger.pools.entry("x86".to_owned()).or_default().centres;
+        centres.entry("jishi".to_owned()).or_default().committable.cpu = 8000;
+        ledger
+    }
+
+    fn open(ledger: &mut Ledger, uid: &str, vcpu: i128) {
+        let record = Record {
+            id: format!("record-{uid}"),
+            name: uid.to_owned(),
+            tenant: "t".to_owned(),
+            to: grant(vcpu),
+            ..Record::default()
+        };
+        ledger.open(uid, record);
+    }
+
+    fn see(judge: &mut Judge, key: &str, object: Option<Value>) {
+        let (revision, key) = (judge.revision + 1, key.to_owned());
+        judge.see(Change { revision, key, object });
+    }
+
+    fn swap(judge: &mut Judge, ledger: &mut Ledger) {
+        ledger.sequence += 1;
+        let mut object = json!(QuotaLedger::new("province", (&*ledger).into()));
+        object["metadata"]["uid"] = json!("L");
+        see(judge, "quotaledgers/province", Some(object));
+    }
+
+    fn write(judge: &mut Judge, uid: &str, holds: Option<&Grant>) {
+        let allocation = holds.map(
+            |grant| json!({"record": format!("record-{uid}"), "ledger": "L", "epoch": 1, "pools": to_stored(grant)}),
+        );
+        let request = json!({"apiVersion": "xiangyun.io/v1alpha1", "kind": "ResourceRequest",
+            "metadata": {"name": uid, "namespace": "t", "uid": uid},
+            "spec": {"displayName": uid, "type": "New"}, "status": {"allocation": allocation}});
+        see(judge, &format!("resourcerequests/t/{uid}"), Some(request));
+    }
+
+    fn says(judge: &mut Judge, part: &str) {
+        let wrong = std::mem::take(&mut judge.wrong).join("\n");
+        assert!(wrong.contains(part), "{part:?} is not in {wrong:?}");
+    }
+
+    #[test]
+    fn a_sound_life_is_silent_and_ends_at_rest() {
+        let (mut judge, mut ledger) = (Judge::default(), ledger());
+        swap(&mut judge, &mut ledger);
+        write(&mut judge, "a", None);
+        open(&mut ledger, "a", 8);
+        swap(&mut judge, &mut ledger);
+        assert!(judge.at_rest().is_err());
+        write(&mut judge, "a", Some(&grant(8)));
+        ledger.settle("a", &grant(8));
+        swap(&mut judge, &mut ledger);
+        assert_eq!(judge.wrong, Vec::<String>::new());
+        judge.at_rest().unwrap();
+    }
+
+    #[test]
+    fn what_is_wrong_is_said() {
+        let (mut judge, mut ledger) = (Judge::default(), ledger());
+        swap(&mut judge, &mut ledger);
+        write(&mut judge, "a", Some(&grant(8)));
+        says(&mut judge, "the ledger has Some(None)");
+        write(&mut judge, "b", Some(&grant(1)));
+        says(&mut judge, "oversold: held cpu 9");
+        write(&mut judge, "b", Some(&grant(0)));
+        says(&mut judge, "a grant changed");
+        see(&mut judge, "resourcerequests/t/a", None);
+        says(&mut judge, "gone while it held");
+        open(&mut ledger, "c", 9);
+        swap(&mut judge, &mut ledger);
+        says(&mut judge, "oversold: charged cpu 9");
+        write(&mut judge, "b", None);
+        says(&mut judge, "did not end");
+        write(&mut judge, "b", Some(&grant(1)));
+        says(&mut judge, "granted twice");
+        ledger.sequence -= 1;
+        swap(&mut judge, &mut ledger);
+        says(&mut judge, "its sequence or its epoch fell");
+    }
+}

@@ -12,6 +12,7 @@ pub mod client;
 pub mod clock;
 pub mod data_center;
 pub mod events;
+pub mod fail_point;
 pub mod lease;
 pub mod operator;
 pub mod pass;

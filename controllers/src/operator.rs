@@ -19,6 +19,7 @@ use crate::admission::{self, AdmissionMetrics};
 use crate::call::call;
 use crate::clock::Clock;
 use crate::events::Events;
+use crate::fail_point::FailPoints;
 use crate::lease::{End, LeaseName, lead};
 use crate::pass::Passes;
 use crate::rows::Rows;
@@ -36,6 +37,8 @@ pub struct Options {
     pub ready: Arc<AtomicBool>,
     /// Its wall clock.
     pub clock: Clock,
+    /// Where a drill ends or stops it.
+    pub fail_points: FailPoints,
 }
 
 /// Why the operator ended.
@@ -81,7 +84,9 @@ pub async fn run(options: Options, stop: CancellationToken) -> Result<(), Error>
     };
     let work = async |epoch| {
         gauge.set(epoch);
-        start(client, epoch, options.clock, figures, &stop).next().await
+        start(client, epoch, options.clock, options.fail_points, figures, &stop)
+            .next()
+            .await
     };
     match lead(lease, &stop, work).await {
         End::Stopped | End::Ended(None) => Ok(()),
@@ -132,7 +137,14 @@ struct Figures {
 }
 
 /// The controllers: one line each.
-fn start(client: Client, epoch: i64, clock: Clock, figures: Figures, stop: &CancellationToken) -> Controllers {
+fn start(
+    client: Client,
+    epoch: i64,
+    clock: Clock,
+    fail_points: FailPoints,
+    figures: Figures,
+    stop: &CancellationToken,
+) -> Controllers {
     let Figures {
         admission: metrics,
         tenants,
@@ -147,6 +159,7 @@ fn start(client: Client, epoch: i64, clock: Clock, figures: Figures, stop: &Canc
         passes: passes.clone(),
         events: events.clone(),
         clock: clock.clone(),
+        fail_points,
     };
     let controllers = Controllers::new();
     controllers.push(named("events", deliver));

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
+use controllers::fail_point::FailPoints;
 use controllers::operator::Options;
 use controllers::serve::Port;
 use tokio_util::sync::CancellationToken;
@@ -28,6 +29,9 @@ pub(crate) struct OperatorArgs {
     metrics_addr: SocketAddr,
     #[command(flatten)]
     clock: ClockArgs,
+    /// File that names a step of the admission cycle at which this process ends or stops
+    #[arg(long, hide = true, requires = "playground", value_name = "FILE")]
+    fail_point_file: Option<PathBuf>,
     /// Namespace of the leader lease
     #[arg(long, env = "XIANGYUN_LEASE_NAMESPACE", default_value = crds::object::SYSTEM, value_name = "NAMESPACE")]
     lease_namespace: String,
@@ -41,6 +45,9 @@ pub(crate) async fn run(args: OperatorArgs, port: Port, stop: CancellationToken)
         registry: port.registry.clone(),
         ready: Arc::clone(&port.ready),
         clock: args.clock.into(),
+        fail_points: FailPoints {
+            file: args.fail_point_file,
+        },
     };
     let work = async { Ok(controllers::operator::run(options, stop).await?) };
     beside_port(args.metrics_addr, port, work).await

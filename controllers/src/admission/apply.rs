@@ -9,10 +9,11 @@ use plan::request::Request;
 use plan::request_status;
 use serde_json::{Value, json};
 
-use super::Error;
 use super::book::without_ours;
+use super::{Error, Options};
 use crate::call::call;
 use crate::events::Events;
+use crate::fail_point::Step;
 
 fn requests(client: Client, request: &Request) -> Api<ResourceRequest> {
     Api::namespaced(client, request.tenant())
@@ -33,8 +34,7 @@ pub(super) fn own_part(status: &crds::ResourceRequestStatus) -> Value {
 
 /// APPLY: the allocation and its conditions in one write.
 pub(super) async fn allocation(
-    client: Client,
-    events: &Events,
+    options: &Options,
     snapshot: &Snapshot,
     plan: &CyclePlan,
     apply: &Apply,
@@ -47,7 +47,8 @@ pub(super) async fn allocation(
     let granted = Request::read(object, true)?;
     let status = request_status::status(&granted, plan.assessments.get(request.uid()), snapshot);
     let patch = json!({"metadata": precondition(request), "status": own_part(&status)});
-    let api = requests(client, request);
+    let api = requests(options.client.clone(), request);
+    options.fail_points.reached(Step::BeforeApply);
     call(
         "write an allocation",
         api.patch_status(request.name(), &PatchParams::default(), &Patch::Merge(patch)),
@@ -60,7 +61,8 @@ pub(super) async fn allocation(
         record,
         "allocation written"
     );
-    announce(events, &request.object, &status);
+    options.fail_points.reached(Step::AfterApply);
+    announce(&options.events, &request.object, &status);
     Ok(())
 }
 
@@ -83,31 +85,35 @@ pub(super) fn announce(events: &Events, request: &ResourceRequest, status: &crds
 }
 
 /// END: irrevocable, on the copy it was decided on.
-pub(super) async fn end(client: Client, request: &Request, now: Timestamp) -> Result<(), Error> {
+pub(super) async fn end(options: &Options, request: &Request, now: Timestamp) -> Result<(), Error> {
     let patch = json!({"metadata": precondition(request), "status": {"allocation": {"ended": now.to_string()}}});
-    let api = requests(client, request);
+    let api = requests(options.client.clone(), request);
+    options.fail_points.reached(Step::BeforeEnd);
     call(
         "end a grant",
         api.patch_status(request.name(), &PatchParams::default(), &Patch::Merge(patch)),
     )
     .await?;
     tracing::info!(tenant = request.tenant(), request = request.name(), "grant ended");
+    options.fail_points.reached(Step::AfterEnd);
     Ok(())
 }
 
 /// Lets a deleted request go.
-pub(super) async fn unguard(client: Client, request: &Request) -> Result<(), Error> {
+pub(super) async fn unguard(options: &Options, request: &Request) -> Result<(), Error> {
     let mut metadata = precondition(request);
     if let Some(fields) = metadata.as_object_mut() {
         fields.insert("finalizers".to_owned(), json!(without_ours(request)));
     }
     let patch = json!({"metadata": metadata});
-    let api = requests(client, request);
+    let api = requests(options.client.clone(), request);
+    options.fail_points.reached(Step::BeforeUnguard);
     call(
         "let a request go",
         api.patch(request.name(), &PatchParams::default(), &Patch::Merge(patch)),
     )
     .await?;
     tracing::info!(tenant = request.tenant(), request = request.name(), "request let go");
+    options.fail_points.reached(Step::AfterUnguard);
     Ok(())
 }

@@ -15,6 +15,7 @@ use plan::request::Request;
 
 use super::{AdmissionMetrics, Error, WRITES_AT_ONCE};
 use crate::call::{CallError, call};
+use crate::fail_point::{FailPoints, Step};
 
 /// Above this many requests one consistent list is cheaper than reading each.
 const LIST_ABOVE: usize = 64;
@@ -31,11 +32,16 @@ type Guarded = DeserializeGuard<ResourceRequest>;
 pub(super) struct Book {
     client: Client,
     epoch: i64,
+    fail_points: FailPoints,
 }
 
 impl Book {
-    pub(super) fn new(client: Client, epoch: i64) -> Self {
-        Self { client, epoch }
+    pub(super) fn new(client: Client, epoch: i64, fail_points: FailPoints) -> Self {
+        Self {
+            client,
+            epoch,
+            fail_points,
+        }
     }
 
     fn ledgers(&self) -> Api<QuotaLedger> {
@@ -152,8 +158,10 @@ impl Book {
         let mut requests = self.list_readable().await?;
         if counting {
             self.stamp(&requests, &uid).await?;
+            self.fail_points.reached(Step::RecountStamped);
             requests = self.list_readable().await?;
         }
+        self.fail_points.reached(Step::RecountListed);
         let requests = requests
             .into_iter()
             .map(|r| Request::read(r, true))
@@ -199,6 +207,7 @@ impl Book {
             uid = created.uid(),
             "no ledger was there; a new one starts empty and recounts"
         );
+        self.fail_points.reached(Step::RecountCreated);
         Ok((created, ledger))
     }
 

@@ -26,6 +26,7 @@ pub use metrics::AdmissionMetrics;
 use crate::call::CallError;
 use crate::clock::Clock;
 use crate::events::Events;
+use crate::fail_point::{FailPoints, Step};
 use crate::pass::{Passes, Rhythm, drive};
 use book::Book;
 use observe::Caches;
@@ -52,6 +53,8 @@ pub struct Options {
     pub events: Events,
     /// The wall clock.
     pub clock: Clock,
+    /// Where a drill ends or stops this process.
+    pub fail_points: FailPoints,
 }
 
 /// Why a pass failed.
@@ -98,7 +101,7 @@ pub async fn run(options: Options, stop: CancellationToken) -> Result<(), Error>
     let (caches, tasks) = Caches::start(&options.client, &changed);
     caches.ready().await?;
     let mut controller = Controller {
-        book: Book::new(options.client.clone(), options.epoch),
+        book: Book::new(options.client.clone(), options.epoch, options.fail_points.clone()),
         caches,
         options,
         next_swap: Instant::now(),
@@ -172,6 +175,7 @@ impl Controller {
         self.book.refresh(&mut snapshot, &nominated.touched).await?;
         let decided = cycle(&snapshot);
         if let Some(next) = &decided.swap {
+            self.options.fail_points.reached(Step::BeforeSwap);
             if let Err(error) = self.book.swap(&object, next).await {
                 self.options
                     .metrics
@@ -186,26 +190,21 @@ impl Controller {
                 allocations = decided.apply.len(),
                 "ledger swapped"
             );
+            self.options.fail_points.reached(Step::AfterSwap);
         }
-        let (client, events) = (&self.options.client, &self.options.events);
+        let options = &self.options;
         let mut writes: Vec<Write<'_>> = Vec::new();
         for grant in &decided.apply {
-            writes.push(Box::pin(apply::allocation(
-                client.clone(),
-                events,
-                &snapshot,
-                &decided,
-                grant,
-            )));
+            writes.push(Box::pin(apply::allocation(options, &snapshot, &decided, grant)));
         }
         all(writes, &self.options.metrics, "allocation").await?;
         let fresh = |index: &usize| snapshot.requests.get(*index).filter(|r| r.fresh);
         let mut writes: Vec<Write<'_>> = Vec::new();
         for request in decided.end.iter().filter_map(fresh) {
-            writes.push(Box::pin(apply::end(client.clone(), request, snapshot.now)));
+            writes.push(Box::pin(apply::end(options, request, snapshot.now)));
         }
         for request in decided.unguard.iter().filter_map(fresh) {
-            writes.push(Box::pin(apply::unguard(client.clone(), request)));
+            writes.push(Box::pin(apply::unguard(options, request)));
         }
         all(writes, &self.options.metrics, "end").await
     }

@@ -13,6 +13,7 @@ use crate::fault::{self, Cut, Fault};
 use crate::mode::Mode;
 use crate::place::{Place, Profile, port};
 use crate::process::{Condition, Stage};
+use crate::relay::Withhold;
 use crate::state::{Held, Process, State};
 use crate::supervisor::{self, InThread, Request};
 use crate::users::ADMIN;
@@ -231,9 +232,33 @@ impl Cloud {
     pub fn clock(&self, place: Place, offset: i64) -> Result<()> {
         let state = self.state()?;
         state.net(place)?;
-        let (file, next) = (state.clock(place), state.clock(place).with_extension("next"));
-        std::fs::write(&next, offset.to_string()).with_context(|| format!("cannot write {}", next.display()))?;
-        std::fs::rename(&next, &file).with_context(|| format!("cannot write {}", file.display()))
+        order(&state.clock(place), Some(&offset.to_string()))
+    }
+
+    /// Asks a process of ours to do `text` once at one of its steps; `None` takes that back where it did not happen.
+    pub fn arm(&self, process: &str, text: Option<&str>) -> Result<()> {
+        order(&self.state()?.order(&self.process(process)?.spec.name), text)
+    }
+
+    /// Whether what [`Cloud::arm`] asked for has not happened yet.
+    pub fn armed(&self, process: &str) -> Result<bool> {
+        Ok(self.state()?.order(process).exists())
+    }
+
+    /// Withholds something of what passes between two places, until told otherwise with `None`. A delay between them,
+    /// even of nothing, must be in force: its relay does it for connections that `place` opened.
+    pub fn withhold(&self, place: Place, other: Place, what: Option<Withhold>) -> Result<()> {
+        let relay = self.process(&workers::relay_name("delay", place, other))?.spec.name;
+        order(&self.state()?.order(&relay), what.map(Withhold::name))
+    }
+
+    /// How many connections that `place` opened to `other` were withheld something so far.
+    pub fn withheld(&self, place: Place, other: Place) -> Result<usize> {
+        let log = std::fs::read_to_string(self.log(&workers::relay_name("delay", place, other))?)?;
+        Ok(log
+            .lines()
+            .filter(|line| line.starts_with(crate::relay::WITHHELD))
+            .count())
     }
 
     /// Lifts faults, sets clocks right, thaws what is frozen and starts what was killed or ended, in one place or
@@ -315,6 +340,19 @@ impl Cloud {
         let address = self.state()?.address(spec.place)?;
         cluster::metrics_address(&spec, address).with_context(|| format!("{process} has no metrics in plain HTTP"))
     }
+}
+
+/// Writes or removes a file that a running process looks at: it sees the old or the new text, never a half.
+fn order(file: &Path, text: Option<&str>) -> Result<()> {
+    let next = file.with_extension("next");
+    let done = match text {
+        Some(text) => std::fs::write(&next, text).and_then(|()| std::fs::rename(&next, file)),
+        None => std::fs::remove_file(file).or_else(|e| match e.kind() {
+            std::io::ErrorKind::NotFound => Ok(()),
+            _ => Err(e),
+        }),
+    };
+    done.with_context(|| format!("cannot write {}", file.display()))
 }
 
 impl Drop for Cloud {

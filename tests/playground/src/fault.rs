@@ -86,7 +86,7 @@ pub struct Found {
 impl Found {
     /// Name of the relay that belongs to it.
     pub(crate) fn relay(&self) -> String {
-        format!("{}-{}@{}", self.fault, self.from, self.place)
+        crate::workers::relay_name(self.fault, self.place, self.from)
     }
 }
 

@@ -40,6 +40,7 @@ pub use fault::{Cut, Fault};
 pub use mode::Mode;
 pub use place::{Place, Profile};
 pub use process::Condition;
+pub use relay::Withhold;
 pub use tools::ensure as tools;
 pub use users::{ADMIN, USERS, User};
 

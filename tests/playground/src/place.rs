@@ -50,11 +50,14 @@ impl fmt::Display for Place {
     }
 }
 
+/// The places where the operator runs, in every profile.
+pub(crate) const OPERATOR_PLACES: [Place; 2] = [Place::Jishi, Place::Jiyidong];
+
 /// How much of a cloud is started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Profile {
-    /// A hub with one etcd and one API server, and the two metro centres without nodes.
+    /// A hub with one etcd and one API server, and the two metro centres without nodes, with an operator in each.
     #[default]
     Quota,
     /// Three centres with nodes, a hub with five etcd voters (2 + 2 + 1) and an API server in each, and Prometheus.
@@ -100,14 +103,6 @@ impl Profile {
             (Self::Quota, Place::Hub) | (Self::Full, Place::Baicheng) => 1,
             (Self::Full, Place::Jishi | Place::Jiyidong) => 2,
             _ => 0,
-        }
-    }
-
-    /// The places where the operator runs.
-    pub(crate) const fn operator_places(self) -> &'static [Place] {
-        match self {
-            Self::Quota => &[Place::Hub],
-            Self::Full => &[Place::Jishi, Place::Jiyidong],
         }
     }
 

@@ -190,7 +190,7 @@ fn describe(dir: &Path, subnet: u8, options: &Options, temporary: bool, tools: P
 async fn write_files(state: &State) -> Result<()> {
     let state = state.clone();
     let write = move || {
-        for folder in ["logs", "audit", "data", "clock"] {
+        for folder in ["logs", "audit", "data", "clock", "orders"] {
             std::fs::create_dir_all(state.dir.join(folder)).with_context(|| format!("cannot create {folder}"))?;
         }
         std::fs::write(state.dir.join("audit/policy.yaml"), cluster::AUDIT_POLICY).context("audit policy")?;

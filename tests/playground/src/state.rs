@@ -161,6 +161,11 @@ impl State {
         self.dir.join("clock").join(place.name())
     }
 
+    /// File with what a process is asked to do besides its job: a fail point of an operator, what a relay withholds.
+    pub(crate) fn order(&self, process: &str) -> PathBuf {
+        self.dir.join("orders").join(process)
+    }
+
     /// Audit log of an API server.
     pub(crate) fn audit(&self, process: &str) -> PathBuf {
         self.dir.join("audit").join(format!("{process}.log"))

@@ -15,7 +15,16 @@ use crate::state::State;
 const GONE: Duration = Duration::from_secs(15);
 
 /// Folders that a cloud makes in DIR.
-const FOLDERS: [&str; 7] = ["audit", "cache", "clock", "data", "kubeconfigs", "logs", "pki"];
+const FOLDERS: [&str; 8] = [
+    "audit",
+    "cache",
+    "clock",
+    "data",
+    "kubeconfigs",
+    "logs",
+    "orders",
+    "pki",
+];
 
 /// Ends all processes of the cloud in `dir` and removes its network, its lock and the folder.
 pub(crate) async fn teardown(dir: &Path) -> Result<()> {

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::cluster::kubeconfig;
 use crate::fault::{Fault, relay_port};
-use crate::place::{Place, port};
+use crate::place::{OPERATOR_PLACES, Place, port};
 use crate::process::{Spec, Stage};
 use crate::ready::Ready;
 use crate::state::State;
@@ -32,8 +32,8 @@ fn find(program: &str) -> Option<PathBuf> {
 /// The operators and agents of a cloud.
 pub(crate) fn specs(state: &State, binary: &Path) -> Result<Vec<Spec>> {
     let mut all = Vec::new();
-    for place in state.profile.operator_places() {
-        all.push(operator(state, *place, binary)?);
+    for place in OPERATOR_PLACES {
+        all.push(operator(state, place, binary)?);
     }
     for place in state.profile.centres() {
         for number in 1..=state.profile.agents() {
@@ -44,24 +44,34 @@ pub(crate) fn specs(state: &State, binary: &Path) -> Result<Vec<Spec>> {
 }
 
 fn operator(state: &State, place: Place, binary: &Path) -> Result<Spec> {
-    let hub = kubeconfig(state, &format!("hub@{place}"), "xiangyun:controller");
-    let args = vec!["operator".to_owned(), format!("--kubeconfig={}", hub.display())];
-    spec(state, format!("operator@{place}"), place, port::OPERATOR, args, binary)
+    let name = format!("operator@{place}");
+    let hub = kubeconfig(state, &hub_of(state, place), "xiangyun:controller");
+    let args = vec![
+        "operator".to_owned(),
+        format!("--kubeconfig={}", hub.display()),
+        format!("--fail-point-file={}", state.order(&name).display()),
+    ];
+    spec(state, name, place, port::OPERATOR, args, binary)
+}
+
+/// Each of ours uses the hub's server in its own place, where there is one.
+fn hub_of(state: &State, place: Place) -> String {
+    if state.profile.hub_places().contains(&place) {
+        format!("hub@{place}")
+    } else {
+        "hub".to_owned()
+    }
 }
 
 fn agent(state: &State, place: Place, number: u16, binary: &Path) -> Result<Spec> {
     let user = format!("xiangyun:centre:{place}");
-    // Each agent uses the hub's server in its own place, where there is one.
-    let has_hub = state.profile.hub_places().contains(&place);
-    let hub = if has_hub {
-        format!("hub@{place}")
-    } else {
-        "hub".to_owned()
-    };
     let args = vec![
         "agent".to_owned(),
         format!("--centre={place}"),
-        format!("--hub-kubeconfig={}", kubeconfig(state, &hub, &user).display()),
+        format!(
+            "--hub-kubeconfig={}",
+            kubeconfig(state, &hub_of(state, place), &user).display()
+        ),
         format!(
             "--centre-kubeconfig={}",
             kubeconfig(state, place.name(), &user).display()
@@ -77,6 +87,11 @@ fn agent(state: &State, place: Place, number: u16, binary: &Path) -> Result<Spec
     )
 }
 
+/// Name of the relay for connections that `place` opens to `other`.
+pub(crate) fn relay_name(fault: &str, place: Place, other: Place) -> String {
+    format!("{fault}-{other}@{place}")
+}
+
 /// The relay of a fault between a place and another one. It is this program itself, which need not lie where a test's
 /// own program lies.
 pub(crate) fn relay(state: &State, fault: Fault, place: Place, other: Place) -> Result<Spec> {
@@ -85,11 +100,13 @@ pub(crate) fn relay(state: &State, fault: Fault, place: Place, other: Place) -> 
         _ => ("blackhole", None),
     };
     let port = relay_port(fault, other);
+    let name = relay_name(name, place, other);
     let mut args = vec!["relay".to_owned(), format!("--port={port}")];
+    args.push(format!("--order-file={}", state.order(&name).display()));
     args.extend(delay);
     let program = find("playground").context("the `playground` program is not built: run `cargo build`")?;
     Ok(Spec {
-        name: format!("{name}-{other}@{place}"),
+        name,
         place,
         stage: Stage::Ours,
         program,

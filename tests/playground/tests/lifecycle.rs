@@ -111,7 +111,7 @@ async fn charts_are_applied(cloud: &Cloud) {
 }
 
 async fn our_programs_come_back(cloud: &Cloud) {
-    assert!(cloud.metrics_url("operator@hub").unwrap().ends_with(":9400/metrics"));
+    assert!(cloud.metrics_url("operator@jishi").unwrap().ends_with(":9400/metrics"));
     let name = "agent-1@jishi";
     let first = cloud.pid(name).unwrap();
     assert!(

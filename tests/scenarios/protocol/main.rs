@@ -1,0 +1,52 @@
+//! The ledger protocol on real servers, with two real operators and every fault that it was made for: processes that die
+//! or sleep between any two steps, writes that land unanswered or late, a server that restarts, a ledger that is lost, a
+//! clock that is wrong. Every revision of the ledger and of all requests is judged, not only the last one.
+
+#![allow(
+    clippy::indexing_slicing,
+    reason = "an index into JSON that is not there answers null"
+)]
+
+mod answers;
+mod history;
+mod judge;
+mod kills;
+mod scenarios;
+mod sleepers;
+mod world;
+
+use anyhow::Context as _;
+use world::World;
+
+macro_rules! steps {
+    ($world:expr, $($module:ident::$step:ident),* $(,)?) => {
+        $(
+            let started = std::time::Instant::now();
+            $module::$step(&$world).await.context(stringify!($step))?;
+            let told = $world.at_rest().await.context(concat!(stringify!($step), ": afterwards"))?;
+            println!("step {} ok, {:.1} s, {told}", stringify!($step), started.elapsed().as_secs_f32());
+        )*
+    };
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn protocol() -> anyhow::Result<()> {
+    let world = World::up().await?;
+    steps!(
+        world,
+        scenarios::ten_at_once_for_room_for_five,
+        scenarios::failed_write_frees,
+        scenarios::operator_down_tenants_unaffected,
+        scenarios::restart_rebuild,
+        scenarios::ledger_deleted_midway,
+        scenarios::server_restarted_midway,
+        scenarios::clock_an_hour_off,
+        kills::at_each_step,
+        sleepers::swap_wakes_after_takeover,
+        sleepers::apply_wakes_after_takeover,
+        answers::ambiguous_write,
+        answers::late_write_of_a_dead_leader,
+        scenarios::hundred_writers_two_replicas_leader_killed,
+    );
+    Ok(())
+}

@@ -13,6 +13,7 @@ pub mod clock;
 pub mod data_center;
 pub mod events;
 pub mod lease;
+pub mod metering;
 pub mod operator;
 pub mod pass;
 pub mod rows;

@@ -22,7 +22,7 @@ use crate::events::Events;
 use crate::lease::{End, LeaseName, lead};
 use crate::pass::Passes;
 use crate::rows::Rows;
-use crate::{data_center, tenant};
+use crate::{data_center, metering, tenant};
 
 /// What the operator needs.
 pub struct Options {
@@ -159,7 +159,8 @@ fn start(client: Client, epoch: i64, clock: Clock, figures: Figures, stop: &Canc
         stop: stop.clone(),
     };
     controllers.push(named("tenant", tenant::run(common.clone(), tenants)));
-    controllers.push(named("data-center", data_center::run(common, centres)));
+    controllers.push(named("data-center", data_center::run(common.clone(), centres)));
+    controllers.push(named("metering", metering::run(common)));
     controllers
 }
 

@@ -16,6 +16,7 @@ mod request_approval;
 mod resource_need;
 mod resource_request;
 mod tenant;
+mod usage_report;
 
 pub use admission_limits::{AdmissionLimits, AdmissionLimitsSpec, LargestGrant, NeedKind};
 pub use amounts::{Amount, AmountError, Amounts, Resources};
@@ -29,9 +30,9 @@ pub use quota_ledger::{
     LedgerCentre, LedgerCharge, LedgerPool, LedgerRecord, LedgerState, LedgerTenant, QuotaLedger, QuotaLedgerSpec,
 };
 pub use quota_pool::{
-    AcceleratorSpec, AcceleratorUse, ApprovalLevel, ApprovalPolicy, Architecture, CapacitySource, CentrePool,
-    Overcommit, PoolCentre, PoolFigures, QuotaPool, QuotaPoolSpec, QuotaPoolStatus, Reserve, StorageSpec, StorageTier,
-    Zone, reason as pool_reason,
+    AcceleratorSpec, AcceleratorUse, ApprovalLevel, ApprovalPolicy, Architecture, CapacitySource, CentrePool, Currency,
+    MonthlyPrice, Overcommit, PoolCentre, PoolFigures, Price, QuotaPool, QuotaPoolSpec, QuotaPoolStatus, Reserve,
+    StorageSpec, StorageTier, UnitPrice, Zone, reason as pool_reason,
 };
 pub use request_approval::{
     Approver, Decision, RequestApproval, RequestApprovalSpec, RequestApprovalStatus, RequestRef,
@@ -45,6 +46,9 @@ pub use resource_request::{
 };
 pub use tenant::{
     Administrator, AdministratorKind, Ceiling, Tenant, TenantLevel, TenantSpec, TenantStatus, reason as tenant_reason,
+};
+pub use usage_report::{
+    ExactUsage, HistoryEntry, UsageFigures, UsageReport, UsageReportSpec, UsageReportStatus, UsageRow,
 };
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
@@ -61,5 +65,6 @@ pub fn all() -> Vec<CustomResourceDefinition> {
         QuotaLedger::crd(),
         AdmissionLimits::crd(),
         PoolQueue::crd(),
+        UsageReport::crd(),
     ]
 }

@@ -255,6 +255,9 @@ pub struct QuotaPoolSpec {
     /// What is kept back | 预留
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reserve: Option<Reserve>,
+    /// What it costs; without it nothing | 单价，缺省为不计费
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit_price: Option<UnitPrice>,
     /// Who must agree before a grant; without it nobody is asked | 审批策略，缺省为自动批准
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval: Option<ApprovalPolicy>,
@@ -270,6 +273,60 @@ pub struct Overcommit {
     /// Sold vCPU per vCPU of a node, 1 to 10, three decimals at the most | CPU超分比，1至10
     #[x_kube(validation = ("string(self).matches('^(10|[1-9])([.][0-9]{1,3})?$')", "overcommit.cpu is between 1 and 10 | 超分比须在1到10之间"))]
     pub cpu: Amount,
+}
+
+/// Currency | 币种
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Currency {
+    /// Renminbi | 人民币
+    #[default]
+    #[serde(rename = "CNY")]
+    Cny,
+}
+
+/// A price, four decimals at the most | 价格，最多四位小数
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Price(pub String);
+
+impl JsonSchema for Price {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Price".into()
+    }
+    fn inline_schema() -> bool {
+        true
+    }
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({"type": "string", "maxLength": 12, "pattern": "^[0-9]{1,7}([.][0-9]{1,4})?$"})
+    }
+}
+
+/// Prices of a whole calendar month; what is not listed costs nothing | 月单价，未列出的不计费
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct MonthlyPrice {
+    /// Of a vCPU | 每vCPU
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cpu: Option<Price>,
+    /// Of a GiB of memory | 每GiB内存
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory: Option<Price>,
+    /// Of a TB of storage, 10¹² bytes | 每TB存储
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub storage: Option<Price>,
+    /// Of a card | 每卡
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accelerators: Option<Price>,
+}
+
+/// What a grant costs; a change counts for what is not final yet | 单价，变更适用于尚未定稿的用量
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct UnitPrice {
+    /// Currency | 币种
+    pub currency: Currency,
+    /// Prices of a month | 月单价
+    pub per_month: MonthlyPrice,
 }
 
 /// The arithmetic of the pool | 资源池台账

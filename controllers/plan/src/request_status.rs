@@ -8,6 +8,7 @@ use crds::{
 use jiff::Timestamp;
 
 use crate::admission::Assessment;
+use crate::metering;
 use crate::request::{Request, date_at};
 
 /// What the summary says.
@@ -45,6 +46,7 @@ pub fn status(
     now: Timestamp,
 ) -> ResourceRequestStatus {
     let mut status = request.object.status.clone().unwrap_or_default();
+    metering::record(&mut status, now);
     let generation = request.object.metadata.generation;
     let summary = match request.object.spec.type_ {
         RequestType::Release => release(request, all),

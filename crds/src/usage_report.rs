@@ -34,7 +34,6 @@ pub struct HistoryEntry {
     status = "UsageReportStatus",
     derive = "PartialEq",
     doc = "What a tenant held in one month and what it costs; written by the operator alone | 租户月度用量与费用；仅由控制器写入",
-    validation = ("self.metadata.name == self.spec.month", "a report is named after its month | 报表名称须与月份一致"),
     printcolumn(name = "Month", type_ = "string", json_path = ".spec.month"),
     printcolumn(name = "vCPU-h", type_ = "string", json_path = ".status.totals.vcpuHours"),
     printcolumn(name = "GPU-h", type_ = "string", json_path = ".status.totals.gpuHours"),

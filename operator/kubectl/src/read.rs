@@ -128,7 +128,9 @@ pub async fn reports(hub: &Hub, month: &str, everywhere: bool) -> Result<Vec<Usa
         Api::namespaced(hub.client.clone(), &hub.namespace)
     };
     // The name is the month, and the server selects by it.
-    let mut params = ListParams::default().limit(PAGE).fields(&format!("metadata.name={month}"));
+    let mut params = ListParams::default()
+        .limit(PAGE)
+        .fields(&format!("metadata.name={month}"));
     let mut items = Vec::new();
     loop {
         let page = within(api.list(&params)).await?;

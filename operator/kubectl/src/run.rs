@@ -76,7 +76,12 @@ impl Out {
         let text = match self.output {
             Output::Table => colour(&text(what, self.style)),
             Output::Json => serde_json::to_string_pretty(what).map_err(|e| Failure::Refused(e.to_string()))? + "\n",
-            Output::Csv => return Err(Failure::Usage(both("only usage is printed as csv", "仅 usage 可输出 csv"))),
+            Output::Csv => {
+                return Err(Failure::Usage(both(
+                    "only usage is printed as csv",
+                    "仅 usage 可输出 csv",
+                )));
+            }
         };
         write(&text);
         Ok(())

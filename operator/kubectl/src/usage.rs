@@ -51,7 +51,10 @@ pub fn usage(month: &str, reports: Vec<UsageReport>) -> Usage {
         ));
     } else if open > 0 {
         notes.push(both(
-            format!("{open} of {} reports are not complete; a month closes one day after its end", reports.len()),
+            format!(
+                "{open} of {} reports are not complete; a month closes one day after its end",
+                reports.len()
+            ),
             format!("{} 份报表中 {open} 份未完成；月末后一天定稿", reports.len()),
         ));
     }

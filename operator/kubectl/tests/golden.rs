@@ -182,7 +182,9 @@ fn the_usage_of_a_month() {
     let reports: Vec<UsageReport> = objects("usage.yaml", "UsageReport");
     let november = usage("2026-11", reports.clone());
     golden("usage", |style| usage::page(&november, style));
-    golden("usage-none", |style| usage::page(&usage("2026-12", reports.clone()), style));
+    golden("usage-none", |style| {
+        usage::page(&usage("2026-12", reports.clone()), style)
+    });
     let path = file("golden/usage.csv");
     let csv = usage::csv(&november);
     if std::env::var_os("UPDATE_GOLDEN").is_some() {

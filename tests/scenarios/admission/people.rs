@@ -63,7 +63,10 @@ pub async fn requests_are_stamped(cloud: &Cloud) {
     );
     let made = li_na.creates(&lie).await;
     assert_eq!(made["spec"]["requestedBy"], LI_NA);
-    assert_eq!(made["metadata"]["finalizers"], json!([crds::label::CHARGED, crds::label::METERED]));
+    assert_eq!(
+        made["metadata"]["finalizers"],
+        json!([crds::label::CHARGED, crds::label::METERED])
+    );
     let release = li_na
         .could_create(&json!({
             "apiVersion": "xiangyun.io/v1alpha1", "kind": "ResourceRequest",

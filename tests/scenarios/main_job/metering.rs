@@ -78,7 +78,8 @@ pub(crate) async fn the_report_is_the_history(w: &World) -> Result<()> {
     let price = r#"{"spec":{"unitPrice":{"perMonth":{"cpu":"900000.5","memory":"70000.25"}}}}"#;
     let patch = ["patch", "qpool", "x86", "--type=merge", "-p", price];
     w.ok("hub", Some("zhao.min"), &patch).await?;
-    w.apply("hub", Some("wu.gang"), &small_request(NS, "metered", 4)).await?;
+    w.apply("hub", Some("wu.gang"), &small_request(NS, "metered", 4))
+        .await?;
     w.request_reason(NS, "metered", "Active").await?;
     let killed = leader(w).await?;
     w.cloud.kill(killed).await?;
@@ -98,7 +99,10 @@ pub(crate) async fn the_report_is_the_history(w: &World) -> Result<()> {
         ensure!(row.figures.price == price_by_hand(exact(row)?, month)?, "{row:?}");
     }
     let expected = by_hand(&request, i64::MAX)?;
-    ensure!(expected.len() == 1 && sum == expected["x86"], "{sum} is not {expected:?}");
+    ensure!(
+        expected.len() == 1 && sum == expected["x86"],
+        "{sum} is not {expected:?}"
+    );
     println!("metered {sum}, price {}", rows[0].1.figures.price);
     Ok(())
 }
@@ -116,7 +120,10 @@ pub(crate) async fn open_rows_are_the_histories_so_far(w: &World) -> Result<()> 
         let request = w.get("hub", &["rreq", &row.request, "-n", NS]).await?;
         ensure!(request["metadata"]["uid"] == row.request_uid, "{row:?}");
         let expected = by_hand(&request, until)?;
-        ensure!(expected.get(&row.pool) == Some(&exact(row)?), "{row:?} is not {expected:?}");
+        ensure!(
+            expected.get(&row.pool) == Some(&exact(row)?),
+            "{row:?} is not {expected:?}"
+        );
         ensure!(row.figures.price == price_by_hand(exact(row)?, &month)?, "{row:?}");
         seen += 1;
     }
@@ -137,17 +144,34 @@ pub(crate) async fn an_edit_by_hand_is_corrected(w: &World) -> Result<()> {
     let open = report.rows.iter().find(|r| !r.final_).context("an open row")?;
     let closed = report.rows.iter().find(|r| r.final_).context("a final row")?;
     let (open_edit, closed_edit) = (edit(open), edit(closed));
-    let patch = |edit| ["patch", "usage", &month, "-n", NS, "--subresource=status", "--type=json", "-p", edit];
+    let patch = |edit| {
+        [
+            "patch",
+            "usage",
+            &month,
+            "-n",
+            NS,
+            "--subresource=status",
+            "--type=json",
+            "-p",
+            edit,
+        ]
+    };
     for person in ["wu.gang", "zhao.min", "sun.li"] {
         w.refused("hub", Some(person), &patch(&open_edit), "forbidden").await?;
         w.ok("hub", Some(person), &["get", "usage", &month, "-n", NS]).await?;
     }
-    w.refused("hub", Some("li.na"), &["get", "usage", "-n", NS], "forbidden").await?;
-    w.refused("hub", None, &patch(&closed_edit), "a final row does not change").await?;
+    w.refused("hub", Some("li.na"), &["get", "usage", "-n", NS], "forbidden")
+        .await?;
+    w.refused("hub", None, &patch(&closed_edit), "a final row does not change")
+        .await?;
     w.ok("hub", None, &patch(&open_edit)).await?;
     eventually(PATIENCE, "the edit is corrected", || async {
         let (_, now) = reports(w).await?.pop().context("a report")?;
-        let row = now.rows.iter().find(|r| r.request_uid == open.request_uid && r.pool == open.pool);
+        let row = now
+            .rows
+            .iter()
+            .find(|r| r.request_uid == open.request_uid && r.pool == open.pool);
         ensure!(row.is_some_and(|r| r.figures.price != "0.01"), "{row:?}");
         Ok(())
     })

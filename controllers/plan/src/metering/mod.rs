@@ -68,7 +68,9 @@ pub fn record(status: &mut ResourceRequestStatus, now: Timestamp) {
         return;
     }
     // A clock that was set back does not reorder what happened.
-    let earliest = last.and_then(|l| l.at.parse::<Timestamp>().ok()).unwrap_or(Timestamp::MIN);
+    let earliest = last
+        .and_then(|l| l.at.parse::<Timestamp>().ok())
+        .unwrap_or(Timestamp::MIN);
     let at = now.max(earliest).as_second();
     status.history.push(HistoryEntry {
         at: time(at),

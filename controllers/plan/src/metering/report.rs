@@ -123,7 +123,12 @@ pub fn plan(snapshot: &Snapshot) -> MeteringPlan {
     }
     for (tenant, held) in tenants.iter().filter(|(tenant, _)| !unclear.contains(*tenant)) {
         let stored = reports.remove(tenant).unwrap_or_default();
-        let view = View { snapshot, prices: &prices, held, stored: &stored };
+        let view = View {
+            snapshot,
+            prices: &prices,
+            held,
+            stored: &stored,
+        };
         view.writes(tenant, &mut plan);
         view.leaving(&mut plan);
     }
@@ -146,7 +151,12 @@ impl<'a> View<'a> {
 
     fn writes(&self, tenant: &str, plan: &mut MeteringPlan) {
         let now = self.snapshot.now.as_second();
-        let months: BTreeSet<Month> = self.held.iter().flat_map(|h| h.months(now)).chain(self.stored.keys().copied()).collect();
+        let months: BTreeSet<Month> = self
+            .held
+            .iter()
+            .flat_map(|h| h.months(now))
+            .chain(self.stored.keys().copied())
+            .collect();
         for month in months {
             match self.due(month, now) {
                 Ok(Some(status)) => plan.writes.push(Write {
@@ -171,7 +181,12 @@ impl<'a> View<'a> {
         let Some(stored) = stored else {
             return Ok((!wanted.rows.is_empty()).then_some(wanted));
         };
-        let same = |a: &UsageReportStatus| UsageReportStatus { as_of: stored.as_of.clone(), ..a.clone() } == *stored;
+        let same = |a: &UsageReportStatus| {
+            UsageReportStatus {
+                as_of: stored.as_of.clone(),
+                ..a.clone()
+            } == *stored
+        };
         if same(&wanted) {
             return Ok(None);
         }
@@ -192,7 +207,10 @@ impl<'a> View<'a> {
             let final_ = complete || over(&held.changes);
             let to = if final_ { month.end() } else { month.end().min(at) };
             for (pool, used) in used(&held.changes, month.start(), to) {
-                let prices = self.prices.get(&pool).ok_or_else(|| MeteringError::NoPrices(pool.clone()))?;
+                let prices = self
+                    .prices
+                    .get(&pool)
+                    .ok_or_else(|| MeteringError::NoPrices(pool.clone()))?;
                 let row = UsageRow {
                     request_uid: held.uid().to_owned(),
                     request: held.object.metadata.name.clone().unwrap_or_default(),
@@ -231,9 +249,10 @@ impl<'a> View<'a> {
                 let closed = status.is_some_and(|s| s.complete);
                 let rows = status.map(|s| s.rows.as_slice()).unwrap_or_default();
                 closed
-                    || used(&held.changes, month.start(), month.end())
-                        .keys()
-                        .all(|pool| rows.iter().any(|r| r.final_ && r.request_uid == held.uid() && r.pool == *pool))
+                    || used(&held.changes, month.start(), month.end()).keys().all(|pool| {
+                        rows.iter()
+                            .any(|r| r.final_ && r.request_uid == held.uid() && r.pool == *pool)
+                    })
             });
             if metered {
                 plan.let_go.push(held.index);

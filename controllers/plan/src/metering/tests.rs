@@ -16,7 +16,11 @@ fn cpu(milli: i128) -> Resources {
 }
 
 fn change(at: i64, milli: i128) -> Change {
-    let pools = if milli == 0 { Usage::new() } else { Usage::from([("x86".to_owned(), cpu(milli))]) };
+    let pools = if milli == 0 {
+        Usage::new()
+    } else {
+        Usage::from([("x86".to_owned(), cpu(milli))])
+    };
     Change { at, pools }
 }
 
@@ -35,7 +39,10 @@ fn of(text: &str) -> Option<Price> {
 #[test]
 fn a_month_is_the_provinces() {
     let november = Month::parse("2026-11").unwrap();
-    assert_eq!((november.start(), november.end() - november.start()), (NOVEMBER, 30 * 86_400));
+    assert_eq!(
+        (november.start(), november.end() - november.start()),
+        (NOVEMBER, 30 * 86_400)
+    );
     assert_eq!(Month::at(NOVEMBER - 1).to_string(), "2026-10");
     assert_eq!(Month::at(NOVEMBER), november);
     assert_eq!(november.next().and_then(Month::next), Month::parse("2027-01"));
@@ -60,7 +67,10 @@ fn a_whole_month_costs_the_monthly_price() {
         storage: 20_000_000_000_000 * seconds,
         accelerators: 2 * seconds,
     };
-    assert_eq!(prices.hundredths(all, month), 64 * 3000 + 320 + 20 * 10_000 + 2 * 300_000);
+    assert_eq!(
+        prices.hundredths(all, month),
+        64 * 3000 + 320 + 20 * 10_000 + 2 * 300_000
+    );
     // A day of December is cheaper than one of November.
     let day = cpu(31_000 * 86_400);
     assert_eq!(prices.hundredths(day, Month::parse("2026-12").unwrap()), 3000);
@@ -125,7 +135,11 @@ fn the_history_follows_the_allocation() {
         status.history.clone()
     };
     assert_eq!(write(vec![pool("64")], "r1", now).len(), 1);
-    assert_eq!(write(vec![pool("64")], "r1", now + SignedDuration::from_hours(1)).len(), 1, "a confirmation");
+    assert_eq!(
+        write(vec![pool("64")], "r1", now + SignedDuration::from_hours(1)).len(),
+        1,
+        "a confirmation"
+    );
     let history = write(Vec::new(), "r2", now - SignedDuration::from_hours(1));
     assert_eq!(history.len(), 2);
     assert_eq!(history[0].at, "2026-11-05T08:00:00Z");
@@ -155,7 +169,11 @@ impl World {
 
     /// From so many seconds after the start of November on.
     fn holds(&mut self, at: i64, cpu: &str) {
-        let pools = if cpu == "0" { json!([]) } else { json!([{"pool": "x86", "amounts": {"cpu": cpu}}]) };
+        let pools = if cpu == "0" {
+            json!([])
+        } else {
+            json!([{"pool": "x86", "amounts": {"cpu": cpu}}])
+        };
         let entry = json!({"at": time(NOVEMBER + at), "record": format!("r{at}"), "pools": pools});
         let status = self.0.requests[0].status.as_mut().unwrap();
         status.history.push(serde_json::from_value(entry).unwrap());
@@ -191,7 +209,9 @@ impl World {
 
     fn leaves(&mut self) {
         let metadata = &mut self.0.requests[0].metadata;
-        metadata.deletion_timestamp = Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(Timestamp::UNIX_EPOCH));
+        metadata.deletion_timestamp = Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(
+            Timestamp::UNIX_EPOCH,
+        ));
         metadata.finalizers = Some(vec!["xiangyun.io/metered".to_owned()]);
     }
 }
@@ -269,7 +289,10 @@ fn what_is_not_known_is_not_zero() {
     w.pass(100);
     w.0.pools.clear();
     let plan = w.plan(200);
-    assert_eq!(plan.unclear, [("dept".to_owned(), MeteringError::NoPrices("x86".to_owned()))]);
+    assert_eq!(
+        plan.unclear,
+        [("dept".to_owned(), MeteringError::NoPrices("x86".to_owned()))]
+    );
     assert_eq!(plan.writes, []);
     let mut w = World::new();
     w.pass(100);

@@ -148,8 +148,8 @@ Examples:
   kubectl xiangyun usage -n dept-yibao --month 2026-11
   kubectl xiangyun usage -A --month 2026-11 -o csv > 2026-11.csv
 
-Hours and days are rounded to six decimals, the price of a row to 0.01; CSV and JSON have them exactly as well, in
-milli-vCPU, bytes and cards times seconds. A month is the province's, UTC+8, and closes one day after its end.")]
+Hours and days are cut to two decimals; CSV and JSON have them rounded to six, and exactly in milli-vCPU, bytes and cards
+times seconds. The price of a row is rounded to 0.01, once. A month is the province's, UTC+8, and closes one day after its end.")]
     Usage {
         /// The month, such as 2026-11; this month if not given
         #[arg(long, value_parser = month)]

@@ -65,49 +65,56 @@ pub fn usage(month: &str, reports: Vec<UsageReport>) -> Usage {
     }
 }
 
-const HEADER: [(&str, &str); 8] = [
-    ("TENANT", "租户"),
+const HEADER: [(&str, &str); 7] = [
     ("REQUEST", "申请"),
     ("POOL", "资源池"),
-    ("VCPU-H", "vCPU·时"),
-    ("MEM-GIB-H", "内存GiB·时"),
-    ("GPU-H", "卡·时"),
-    ("TB-DAYS", "TB·天"),
+    ("VCPU-H", "vCPU时"),
+    ("GIB-H", "内存GiB时"),
+    ("GPU-H", "卡时"),
+    ("TB-DAYS", "TB天"),
     ("PRICE", "费用"),
 ];
 
-/// A page for people: the rows of each tenant, then its sum.
+/// A page for people: the rows of each tenant, then its sum, hours and days cut to two decimals.
 pub fn page(usage: &Usage, style: Style) -> String {
-    let line = |names: [&str; 3], figures: &UsageFigures| -> Vec<String> {
+    let line = |request: &str, pool: &str, figures: &UsageFigures| {
         let figures = [
-            &figures.vcpu_hours,
-            &figures.memory_gib_hours,
-            &figures.gpu_hours,
-            &figures.tb_days,
+            cut(&figures.vcpu_hours),
+            cut(&figures.memory_gib_hours),
+            cut(&figures.gpu_hours),
+            cut(&figures.tb_days),
             &figures.price,
         ];
-        let names = names.map(str::to_owned).into_iter();
-        names.chain(figures.into_iter().cloned()).collect()
+        let cells = [request, pool].into_iter().chain(figures);
+        cells.map(str::to_owned).collect::<Vec<_>>()
     };
-    let total = style.say("total", "合计");
     let mut text = String::new();
     for report in &usage.reports {
         let status = &report.status;
-        let mut rows: Vec<Vec<String>> = status
-            .rows
-            .iter()
-            .map(|r| line([&report.tenant, &r.request, &r.pool], &r.figures))
-            .collect();
-        rows.push(line([&report.tenant, total, ""], &status.totals));
-        text.push_str(&style.table(&HEADER, &rows));
         let state = if status.complete {
             style.say("complete", "已定稿")
         } else {
             style.say("as of", "统计截至")
         };
-        text.push_str(&format!("{}  {state}  {}  CNY\n\n", usage.month, status.as_of));
+        let title = [&report.tenant, &usage.month, state, &status.as_of, "CNY"];
+        let mut rows: Vec<Vec<String>> = status
+            .rows
+            .iter()
+            .map(|r| line(&r.request, &r.pool, &r.figures))
+            .collect();
+        rows.push(line(style.say("total", "合计"), "", &status.totals));
+        text.push_str(&title.join("  "));
+        text.push('\n');
+        text.push_str(&style.table(&HEADER, &rows));
+        text.push('\n');
     }
-    format!("{}{}", text, style.notes(&usage.notes))
+    text + &style.notes(&usage.notes)
+}
+
+/// Two decimals at the most.
+fn cut(number: &str) -> &str {
+    let end = number.find('.').map_or(number.len(), |point| point + 3);
+    number.get(..end).unwrap_or(number)
 }
 
 /// One line a request and pool, values exactly as they are stored; no sums, which whoever calculates makes.
@@ -190,5 +197,10 @@ mod tests {
         assert_eq!(cell("say \"yes\""), "\"say \"\"yes\"\"\"");
         assert_eq!(cell("ocr-2026"), "ocr-2026");
         assert_eq!(cell(""), "");
+    }
+
+    #[test]
+    fn people_see_two_decimals() {
+        assert_eq!([cut("648.277778"), cut("0.5"), cut("12"), cut("0")], ["648.27", "0.5", "12", "0"]);
     }
 }

@@ -49,6 +49,7 @@ async fn main_job() -> anyhow::Result<()> {
         metering::open_rows_are_the_histories_so_far,
         metering::an_edit_by_hand_is_corrected,
         metering::rows_outlive_their_request,
+        metering::a_namespace_on_its_way_out_is_not_held,
     );
     Ok(())
 }

@@ -190,3 +190,16 @@ pub(crate) async fn rows_outlive_their_request(w: &World) -> Result<()> {
     ensure!(before == after, "{before:?} became {after:?}");
     Ok(())
 }
+
+/// Nothing can be written in a namespace that is being deleted, so metering does not hold its requests for a report.
+pub(crate) async fn a_namespace_on_its_way_out_is_not_held(w: &World) -> Result<()> {
+    let ceilings = json!([{"pool": "x86", "amounts": {"cpu": "100", "memory": "400Gi"}}]);
+    let tenant = json!({"apiVersion": "xiangyun.io/v1alpha1", "kind": "Tenant", "metadata": {"name": "leaver"},
+        "spec": {"displayName": "撤并单位", "level": "City", "parentRef": "jilin", "ceilings": ceilings}});
+    w.apply("hub", Some("zhao.min"), &tenant).await?;
+    w.ready_reason(&["dept", "leaver"], "Established").await?;
+    w.apply("hub", None, &small_request("leaver", "last", 4)).await?;
+    w.request_reason("leaver", "last", "Active").await?;
+    let delete = ["delete", "namespace", "leaver", "--timeout=90s"];
+    w.ok("hub", None, &delete).await.map(drop)
+}

@@ -21,7 +21,8 @@ impl Month {
 
     /// `2026-11`.
     pub fn parse(text: &str) -> Option<Self> {
-        let (year, month) = text.split_once('-').filter(|(y, m)| y.len() == 4 && m.len() == 2)?;
+        let digits = |t: &str, length| t.len() == length && t.chars().all(|c| c.is_ascii_digit());
+        let (year, month) = text.split_once('-').filter(|(y, m)| digits(y, 4) && digits(m, 2))?;
         let (year, month) = (year.parse().ok()?, month.parse().ok()?);
         Date::new(year, month, 1).ok().map(Self)
     }

@@ -250,7 +250,7 @@ fn a_closed_month_is_written_once_and_stays() {
 fn what_is_wrong_is_corrected_at_once() {
     let mut w = World::new();
     w.pass(100);
-    w.november().totals.price = "0.00".to_owned();
+    w.november().totals.price = "1.00".to_owned();
     assert_eq!(w.pass(101), 1);
     w.november().rows.clear();
     assert_eq!(w.pass(102), 1);

@@ -14,6 +14,7 @@ pub mod data_center;
 pub mod events;
 pub mod fail_point;
 pub mod lease;
+pub mod metering;
 pub mod operator;
 pub mod pass;
 pub mod rows;

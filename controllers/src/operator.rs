@@ -23,7 +23,7 @@ use crate::fail_point::FailPoints;
 use crate::lease::{End, LeaseName, lead};
 use crate::pass::Passes;
 use crate::rows::Rows;
-use crate::{data_center, tenant};
+use crate::{data_center, metering, tenant};
 
 /// What the operator needs.
 pub struct Options {
@@ -172,7 +172,8 @@ fn start(
         stop: stop.clone(),
     };
     controllers.push(named("tenant", tenant::run(common.clone(), tenants)));
-    controllers.push(named("data-center", data_center::run(common, centres)));
+    controllers.push(named("data-center", data_center::run(common.clone(), centres)));
+    controllers.push(named("metering", metering::run(common)));
     controllers
 }
 

@@ -11,12 +11,14 @@ mod conditions;
 mod data_center;
 mod names;
 mod pool_queue;
+mod price;
 mod quota_ledger;
 mod quota_pool;
 mod request_approval;
 mod resource_need;
 mod resource_request;
 mod tenant;
+mod usage_report;
 
 pub use admission_limits::{AdmissionLimits, AdmissionLimitsSpec, LargestGrant, NeedKind};
 pub use allocation::{Allocation, AllocationPool, CentreRow, CentreShare, InForce};
@@ -28,6 +30,7 @@ pub use data_center::{
 };
 pub use names::{condition, group, label, object, refusal, role};
 pub use pool_queue::{EndingGrant, KeptAmounts, KeptInCentre, PoolQueue, PoolQueueSpec, WaitingRequest};
+pub use price::{Currency, MonthlyPrice, Price, UnitPrice};
 pub use quota_ledger::{
     LedgerCeiling, LedgerCentre, LedgerCharge, LedgerPool, LedgerRecord, LedgerState, LedgerTenant, QuotaLedger,
     QuotaLedgerSpec,
@@ -49,6 +52,9 @@ pub use resource_request::{
 pub use tenant::{
     Administrator, AdministratorKind, Ceiling, Tenant, TenantLevel, TenantSpec, TenantStatus, reason as tenant_reason,
 };
+pub use usage_report::{
+    ExactUsage, HistoryEntry, UsageFigures, UsageReport, UsageReportSpec, UsageReportStatus, UsageRow,
+};
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt as _;
@@ -64,5 +70,6 @@ pub fn all() -> Vec<CustomResourceDefinition> {
         QuotaLedger::crd(),
         AdmissionLimits::crd(),
         PoolQueue::crd(),
+        UsageReport::crd(),
     ]
 }

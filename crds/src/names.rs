@@ -10,6 +10,8 @@ pub mod label {
     pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
     /// Finalizer of a request whose grant may be charged; stamped at creation by the admission policy.
     pub const CHARGED: &str = "xiangyun.io/charged";
+    /// Finalizer of a request whose history is not in the reports of its months yet; stamped with the other one.
+    pub const METERED: &str = "xiangyun.io/metered";
     /// Annotation on what an agent applies: the epoch of the decision behind it.
     pub const EPOCH: &str = "xiangyun.io/epoch";
 }

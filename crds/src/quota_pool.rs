@@ -4,7 +4,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Amount, Amounts, Condition};
+use crate::{Amount, Amounts, Condition, UnitPrice};
 
 /// Reasons of a pool's conditions.
 pub mod reason {
@@ -276,6 +276,9 @@ pub struct QuotaPoolSpec {
     /// What is kept back | 预留
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reserve: Option<Reserve>,
+    /// What it costs; without it nothing | 单价，缺省为不计费
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit_price: Option<UnitPrice>,
     /// Who must agree before a grant; without it nobody is asked | 审批策略，缺省为自动批准
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval: Option<ApprovalPolicy>,

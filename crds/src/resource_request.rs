@@ -4,7 +4,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Allocation, CentreRow, Condition, PoolNeed, ResourceNeed, Zone};
+use crate::{Allocation, CentreRow, Condition, HistoryEntry, PoolNeed, ResourceNeed, Zone};
 
 /// Reasons of a request's conditions. One at a time; `plan::admission` says which wins.
 pub mod reason {
@@ -295,7 +295,10 @@ pub struct ApprovalCount {
 /// What became of the request | 申请状态
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = ("!has(oldSelf.allocation) || has(self.allocation)", "a grant does not vanish; it ends | 配额不能消失，只能结束"))]
+#[x_kube(
+    validation = ("!has(oldSelf.allocation) || has(self.allocation)", "a grant does not vanish; it ends | 配额不能消失，只能结束"),
+    validation = ("!has(oldSelf.history) || (has(self.history) && oldSelf.history.all(h, h in self.history))", "history is only added to | 变更记录只增不改")
+)]
 pub struct ResourceRequestStatus {
     /// For people; programs read conditions | 阶段，供人查看
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -315,6 +318,10 @@ pub struct ResourceRequestStatus {
     /// The grant | 配额
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allocation: Option<Allocation>,
+    /// What it held and since when, written with the grant and never changed; what is metered | 配额变更记录，计量依据
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 256))]
+    pub history: Vec<HistoryEntry>,
     /// What the centres say | 各中心
     #[serde(default)]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]

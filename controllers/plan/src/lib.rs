@@ -11,6 +11,7 @@ pub mod check;
 pub mod cycle;
 pub mod ledger;
 pub mod market;
+pub mod metering;
 pub mod needs;
 pub mod pool;
 pub mod published;

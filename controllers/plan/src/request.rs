@@ -70,6 +70,11 @@ impl Request {
         self.allocation().map(|a| a.record.as_str())
     }
 
+    /// How often its amounts changed.
+    pub fn history_len(&self) -> usize {
+        self.object.status.as_ref().map_or(0, |s| s.history.len())
+    }
+
     /// The allocation.
     pub fn allocation(&self) -> Option<&crds::Allocation> {
         self.object.status.as_ref()?.allocation.as_ref()

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use crate::admission::Assessment;
 use crate::cycle::Snapshot;
+use crate::metering;
 use crate::request::{Request, date_at};
 use crate::terms::{Stage, stage};
 
@@ -40,6 +41,7 @@ impl Summary {
 pub fn status(request: &Request, assessment: Option<&Assessment>, snapshot: &Snapshot) -> ResourceRequestStatus {
     let mut status = request.object.status.clone().unwrap_or_default();
     let (generation, now) = (request.object.metadata.generation, snapshot.now);
+    metering::record(&mut status, now);
     if request.kind() != RequestType::Release {
         approvals(&mut status, request, assessment, now);
     }

@@ -254,13 +254,15 @@ fn name_of(snapshot: &Snapshot, uid: &str) -> Option<(String, String, String)> {
     Some((uid.to_owned(), ns.to_owned(), name.to_owned()))
 }
 
-/// The finalizers of a request without ours.
+/// The finalizers of a request without ours; what was never granted has nothing to be metered.
 pub(super) fn without_ours(request: &Request) -> Vec<String> {
+    let status = request.object.status.as_ref();
+    let metered = status.is_none_or(|s| s.history.is_empty());
     request
         .object
         .finalizers()
         .iter()
-        .filter(|f| *f != label::CHARGED)
+        .filter(|f| *f != label::CHARGED && !(metered && *f == label::METERED))
         .cloned()
         .collect()
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use plan::metering::Month;
 
 use crate::lang::Lang;
 
@@ -27,6 +28,8 @@ Examples:
   # Decide
   kubectl xiangyun approve rreq/ocr-2026 -n dept-yibao --comment 同意
   kubectl xiangyun reject rreq/ocr-2026 -n dept-yibao --comment 'no funding'
+  # What a department held in a month, and what it costs
+  kubectl xiangyun usage -n dept-yibao --month 2026-11 -o csv
 
 What you may not read is shown as `-` with a note.";
 
@@ -75,6 +78,8 @@ pub enum Output {
     Table,
     /// For programs
     Json,
+    /// For spreadsheets; `usage` only
+    Csv,
 }
 
 /// Commands.
@@ -136,6 +141,22 @@ Nobody approves their own request, and two levels are two people.")]
         /// What is decided.
         #[command(flatten)]
         decision: DecisionArgs,
+    },
+    /// What was held in a month and what it costs, request by request
+    #[command(after_help = "\
+Examples:
+  kubectl xiangyun usage -n dept-yibao --month 2026-11
+  kubectl xiangyun usage -A --month 2026-11 -o csv > 2026-11.csv
+
+Hours and days are cut to two decimals; CSV and JSON have them rounded to six, and exactly in milli-vCPU, bytes and cards
+times seconds. The price of a row is rounded to 0.01, once. A month is the province's, UTC+8, and closes one day after its end.")]
+    Usage {
+        /// The month, such as 2026-11; this month if not given
+        #[arg(long, value_parser = month)]
+        month: Option<String>,
+        /// Every department
+        #[arg(short = 'A', long)]
+        all_namespaces: bool,
     },
     /// Print the completion script of a shell: source <(kubectl-xiangyun completion bash)
     Completion {
@@ -204,6 +225,14 @@ fn request_name(text: &str) -> Result<String, String> {
     Ok(name.to_owned())
 }
 
+/// `2026-11`.
+fn month(text: &str) -> Result<String, String> {
+    match Month::parse(text) {
+        Some(month) => Ok(month.to_string()),
+        None => Err("write the month as 2026-11 | 月份格式为 2026-11".to_owned()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -212,6 +241,12 @@ mod tests {
     #[test]
     fn the_command_line_is_sound() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn spellings_of_a_month() {
+        assert_eq!(month("2026-11").unwrap(), "2026-11");
+        assert!(month("11/2026").is_err() && month("2026-13").is_err());
     }
 
     #[test]

@@ -21,5 +21,6 @@ pub mod read;
 pub mod run;
 pub mod status;
 pub mod table;
+pub mod usage;
 pub mod verdict;
 pub mod wait;

@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use crds::{PoolQueue, QuotaPool, RequestApproval, ResourceRequest, Tenant};
+use crds::{PoolQueue, QuotaPool, RequestApproval, ResourceRequest, Tenant, UsageReport};
 use kube::api::ListParams;
 use kube::{Api, Client, Resource};
 use serde::de::DeserializeOwned;
@@ -128,4 +128,29 @@ pub async fn target(hub: &Hub, namespace: &str, request: &ResourceRequest) -> Re
 /// The hub is not reachable.
 pub async fn approvals(hub: &Hub) -> Result<Option<Vec<RequestApproval>>, Failure> {
     all(&Api::<RequestApproval>::namespaced(hub.client.clone(), &hub.namespace)).await
+}
+
+/// Reports of a month: of every tenant, or of the namespace. Who may not read them is told so.
+///
+/// # Errors
+/// `Refused`, `Unreachable`.
+pub async fn reports(hub: &Hub, month: &str, everywhere: bool) -> Result<Vec<UsageReport>, Failure> {
+    let api: Api<UsageReport> = if everywhere {
+        Api::all(hub.client.clone())
+    } else {
+        Api::namespaced(hub.client.clone(), &hub.namespace)
+    };
+    // The name is the month, and the server selects by it.
+    let mut params = ListParams::default()
+        .limit(PAGE)
+        .fields(&format!("metadata.name={month}"));
+    let mut items = Vec::new();
+    loop {
+        let page = within(api.list(&params)).await?;
+        items.extend(page.items);
+        match page.metadata.continue_.filter(|token| !token.is_empty()) {
+            Some(token) => params = params.continue_token(&token),
+            None => return Ok(items),
+        }
+    }
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use clap::CommandFactory as _;
 use crds::{Amounts, Decision, RequestType, request_reason};
+use plan::metering::Month;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -23,6 +24,7 @@ use crate::quote::{Quote, quote};
 use crate::read;
 use crate::status::status;
 use crate::table::terminal_width;
+use crate::usage;
 use crate::verdict::verdict;
 
 /// Runs one command and returns its exit code.
@@ -58,6 +60,7 @@ pub async fn run(cli: Cli, lang: Lang) -> Result<u8, Failure> {
             decided(&hub, decision, Decision::Approved, amounts, out).await
         }
         Command::Reject { decision } => decided(&hub, decision, Decision::Rejected, Amounts::default(), out).await,
+        Command::Usage { month, all_namespaces } => show_usage(&hub, month, all_namespaces, out).await,
         Command::Completion { .. } => Ok(0),
     }
 }
@@ -73,6 +76,12 @@ impl Out {
         let text = match self.output {
             Output::Table => colour(&text(what, self.style)),
             Output::Json => serde_json::to_string_pretty(what).map_err(|e| Failure::Refused(e.to_string()))? + "\n",
+            Output::Csv => {
+                return Err(Failure::Usage(both(
+                    "only usage is printed as csv",
+                    "仅 usage 可输出 csv",
+                )));
+            }
         };
         write(&text);
         Ok(())
@@ -101,6 +110,17 @@ async fn show_status(hub: &Hub, per_centre: bool, out: Out) -> Result<u8, Failur
     let requests = requests?;
     let seen = requests.as_ref().map(|(all, only)| (all.as_slice(), only.as_deref()));
     out.put(&status(&province?, seen, per_centre, now()), print::status)?;
+    Ok(0)
+}
+
+async fn show_usage(hub: &Hub, month: Option<String>, everywhere: bool, out: Out) -> Result<u8, Failure> {
+    let month = month.unwrap_or_else(|| Month::at(now().as_second()).to_string());
+    let usage = usage::usage(&month, read::reports(hub, &month, everywhere).await?);
+    if out.output == Output::Csv {
+        write(&usage::csv(&usage));
+    } else {
+        out.put(&usage, usage::page)?;
+    }
     Ok(0)
 }
 

@@ -4,12 +4,13 @@
 
 use std::path::{Path, PathBuf};
 
-use crds::{DataCenter, PoolQueue, QuotaPool, RequestApproval, ResourceRequest, Tenant};
+use crds::{DataCenter, PoolQueue, QuotaPool, RequestApproval, ResourceRequest, Tenant, UsageReport};
 use kubectl_xiangyun::floor::Province;
 use kubectl_xiangyun::lang::Lang;
 use kubectl_xiangyun::print::{self, Style};
 use kubectl_xiangyun::quote::{Quote, quote};
 use kubectl_xiangyun::status::status;
+use kubectl_xiangyun::usage::{self, usage};
 use kubectl_xiangyun::verdict::{State, verdict};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -179,4 +180,24 @@ fn json_has_both_languages_and_exact_amounts() {
     assert_eq!(json["waits"][0]["lacks"][0]["short"], "6");
     assert_eq!(json["waits"][0]["queue"]["position"], 3);
     assert!(json["options"][0].as_str().unwrap().contains(" | "));
+}
+
+#[test]
+fn the_usage_of_a_month() {
+    let reports: Vec<UsageReport> = objects("usage.yaml", "UsageReport");
+    let november = usage("2026-11", reports.clone());
+    golden("usage", |style| usage::page(&november, style));
+    golden("usage-none", |style| {
+        usage::page(&usage("2026-12", reports.clone()), style)
+    });
+    let path = file("golden/usage.csv");
+    let csv = usage::csv(&november);
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(&path, &csv).unwrap();
+    }
+    assert_eq!(csv, std::fs::read_to_string(path).unwrap_or_default());
+    let json = serde_json::to_value(&november).unwrap();
+    assert_eq!(json["reports"][0]["tenant"], "dept-jyt");
+    assert_eq!(json["reports"][1]["rows"][0]["exact"]["accelerators"], "1440000");
+    assert_eq!(json["reports"][1]["totals"]["price"], "2060.18");
 }

@@ -63,7 +63,10 @@ pub async fn requests_are_stamped(cloud: &Cloud) {
     );
     let made = li_na.creates(&lie).await;
     assert_eq!(made["spec"]["requestedBy"], LI_NA);
-    assert_eq!(made["metadata"]["finalizers"], json!([crds::label::CHARGED]));
+    assert_eq!(
+        made["metadata"]["finalizers"],
+        json!([crds::label::CHARGED, crds::label::METERED])
+    );
     let release = li_na
         .could_create(&json!({
             "apiVersion": "xiangyun.io/v1alpha1", "kind": "ResourceRequest",
@@ -80,7 +83,7 @@ pub async fn requests_are_stamped(cloud: &Cloud) {
     // The department's own file again changes nothing, and needs no right to write.
     let file = li_na.file(&valid("resourcerequests"));
     for by in ["wang.fang", LI_NA] {
-        let again = json!({"metadata": {"labels": {"year": "2026"}, "finalizers": [crds::label::CHARGED]}, "spec": {"requestedBy": by}});
+        let again = json!({"metadata": {"labels": {"year": "2026"}, "finalizers": [crds::label::CHARGED, crds::label::METERED]}, "spec": {"requestedBy": by}});
         let replaced = replace(li_na, &merged(&lie, &again)).await;
         assert_eq!(replaced["spec"]["requestedBy"], LI_NA);
     }

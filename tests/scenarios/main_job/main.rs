@@ -9,22 +9,12 @@
 mod eyes;
 mod faults;
 mod life;
+mod metering;
 mod outages;
 mod pods;
 mod world;
 
-use anyhow::Context as _;
-use world::World;
-
-macro_rules! steps {
-    ($world:expr, $($module:ident::$step:ident),* $(,)?) => {
-        $(
-            let started = std::time::Instant::now();
-            $module::$step(&$world).await.context(stringify!($step))?;
-            println!("step {} ok, {:.1} s", stringify!($step), started.elapsed().as_secs_f32());
-        )*
-    };
-}
+use world::{World, steps};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn main_job() -> anyhow::Result<()> {
@@ -55,6 +45,11 @@ async fn main_job() -> anyhow::Result<()> {
         outages::compacted_history,
         outages::clock_of_the_leader_jumps,
         life::release_gives_back,
+        metering::the_report_is_the_history,
+        metering::open_rows_are_the_histories_so_far,
+        metering::an_edit_by_hand_is_corrected,
+        metering::rows_outlive_their_request,
+        metering::a_namespace_on_its_way_out_is_not_held,
     );
     Ok(())
 }

@@ -11,6 +11,9 @@ use crate::quota::{Grant, Part, PoolGrant};
 use crate::request::{Request, date_at};
 use crate::terms::{Stage, stage};
 
+/// Entries of its history after which an ended grant is given back in one step more; the API allows 256.
+const MOST_STEPS: usize = 240;
+
 /// END: a Release, the end of the term and of its days of grace, or deletion.
 pub(super) fn end(snapshot: &Snapshot, plan: &mut CyclePlan) {
     let today = date_at(snapshot.now);
@@ -44,7 +47,8 @@ pub(super) fn lower(snapshot: &Snapshot, ledger: &mut Ledger, plan: &mut CyclePl
             continue;
         }
         let left = in_use(snapshot, ledger, request);
-        if left == request.holds {
+        // The history of a grant is bounded: near its end the rest goes at once.
+        if left == request.holds || !left.is_empty() && request.history_len() >= MOST_STEPS {
             continue;
         }
         plan.touched.insert(request.uid().to_owned());

@@ -1,0 +1,116 @@
+//! Metering: the reports of each tenant's months, from the histories of its requests.
+//!
+//! observe (caches) → [`plan::metering::plan`] → apply: reports, then requests that may leave. The rules are in
+//! docs/concepts.md, "Metering".
+
+mod apply;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crds::{QuotaPool, ResourceRequest, UsageReport};
+use futures::future::select_all;
+use kube::Client;
+use kube::runtime::watcher::Config;
+use plan::metering::{MeteringError, Snapshot};
+use tokio::sync::Notify;
+
+use crate::cache::{Cache, NotReady};
+use crate::call::CallError;
+use crate::clock::Clock;
+use crate::operator::Common;
+use crate::pass::{Rhythm, drive};
+
+/// Nobody waits for a report: changes of a second share a pass.
+const RHYTHM: Rhythm = Rhythm {
+    gather: Duration::from_secs(1),
+    resync: Duration::from_secs(60),
+    retry: Duration::from_millis(500),
+};
+
+/// Why a pass failed.
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    /// A call to the hub.
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// Something cannot be metered; the others were.
+    #[error("{tenant}: {source}")]
+    Unclear {
+        /// Tenant, or the pool whose prices cannot be read.
+        tenant: String,
+        /// Why.
+        source: MeteringError,
+    },
+    /// Objects that do not parse: what they held is not known.
+    #[error("{0} requests or pools cannot be read; nothing is metered until they can")]
+    Unreadable(usize),
+}
+
+struct Controller {
+    client: Client,
+    clock: Clock,
+    requests: Cache<ResourceRequest>,
+    pools: Cache<QuotaPool>,
+    reports: Cache<UsageReport>,
+}
+
+/// Runs until it is stopped.
+///
+/// # Errors
+/// A cache that never filled.
+pub async fn run(common: Common) -> Result<(), NotReady> {
+    let Common {
+        client,
+        clock,
+        passes,
+        stop,
+        ..
+    } = common;
+    let changed = Arc::new(Notify::new());
+    let (requests, r) = Cache::start(client.clone(), Config::default(), Arc::clone(&changed));
+    let (pools, p) = Cache::start(client.clone(), Config::default(), Arc::clone(&changed));
+    let (reports, u) = Cache::start(client.clone(), Config::default(), Arc::clone(&changed));
+    let controller = Controller {
+        client,
+        clock,
+        requests,
+        pools,
+        reports,
+    };
+    controller.ready().await?;
+    tokio::select! {
+        () = drive("metering", RHYTHM, &passes, changed, stop, async || controller.pass().await) => Ok(()),
+        _ = select_all([r, p, u]) => Ok(()),
+    }
+}
+
+impl Controller {
+    async fn ready(&self) -> Result<(), NotReady> {
+        let deadline = Duration::from_secs(30);
+        self.requests.ready(deadline).await?;
+        self.pools.ready(deadline).await?;
+        self.reports.ready(deadline).await
+    }
+
+    /// One tenant that cannot be metered does not stop the others; the first error is answered at the end.
+    async fn pass(&self) -> Result<Option<Duration>, Error> {
+        let unreadable = self.requests.unreadable().len() + self.reports.unreadable().len();
+        if unreadable > 0 {
+            return Err(Error::Unreadable(unreadable));
+        }
+        let snapshot = Snapshot {
+            now: self.clock.now(),
+            requests: self.requests.list(),
+            pools: self.pools.list(),
+            reports: self.reports.list(),
+        };
+        let plan = plan::metering::plan(&snapshot);
+        let mut first = self.apply(&snapshot, &plan).await.map(|()| None);
+        for (tenant, source) in plan.unclear {
+            tracing::error!(tenant, error = %source, "cannot be metered");
+            first = first.and(Err(Error::Unclear { tenant, source }));
+        }
+        first
+    }
+}

@@ -1,0 +1,205 @@
+//! What was held, added up here from the histories and compared with what the reports say.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, Result, ensure};
+use crds::{HistoryEntry, Resources, UsageReportStatus, UsageRow};
+use jiff::Timestamp;
+use playground::eventually;
+use serde_json::{Value, json};
+
+use crate::faults::leader;
+use crate::world::{PATIENCE, World, small_request};
+
+const NS: &str = "dept-jyt";
+
+/// Name and status of every report of the tenant.
+async fn reports(w: &World) -> Result<Vec<(String, UsageReportStatus)>> {
+    let found = w.get("hub", &["usage", "-n", NS]).await?;
+    let mut all = Vec::new();
+    for report in found["items"].as_array().context("reports")? {
+        let name = report["metadata"]["name"].as_str().context("a name")?.to_owned();
+        all.push((name, serde_json::from_value(report["status"].clone())?));
+    }
+    Ok(all)
+}
+
+/// Amounts × seconds of a request by pool, until that second.
+fn by_hand(request: &Value, until: i64) -> Result<BTreeMap<String, Resources>> {
+    let history: Vec<HistoryEntry> = serde_json::from_value(request["status"]["history"].clone())?;
+    let mut sums: BTreeMap<String, Resources> = BTreeMap::new();
+    for (number, entry) in history.iter().enumerate() {
+        let next = history.get(number + 1).map(|e| e.at.parse::<Timestamp>()).transpose()?;
+        let end = next.map_or(until, |t| t.as_second());
+        let seconds = i128::from((end - entry.at.parse::<Timestamp>()?.as_second()).max(0));
+        for pool in &entry.pools {
+            let sum = sums.entry(pool.pool.clone()).or_default();
+            *sum = sum.zip(Resources::try_from(&pool.amounts)?, |s, a| s + a * seconds);
+        }
+    }
+    sums.retain(|_, sum| !sum.is_zero());
+    Ok(sums)
+}
+
+fn exact(row: &UsageRow) -> Result<Resources> {
+    Ok(Resources {
+        cpu: row.exact.cpu.parse()?,
+        memory: row.exact.memory.parse()?,
+        storage: row.exact.storage.parse()?,
+        accelerators: row.exact.accelerators.parse()?,
+    })
+}
+
+/// 900000.5 a vCPU and 70000.25 a GiB, so that seconds cost something; rounded half up to 0.01.
+fn price_by_hand(used: Resources, month: &str) -> Result<String> {
+    let first: jiff::civil::Date = format!("{month}-01").parse()?;
+    let seconds = i128::from(first.days_in_month()) * 86_400;
+    let (vcpu, gib) = (1000, 1i128 << 30);
+    let above = used.cpu * 90_000_050 * gib + used.memory * 7_000_025 * vcpu;
+    let below = vcpu * gib * seconds;
+    let hundredths = (2 * above + below) / (2 * below);
+    Ok(format!("{}.{:02}", hundredths / 100, hundredths % 100))
+}
+
+/// The row of a request in the pool x86, once it is final. A history that crosses midnight of a month has two.
+async fn final_rows(w: &World, uid: &str) -> Result<Vec<(String, UsageRow)>> {
+    eventually(PATIENCE, "the rows of the request are final", || async {
+        let all = reports(w).await?.into_iter();
+        let rows = all.flat_map(|(month, status)| status.rows.into_iter().map(move |r| (month.clone(), r)));
+        let rows: Vec<_> = rows.filter(|(_, r)| r.request_uid == uid).collect();
+        ensure!(!rows.is_empty() && rows.iter().all(|(_, r)| r.final_), "{rows:?}");
+        Ok(rows)
+    })
+    .await
+}
+
+/// A grant and its end, with the leader killed in between: the report is the history, to the last digit.
+pub(crate) async fn the_report_is_the_history(w: &World) -> Result<()> {
+    let price = r#"{"spec":{"unitPrice":{"perMonth":{"cpu":"900000.5","memory":"70000.25"}}}}"#;
+    let patch = ["patch", "qpool", "x86", "--type=merge", "-p", price];
+    w.ok("hub", Some("zhao.min"), &patch).await?;
+    w.apply("hub", Some("wu.gang"), &small_request(NS, "metered", 4))
+        .await?;
+    w.request_reason(NS, "metered", "Active").await?;
+    let killed = leader(w).await?;
+    w.cloud.kill(killed).await?;
+    let release = json!({"apiVersion": "xiangyun.io/v1alpha1", "kind": "ResourceRequest",
+        "metadata": {"name": "metered-end", "namespace": NS},
+        "spec": {"displayName": "释放", "type": "Release", "allocationRef": {"name": "metered"}}});
+    w.apply("hub", Some("wu.gang"), &release).await?;
+    let request = w.request_reason(NS, "metered", "Released").await?;
+    w.cloud.start_process(killed).await?;
+    let history = request["status"]["history"].as_array().context("a history")?;
+    ensure!(history.len() == 2, "granted once, ended once: {history:?}");
+    let uid = request["metadata"]["uid"].as_str().context("a uid")?;
+    let rows = final_rows(w, uid).await?;
+    let mut sum = Resources::ZERO;
+    for (month, row) in &rows {
+        sum = sum.plus(exact(row)?);
+        ensure!(row.figures.price == price_by_hand(exact(row)?, month)?, "{row:?}");
+    }
+    let expected = by_hand(&request, i64::MAX)?;
+    ensure!(
+        expected.len() == 1 && sum == expected["x86"],
+        "{sum} is not {expected:?}"
+    );
+    println!("metered {sum}, price {}", rows[0].1.figures.price);
+    Ok(())
+}
+
+/// Requests that go on: each row is its history up to the moment that the report names, and the sums are the rows'.
+pub(crate) async fn open_rows_are_the_histories_so_far(w: &World) -> Result<()> {
+    let (month, report) = reports(w).await?.pop().context("a report")?;
+    let until = report.as_of.parse::<Timestamp>()?.as_second();
+    let (mut seen, mut hundredths) = (0, 0);
+    for row in &report.rows {
+        hundredths += row.figures.price.replace('.', "").parse::<i128>()?;
+        if row.final_ {
+            continue;
+        }
+        let request = w.get("hub", &["rreq", &row.request, "-n", NS]).await?;
+        ensure!(request["metadata"]["uid"] == row.request_uid, "{row:?}");
+        let expected = by_hand(&request, until)?;
+        ensure!(
+            expected.get(&row.pool) == Some(&exact(row)?),
+            "{row:?} is not {expected:?}"
+        );
+        ensure!(row.figures.price == price_by_hand(exact(row)?, &month)?, "{row:?}");
+        seen += 1;
+    }
+    ensure!(seen > 2, "only {seen} open rows");
+    let total = format!("{}.{:02}", hundredths / 100, hundredths % 100);
+    ensure!(report.totals.price == total, "{} is not {total}", report.totals.price);
+    println!("{seen} open rows, price {total}");
+    Ok(())
+}
+
+/// Only the operator writes reports: others are refused, an administrator's edit is corrected, what is final stays.
+pub(crate) async fn an_edit_by_hand_is_corrected(w: &World) -> Result<()> {
+    let (month, report) = reports(w).await?.pop().context("a report")?;
+    let edit = |row: &UsageRow| {
+        let place = report.rows.iter().position(|r| r == row).unwrap_or_default();
+        json!([{"op": "replace", "path": format!("/status/rows/{place}/price"), "value": "0.01"}]).to_string()
+    };
+    let open = report.rows.iter().find(|r| !r.final_).context("an open row")?;
+    let closed = report.rows.iter().find(|r| r.final_).context("a final row")?;
+    let (open_edit, closed_edit) = (edit(open), edit(closed));
+    let patch = |edit| {
+        [
+            "patch",
+            "usage",
+            &month,
+            "-n",
+            NS,
+            "--subresource=status",
+            "--type=json",
+            "-p",
+            edit,
+        ]
+    };
+    for person in ["wu.gang", "zhao.min", "sun.li"] {
+        w.refused("hub", Some(person), &patch(&open_edit), "forbidden").await?;
+        w.ok("hub", Some(person), &["get", "usage", &month, "-n", NS]).await?;
+    }
+    w.refused("hub", Some("li.na"), &["get", "usage", "-n", NS], "forbidden")
+        .await?;
+    w.refused("hub", None, &patch(&closed_edit), "a final row does not change")
+        .await?;
+    w.ok("hub", None, &patch(&open_edit)).await?;
+    eventually(PATIENCE, "the edit is corrected", || async {
+        let (_, now) = reports(w).await?.pop().context("a report")?;
+        let row = now
+            .rows
+            .iter()
+            .find(|r| r.request_uid == open.request_uid && r.pool == open.pool);
+        ensure!(row.is_some_and(|r| r.figures.price != "0.01"), "{row:?}");
+        Ok(())
+    })
+    .await?;
+    open_rows_are_the_histories_so_far(w).await
+}
+
+/// A request that is gone stays in the report of its month.
+pub(crate) async fn rows_outlive_their_request(w: &World) -> Result<()> {
+    let request = w.get("hub", &["rreq", "metered", "-n", NS]).await?;
+    let uid = request["metadata"]["uid"].as_str().context("a uid")?;
+    let before = final_rows(w, uid).await?;
+    let delete = ["delete", "rreq", "metered", "-n", NS, "--timeout=30s"];
+    w.ok("hub", Some("wu.gang"), &delete).await?;
+    let after = final_rows(w, uid).await?;
+    ensure!(before == after, "{before:?} became {after:?}");
+    Ok(())
+}
+
+/// Nothing can be written in a namespace that is being deleted, so metering does not hold its requests for a report.
+pub(crate) async fn a_namespace_on_its_way_out_is_not_held(w: &World) -> Result<()> {
+    let ceilings = json!([{"pool": "x86", "amounts": {"cpu": "100", "memory": "400Gi"}}]);
+    let tenant = json!({"apiVersion": "xiangyun.io/v1alpha1", "kind": "Tenant", "metadata": {"name": "leaver"},
+        "spec": {"displayName": "撤并单位", "level": "City", "parentRef": "jilin", "ceilings": ceilings}});
+    w.apply("hub", Some("zhao.min"), &tenant).await?;
+    w.ready_reason(&["dept", "leaver"], "Established").await?;
+    w.apply("hub", None, &small_request("leaver", "last", 4)).await?;
+    w.request_reason("leaver", "last", "Active").await?;
+    let delete = ["delete", "namespace", "leaver", "--timeout=90s"];
+    w.ok("hub", None, &delete).await.map(drop)
+}

@@ -8,6 +8,7 @@ mod admission_limits;
 mod amounts;
 mod conditions;
 mod data_center;
+mod expansion_phase;
 mod names;
 mod pool_queue;
 mod quota_ledger;
@@ -21,7 +22,12 @@ pub use admission_limits::{AdmissionLimits, AdmissionLimitsSpec, LargestGrant, N
 pub use amounts::{Amount, AmountError, Amounts, Resources};
 pub use conditions::{Condition, find as find_condition, is_true as condition_is_true, set as set_condition};
 pub use data_center::{
-    CentreReport, CentreRole, DataCenter, DataCenterSpec, DataCenterStatus, PoolCapacity, reason as centre_reason,
+    CentreReport, CentreRole, DataCenter, DataCenterSpec, DataCenterStatus, PhaseCapacity, PoolCapacity,
+    reason as centre_reason,
+};
+pub use expansion_phase::{
+    Acceptance, Delivery, ExpansionPhase, ExpansionPhaseSpec, ExpansionPhaseStatus, PhaseRow, PhaseStage, PlanProgress,
+    reason as phase_reason,
 };
 pub use names::{condition, group, label, object, refusal, role};
 pub use pool_queue::{EndingGrant, PoolQueue, PoolQueueSpec, WaitingRequest};
@@ -55,6 +61,7 @@ pub fn all() -> Vec<CustomResourceDefinition> {
     vec![
         DataCenter::crd(),
         QuotaPool::crd(),
+        ExpansionPhase::crd(),
         Tenant::crd(),
         ResourceRequest::crd(),
         RequestApproval::crd(),

@@ -9,6 +9,7 @@ pub mod check;
 pub mod cycle;
 pub mod ledger;
 pub mod needs;
+pub mod phase;
 pub mod pool;
 pub mod published;
 pub mod quota;

@@ -110,6 +110,8 @@ fn x86() -> Pool {
             })
             .to_vec(),
         capacity: CENTRES.map(|c| (c.to_owned(), capacity.clone())).into(),
+        overcommit: 1000,
+        reserve: None,
         policy: plan::approvals::Policy::default(),
     }
 }

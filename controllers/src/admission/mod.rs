@@ -7,6 +7,7 @@ mod apply;
 mod book;
 mod metrics;
 mod observe;
+mod phases;
 mod publish;
 mod status;
 
@@ -29,6 +30,7 @@ use crate::events::Events;
 use crate::pass::{Passes, Rhythm, drive};
 use book::Book;
 use observe::Caches;
+use phases::Unblocks;
 
 /// At most five swaps a second.
 const SWAP_INTERVAL: Duration = Duration::from_millis(200);
@@ -101,6 +103,7 @@ pub async fn run(options: Options, stop: CancellationToken) -> Result<(), Error>
         book: Book::new(options.client.clone(), options.epoch),
         caches,
         options,
+        unblocks: Unblocks::default(),
         next_swap: Instant::now(),
         next_recount: Instant::now(),
     };
@@ -129,6 +132,7 @@ struct Controller {
     options: Options,
     caches: Caches,
     book: Book,
+    unblocks: Unblocks,
     next_swap: Instant,
     next_recount: Instant,
 }
@@ -188,6 +192,7 @@ impl Controller {
             );
         }
         let (client, events) = (&self.options.client, &self.options.events);
+        let started = plan::phase::started::started(&snapshot, &decided);
         let mut writes: Vec<Write<'_>> = Vec::new();
         for grant in &decided.apply {
             writes.push(Box::pin(apply::allocation(
@@ -196,6 +201,7 @@ impl Controller {
                 &snapshot,
                 &decided,
                 grant,
+                &started,
             )));
         }
         all(writes, &self.options.metrics, "allocation").await?;
@@ -225,7 +231,8 @@ impl Controller {
             "status",
         )
         .await?;
-        publish::all(client, &self.caches, snapshot, plan, &self.options.metrics).await
+        publish::all(client, &self.caches, snapshot, plan, &self.options.metrics).await?;
+        phases::publish(&self.options, &self.caches, &mut self.unblocks, snapshot, plan).await
     }
 }
 

@@ -24,6 +24,8 @@ Examples:
   kubectl xiangyun quote -f request.yaml
   # Why a request waits, and what would fit instead
   kubectl xiangyun why rreq/ocr-2026 -n dept-yibao
+  # Which requests a phase of expansion would start
+  kubectl xiangyun simulate -f phase-2.yaml
   # Decide
   kubectl xiangyun approve rreq/ocr-2026 -n dept-yibao --comment 同意
   kubectl xiangyun reject rreq/ocr-2026 -n dept-yibao --comment 'no funding'
@@ -113,6 +115,19 @@ The server checks the file as it would on apply, without storing anything. Each 
 SHARE is its part in normal life, SURVIVAL what the centre holds alone, CHARGE the larger of both.\n\n{EXIT_CODES}"))]
     Quote {
         /// A YAML or JSON file with one or more ResourceRequests; `-` reads standard input
+        #[arg(short, long)]
+        filename: PathBuf,
+    },
+    /// Which waiting requests would start if a phase of expansion were accepted as it is written
+    #[command(after_help = "\
+Examples:
+  kubectl xiangyun simulate -f phase-2.yaml
+  kubectl xiangyun simulate -f phase-2.yaml -o json
+
+Nothing is applied. All of the phase is taken as there and accepted, whatever its stage; each phase of the file by itself.
+The answer rests on what you may read: who sees one namespace sees only the requests there, as if nobody else waited.")]
+    Simulate {
+        /// A YAML or JSON file with one or more ExpansionPhases; `-` reads standard input
         #[arg(short, long)]
         filename: PathBuf,
     },

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use crds::{
-    CapacitySource, DataCenter, PoolQueue, QuotaPool, RequestApproval, ResourceRequest, ResourceRequestSpec, Resources,
+    CapacitySource, DataCenter, ExpansionPhase, PoolQueue, QuotaPool, RequestApproval, ResourceRequest, ResourceRequestSpec, Resources,
     Tenant, condition, find_condition, pool_reason, tenant_reason,
 };
 use jiff::Timestamp;
@@ -23,6 +23,8 @@ pub struct Province {
     pub centres: Option<Vec<DataCenter>>,
     /// Pools.
     pub pools: Option<Vec<QuotaPool>>,
+    /// Phases of expansion; read only where one is looked at.
+    pub phases: Vec<ExpansionPhase>,
     /// Queues.
     pub queues: Option<Vec<PoolQueue>>,
     /// Tenants: all, or the one that asks and those above it.
@@ -52,7 +54,7 @@ impl Floor {
         let mut floor = Self::default();
         let centres = province.centres.as_deref().unwrap_or_default();
         for object in province.pools.iter().flatten() {
-            floor.add_pool(object, centres, province.centres.is_some());
+            floor.add_pool(object, centres, &province.phases, province.centres.is_some());
         }
         if province.pools.is_none() {
             floor.notes.push(both(
@@ -111,12 +113,12 @@ impl Floor {
         needs::resolve(spec, lowered, &self.open(tenant), self.market()).unwrap_or_default()
     }
 
-    fn add_pool(&mut self, object: &QuotaPool, centres: &[DataCenter], all_seen: bool) {
+    fn add_pool(&mut self, object: &QuotaPool, centres: &[DataCenter], phases: &[ExpansionPhase], all_seen: bool) {
         // Whether a report is too old was judged by the operator's clock; the reader's clock has no say.
-        let Ok(mut pool) = Pool::read(object, centres, Timestamp::MIN) else {
+        let Ok(mut pool) = Pool::read(object, centres, phases, Timestamp::MIN) else {
             return;
         };
-        pool.capacity.clear();
+        let mut reported = std::mem::take(&mut pool.capacity);
         let mut entry = PoolEntry {
             generation: pool.generation,
             ..PoolEntry::default()
@@ -125,12 +127,14 @@ impl Floor {
             let f = &row.figures;
             let read = |a| Resources::try_from(a).unwrap_or_default();
             let capacity = Capacity {
+                phases: reported.remove(&row.name).unwrap_or_default().phases,
                 gross: read(&f.gross),
                 reserved: read(&f.reserved),
                 used: read(&f.used),
                 report: 0,
                 reported_at: row.reported_at.clone(),
                 known: known(object, &row.name, centres, all_seen),
+                ..Capacity::default()
             };
             let (charged, committable) = (read(&f.charged), capacity.committable());
             pool.capacity.insert(row.name.clone(), capacity);

@@ -11,7 +11,7 @@ use crate::verdict::{Level, Verdict};
 use crate::wait::Wait;
 
 /// Each on a line of its own.
-fn lines(all: impl IntoIterator<Item = String>) -> String {
+pub(crate) fn lines(all: impl IntoIterator<Item = String>) -> String {
     all.into_iter().fold(String::new(), |text, line| text + &line + "\n")
 }
 
@@ -25,7 +25,7 @@ pub struct Style {
 }
 
 impl Style {
-    fn say(self, english: &'static str, chinese: &'static str) -> &'static str {
+    pub(crate) fn say(self, english: &'static str, chinese: &'static str) -> &'static str {
         if self.lang == Lang::Zh { chinese } else { english }
     }
 
@@ -33,11 +33,11 @@ impl Style {
         names.iter().map(|(en, zh)| self.say(en, zh)).collect()
     }
 
-    fn table(self, names: &[(&'static str, &'static str)], rows: &[Vec<String>]) -> String {
+    pub(crate) fn table(self, names: &[(&'static str, &'static str)], rows: &[Vec<String>]) -> String {
         table(&self.header(names), rows, self.width)
     }
 
-    fn notes(self, notes: &[String]) -> String {
+    pub(crate) fn notes(self, notes: &[String]) -> String {
         lines(
             notes
                 .iter()

@@ -46,6 +46,7 @@ impl From<&Ledger> for QuotaLedgerSpec {
                     name: name.clone(),
                     generation: p.generation,
                     centres: p.centres.iter().map(centre).collect(),
+                    phases: p.phases.iter().cloned().collect(),
                 })
                 .collect(),
             tenants: ledger
@@ -90,6 +91,7 @@ impl TryFrom<&QuotaLedgerSpec> for Ledger {
             let mut entry = PoolEntry {
                 generation: p.generation,
                 centres: BTreeMap::new(),
+                phases: p.phases.iter().cloned().collect(),
             };
             for c in &p.centres {
                 let centre = CentreEntry {

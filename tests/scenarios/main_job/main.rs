@@ -6,25 +6,17 @@
     reason = "an index into JSON that is not there answers null"
 )]
 
+#[macro_use]
+mod steps;
 mod eyes;
+mod expansion;
 mod faults;
 mod life;
 mod outages;
 mod pods;
 mod world;
 
-use anyhow::Context as _;
 use world::World;
-
-macro_rules! steps {
-    ($world:expr, $($module:ident::$step:ident),* $(,)?) => {
-        $(
-            let started = std::time::Instant::now();
-            $module::$step(&$world).await.context(stringify!($step))?;
-            println!("step {} ok, {:.1} s", stringify!($step), started.elapsed().as_secs_f32());
-        )*
-    };
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn main_job() -> anyhow::Result<()> {
@@ -40,6 +32,10 @@ async fn main_job() -> anyhow::Result<()> {
         life::what_cannot_be_is_isolated,
         pods::inside_the_quota_runs_on_its_pool,
         pods::outside_is_refused,
+        expansion::nothing_moves_before_acceptance,
+        expansion::capacity_moves_once_at_acceptance,
+        expansion::what_is_committed_stays,
+        expansion::nodes_of_a_phase_wait_for_it,
         eyes::every_target_is_up,
         eyes::every_query_returns_data,
         eyes::rules_are_loaded_and_nothing_is_critical,

@@ -233,9 +233,15 @@ fn plan() -> Row {
             )
             .query(of("target"), t("plan", "规划"))
             .query(of("accepted"), t("accepted", "已验收"))
-            .query(format!("{gross} and on (resource) {}", of("target")), t("there", "在池")),
+            .query(
+                format!("{gross} and on (resource) {}", of("target")),
+                t("there", "在池"),
+            ),
             panel(Kind::BarGauge, Unit::Ratio, progress, description)
-                .query(format!("{} / ({} > 0)", of("accepted"), of("target")), label("{{resource}}"))
+                .query(
+                    format!("{} / ({} > 0)", of("accepted"), of("target")),
+                    label("{{resource}}"),
+                )
                 .colours(&[(0.0, YELLOW), (1.0, GREEN)]),
         ],
     )

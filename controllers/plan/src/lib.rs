@@ -8,6 +8,7 @@ pub mod centre_health;
 pub mod check;
 pub mod cycle;
 pub mod ledger;
+pub mod loss;
 pub mod needs;
 pub mod phase;
 pub mod pool;

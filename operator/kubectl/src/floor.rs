@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use crds::{
-    CapacitySource, DataCenter, ExpansionPhase, PoolQueue, QuotaPool, RequestApproval, ResourceRequest, ResourceRequestSpec, Resources,
-    Tenant, condition, find_condition, pool_reason, tenant_reason,
+    CapacitySource, DataCenter, ExpansionPhase, PoolQueue, QuotaPool, RequestApproval, ResourceRequest,
+    ResourceRequestSpec, Resources, Tenant, condition, find_condition, pool_reason, tenant_reason,
 };
 use jiff::Timestamp;
 use plan::admission::{self, Assessment, Standing};

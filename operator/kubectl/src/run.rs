@@ -47,7 +47,10 @@ pub async fn run(cli: Cli, lang: Lang) -> Result<u8, Failure> {
     // A file that cannot be read is said before anything is asked of the hub.
     let file = match &cli.command {
         Command::Quote { filename } => Some(read_documents(filename, "ResourceRequest", lang)?),
-        Command::Simulate { filename } => Some(read_documents(filename, "ExpansionPhase", lang)?),
+        Command::Simulate {
+            filename: Some(filename),
+            ..
+        } => Some(read_documents(filename, "ExpansionPhase", lang)?),
         _ => None,
     };
     let hub = Hub::connect(global.kubeconfig, global.context, global.namespace).await?;
@@ -55,6 +58,7 @@ pub async fn run(cli: Cli, lang: Lang) -> Result<u8, Failure> {
         Command::Status { per_centre } => show_status(&hub, per_centre, out).await,
         Command::Why { request } => show_why(&hub, &request, out).await,
         Command::Quote { .. } => show_quotes(&hub, named.as_deref(), file.unwrap_or_default(), out).await,
+        Command::Simulate { lose: Some(centre), .. } => show_loss(&hub, &centre, out).await,
         Command::Simulate { .. } => show_simulations(&hub, file.unwrap_or_default(), out).await,
         Command::Approve { decision, amount } => {
             let amounts = amount.as_deref().map(decide::amounts).transpose()?.unwrap_or_default();
@@ -133,6 +137,14 @@ fn read_documents(file: &Path, kind: &str, lang: Lang) -> Result<Vec<Value>, Fai
         );
     }
     Ok(found.wanted)
+}
+
+async fn show_loss(hub: &Hub, centre: &str, out: Out) -> Result<u8, Failure> {
+    let (province, requests) = tokio::join!(read::province(hub, None), read::requests(hub));
+    let requests = requests?;
+    let seen = requests.as_ref().map(|(all, only)| (all.as_slice(), only.as_deref()));
+    out.put(&simulate::loss::lose(centre, &province?, seen), simulate::loss::print)?;
+    Ok(0)
 }
 
 async fn show_simulations(hub: &Hub, documents: Vec<Value>, out: Out) -> Result<u8, Failure> {

@@ -166,6 +166,14 @@ fn who_would_start_with_a_phase() {
 }
 
 #[test]
+fn what_the_loss_of_a_centre_means() {
+    let requests = requests();
+    let loss = simulate::loss::lose("jishi", &province(), Some((&requests, None)));
+    golden("simulate-lose", |style| simulate::loss::print(&loss, style));
+    assert_eq!(loss.grants, Some(1));
+}
+
+#[test]
 fn no_line_is_wider_than_the_terminal_where_it_is_a_table() {
     let page = status(&province(), None, true, now());
     for lang in [Lang::En, Lang::Zh] {

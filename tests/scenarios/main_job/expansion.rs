@@ -28,7 +28,9 @@ fn asking(name: &str, cpu: i64) -> Value {
 /// Committable vCPU of the pool in both centres, as a ledger has it.
 fn committable(ledger: &Value) -> Vec<Value> {
     let pools = ledger["spec"]["pools"].as_array().into_iter().flatten();
-    let centres = pools.filter(|p| p["name"] == "grow").filter_map(|p| p["centres"].as_array());
+    let centres = pools
+        .filter(|p| p["name"] == "grow")
+        .filter_map(|p| p["centres"].as_array());
     centres.flatten().map(|c| c["committable"]["cpu"].clone()).collect()
 }
 
@@ -73,7 +75,11 @@ pub(crate) async fn nothing_moves_before_acceptance(w: &World) -> Result<()> {
         let phase = w.get("hub", &["phase", "growth"]).await?;
         let status = &phase["status"];
         ensure!(status["unblocks"] == 1, "it says {}", status["unblocks"]);
-        ensure!(status["progress"]["cpu"] == "0/100000", "it says {}", status["progress"]);
+        ensure!(
+            status["progress"]["cpu"] == "0/100000",
+            "it says {}",
+            status["progress"]
+        );
         Ok(())
     })
     .await?;
@@ -98,7 +104,12 @@ async fn simulated(w: &World) -> Result<()> {
     let error = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "simulate: {error}");
     let found: Value = serde_json::from_slice(&output.stdout)?;
-    let names: Vec<_> = found[0]["starts"].as_array().context("starts")?.iter().map(|s| &s["name"]).collect();
+    let names: Vec<_> = found[0]["starts"]
+        .as_array()
+        .context("starts")?
+        .iter()
+        .map(|s| &s["name"])
+        .collect();
     ensure!(names == ["waits"], "{found}");
     Ok(())
 }
@@ -115,12 +126,18 @@ pub(crate) async fn capacity_moves_once_at_acceptance(w: &World) -> Result<()> {
         ensure!(committable(ledger) == ["200", "200"], "{}", ledger["spec"]["pools"]);
     }
     let records = first["spec"]["records"].as_array().context("records")?;
-    ensure!(records.iter().any(|r| r["name"] == "waits"), "the grant came in another swap: {records:?}");
+    ensure!(
+        records.iter().any(|r| r["name"] == "waits"),
+        "the grant came in another swap: {records:?}"
+    );
     eventually(PATIENCE, "the request says why it starts", || async {
         let events = w.get("hub", &["events", "-n", NS]).await?;
         let items = events["items"].as_array().context("events")?;
         let told: Vec<_> = items.iter().filter(|e| e["reason"] == "CapacityAdded").collect();
-        ensure!(told.len() == 1 && told[0]["involvedObject"]["name"] == "waits", "{told:?}");
+        ensure!(
+            told.len() == 1 && told[0]["involvedObject"]["name"] == "waits",
+            "{told:?}"
+        );
         Ok(())
     })
     .await?;
@@ -153,11 +170,14 @@ pub(crate) async fn what_is_committed_stays(w: &World) -> Result<()> {
     committed("70").await?;
     let less = w.file(&phase("Accepted", 50))?;
     let needle = "70 is committed, 50 would be left (BelowCommitted)";
-    w.refused("hub", Some("zhao.min"), &["apply", "-f", &less], needle).await?;
+    w.refused("hub", Some("zhao.min"), &["apply", "-f", &less], needle)
+        .await?;
     let back = w.file(&phase("Delivered", 100))?;
     let needle = "70 is committed, 0 would be left (BelowCommitted)";
-    w.refused("hub", Some("zhao.min"), &["apply", "-f", &back], needle).await?;
-    w.refused("hub", Some("zhao.min"), &["delete", "phase", "growth"], needle).await?;
+    w.refused("hub", Some("zhao.min"), &["apply", "-f", &back], needle)
+        .await?;
+    w.refused("hub", Some("zhao.min"), &["delete", "phase", "growth"], needle)
+        .await?;
     // Down to what is committed it may go.
     w.apply("hub", Some("zhao.min"), &phase("Accepted", 70)).await?;
     committed("70").await?;
@@ -200,6 +220,7 @@ pub(crate) async fn nodes_of_a_phase_wait_for_it(w: &World) -> Result<()> {
     w.ready_reason(&["phase", "late-nodes"], "Counted").await?;
     label("xiangyun.io/phase-").await?;
     w.ready_reason(&["phase", "late-nodes"], "NodesShort").await?;
-    w.ok("hub", Some("zhao.min"), &["delete", "phase", "late-nodes"]).await?;
+    w.ok("hub", Some("zhao.min"), &["delete", "phase", "late-nodes"])
+        .await?;
     gross(whole).await.map(drop)
 }

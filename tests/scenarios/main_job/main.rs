@@ -8,8 +8,8 @@
 
 #[macro_use]
 mod steps;
-mod eyes;
 mod expansion;
+mod eyes;
 mod faults;
 mod life;
 mod outages;

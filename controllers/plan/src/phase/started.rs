@@ -1,6 +1,6 @@
 //! Which requests a cycle grants only because a phase was accepted.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::cycle::{CyclePlan, Snapshot};
 use crate::ledger::Ledger;
@@ -49,10 +49,16 @@ pub fn started(snapshot: &Snapshot, plan: &CyclePlan) -> BTreeMap<String, String
 
 /// By pool: the first phase that the swap takes in.
 fn taken_in<'a>(before: &Ledger, after: &'a Ledger) -> BTreeMap<&'a str, &'a str> {
-    let none = BTreeSet::new();
-    let new = |(pool, entry): (&'a String, &'a crate::ledger::PoolEntry)| {
-        let known = before.pools.get(pool).map_or(&none, |p| &p.phases);
-        Some((pool.as_str(), entry.phases.difference(known).next()?.as_str()))
-    };
-    after.pools.iter().filter_map(new).collect()
+    let mut out = BTreeMap::new();
+    for (pool, entry) in &after.pools {
+        let known = before.pools.get(pool).map(|p| &p.phases);
+        let new = entry
+            .phases
+            .iter()
+            .find(|phase| known.is_none_or(|k| !k.contains(*phase)));
+        if let Some(phase) = new {
+            out.insert(pool.as_str(), phase.as_str());
+        }
+    }
+    out
 }

@@ -1,8 +1,8 @@
 //! What is said of a phase: what rests on it, and why it counts or does not.
 
 use crds::{
-    Amounts, CapacitySource, DataCenter, ExpansionPhase, ExpansionPhaseStatus, PhaseRow, PhaseStage,
-    PlanProgress, QuotaPool, Resources, condition, phase_reason as reason, set_condition,
+    Amounts, CapacitySource, DataCenter, ExpansionPhase, ExpansionPhaseStatus, PhaseRow, PhaseStage, PlanProgress,
+    QuotaPool, Resources, condition, phase_reason as reason, set_condition,
 };
 use jiff::Timestamp;
 
@@ -36,7 +36,12 @@ struct Row<'a> {
 }
 
 /// Its status, complete.
-pub fn status(phase: &ExpansionPhase, around: Around<'_>, unblocks: Option<i64>, now: Timestamp) -> ExpansionPhaseStatus {
+pub fn status(
+    phase: &ExpansionPhase,
+    around: Around<'_>,
+    unblocks: Option<i64>,
+    now: Timestamp,
+) -> ExpansionPhaseStatus {
     let old = phase.status.clone().unwrap_or_default();
     let rows = rows(phase, around);
     let (accepted, ready, why, words) = standing(phase, around, &rows);
@@ -84,9 +89,17 @@ fn rows<'a>(phase: &'a ExpansionPhase, around: Around<'a>) -> Vec<Result<Row<'a>
     let read = |delivery: &'a crds::Delivery| {
         let centre = delivery.centre.as_str();
         let missing = || Missing::Place(&delivery.pool, centre);
-        let pool = around.pools.iter().find(|p| p.metadata.name.as_ref() == Some(&delivery.pool));
+        let pool = around
+            .pools
+            .iter()
+            .find(|p| p.metadata.name.as_ref() == Some(&delivery.pool));
         let pool = pool.ok_or_else(missing)?;
-        let listed = pool.spec.centres.iter().find(|c| c.name == centre).ok_or_else(missing)?;
+        let listed = pool
+            .spec
+            .centres
+            .iter()
+            .find(|c| c.name == centre)
+            .ok_or_else(missing)?;
         let found = found_in(pool, listed, around.centres, around.phases).map_err(Missing::Unreadable)?;
         Ok(Row {
             pool,
@@ -121,7 +134,9 @@ fn committed(phase: &ExpansionPhase, row: &Row<'_>, ledger: &Ledger) -> Resource
     let (Some(own), Some(pool)) = (row.found.counted.get(name(phase)), row.pool.metadata.name.as_deref()) else {
         return Resources::ZERO;
     };
-    let nodes = row.by_nodes.then(|| row.found.nodes.get(name(phase)).copied().unwrap_or_default());
+    let nodes = row
+        .by_nodes
+        .then(|| row.found.nodes.get(name(phase)).copied().unwrap_or_default());
     let others = row.found.total().minus(*own);
     let charged = ledger.centre(pool, row.centre).map_or(Resources::ZERO, |c| c.charged);
     let holds = |amounts: Resources, resource: &str| {
@@ -176,7 +191,8 @@ fn standing(phase: &ExpansionPhase, around: Around<'_>, rows: &[Result<Row<'_>, 
             (true, true, reason::COUNTED, words)
         }
         (PhaseStage::Accepted, _) => {
-            let words = "accepted; the ledger takes it in when every centre of it reports | 已验收，各中心上报后计入台账";
+            let words =
+                "accepted; the ledger takes it in when every centre of it reports | 已验收，各中心上报后计入台账";
             told(reason::AWAITING_ACCEPTANCE, words.to_owned())
         }
         (PhaseStage::Delivered, _) => told(
@@ -202,7 +218,9 @@ fn missing(pool: &str, centre: &str) -> String {
 
 fn planned(sum: Resources, due: Option<&str>) -> String {
     match due {
-        Some(due) => format!("{sum} due on {due}; nothing counts before it is accepted | {sum}，计划 {due} 到位，验收前不计入"),
+        Some(due) => {
+            format!("{sum} due on {due}; nothing counts before it is accepted | {sum}，计划 {due} 到位，验收前不计入")
+        }
         None => format!("{sum} planned; nothing counts before it is accepted | 计划 {sum}，验收前不计入"),
     }
 }

@@ -1,4 +1,7 @@
-use crds::{Amounts, DataCenter, LedgerState, QuotaPool, condition, find_condition, phase_reason as reason};
+use crds::{
+    Amounts, DataCenter, ExpansionPhaseStatus, LedgerState, QuotaPool, condition, find_condition,
+    phase_reason as reason,
+};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -147,7 +150,10 @@ fn capacity_moves_in_one_swap_and_grants_follow_in_it() {
         assert_eq!(after.centre("x86", centre).unwrap().committable, cpu(180));
     }
     assert!(after.records.contains_key("large"));
-    assert_eq!(started(&world, &plan), BTreeMap::from([("large".to_owned(), "phase-2".to_owned())]));
+    assert_eq!(
+        started(&world, &plan),
+        BTreeMap::from([("large".to_owned(), "phase-2".to_owned())])
+    );
     // The same again changes nothing.
     world.ledger = after.clone();
     world.requests.clear();
@@ -170,7 +176,11 @@ fn a_grant_that_fits_anyway_owes_nothing_to_the_phase() {
 #[test]
 fn a_simulation_tells_who_would_start() {
     let planned = phase("Planned", "100", &Value::Null);
-    let world = snapshot("Declared", std::slice::from_ref(&planned), &[("a", "60"), ("b", "80"), ("c", "100")]);
+    let world = snapshot(
+        "Declared",
+        std::slice::from_ref(&planned),
+        &[("a", "60"), ("b", "80"), ("c", "100")],
+    );
     let found = starts(&world, with(&world.pools, &planned));
     // 180 vCPU: a starts anyway, b fits, and c does not fit beside both.
     assert_eq!(found.iter().map(|s| s.name.as_str()).collect::<Vec<_>>(), ["b"]);

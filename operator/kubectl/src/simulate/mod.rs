@@ -1,5 +1,7 @@
-//! `simulate`: which waiting requests would start if a phase of expansion were accepted, by the operator's own cycle.
+//! `simulate`: which waiting requests would start if a phase of expansion were accepted, by the operator's own cycle; and
+//! what the loss of a centre would mean.
 
+pub mod loss;
 mod print;
 
 use std::collections::BTreeMap;
@@ -157,12 +159,7 @@ fn unknown_rows(phase: &ExpansionPhase, floor: &Floor) -> Vec<String> {
         .collect()
 }
 
-fn added(
-    phase: &ExpansionPhase,
-    floor: &Floor,
-    pools: &BTreeMap<String, Pool>,
-    started: &[Start],
-) -> Vec<Added> {
+fn added(phase: &ExpansionPhase, floor: &Floor, pools: &BTreeMap<String, Pool>, started: &[Start]) -> Vec<Added> {
     let row = |d: &crds::Delivery| {
         let before = floor.pools.get(&d.pool)?.capacity.get(&d.centre)?.committable();
         let after = pools.get(&d.pool)?.capacity.get(&d.centre)?.committable();

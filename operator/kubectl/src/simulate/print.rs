@@ -47,7 +47,8 @@ fn summary(simulation: &Simulation, style: Style) -> String {
     }
 }
 
-fn figures(amounts: &Amounts) -> Resources {
+/// What a program wrote, as numbers.
+pub(super) fn figures(amounts: &Amounts) -> Resources {
     signed(amounts).unwrap_or_default()
 }
 
@@ -68,16 +69,21 @@ fn added(row: &Added) -> Vec<Vec<String>> {
     named.map(|(resource, _)| cells(resource)).collect()
 }
 
+/// `16 cards, 192 cpu`, or 0.
+pub(super) fn granted(amounts: &Amounts) -> String {
+    let named = figures(amounts).iter().filter(|(_, v)| *v != 0);
+    let words: Vec<_> = named
+        .map(|(resource, v)| format!("{} {}", short(resource, v), brief(resource)))
+        .collect();
+    if words.is_empty() {
+        "0".to_owned()
+    } else {
+        words.join(", ")
+    }
+}
+
 /// One row for each pool of the request.
 fn starting(start: &Starting) -> Vec<Vec<String>> {
-    let granted = |amounts: &Amounts| {
-        let all = figures(amounts);
-        let named = all.iter().filter(|(_, v)| *v != 0);
-        named
-            .map(|(resource, v)| format!("{} {}", short(resource, v), brief(resource)))
-            .collect::<Vec<_>>()
-            .join(", ")
-    };
     let row = |pool: &crds::PoolAmounts| {
         vec![
             start.namespace.clone(),

@@ -47,16 +47,15 @@ pub fn started(snapshot: &Snapshot, plan: &CyclePlan) -> BTreeMap<String, String
     out
 }
 
-/// By pool: the first phase that the swap takes in.
+/// By pool: the first phase that the swap takes in. A ledger that has not adopted the pool yet, because one of them is new,
+/// does not know what was there before.
 fn taken_in<'a>(before: &Ledger, after: &'a Ledger) -> BTreeMap<&'a str, &'a str> {
     let mut out = BTreeMap::new();
     for (pool, entry) in &after.pools {
-        let known = before.pools.get(pool).map(|p| &p.phases);
-        let new = entry
-            .phases
-            .iter()
-            .find(|phase| known.is_none_or(|k| !k.contains(*phase)));
-        if let Some(phase) = new {
+        let Some(known) = before.pools.get(pool).filter(|p| p.generation > 0) else {
+            continue;
+        };
+        if let Some(phase) = entry.phases.difference(&known.phases).next() {
             out.insert(pool.as_str(), phase.as_str());
         }
     }

@@ -86,7 +86,7 @@ fn snapshot(source: &str, phases: &[ExpansionPhase], asks: &[(&str, &str)]) -> S
         let object = json!({"apiVersion": "xiangyun.io/v1alpha1", "kind": "ResourceRequest",
             "metadata": {"name": name, "namespace": "dept", "uid": name, "finalizers": ["xiangyun.io/charged"]},
             "spec": {"displayName": name, "type": "New", "requestedBy": "li.na",
-                "project": {"approvalNo": "1", "funding": "AnnualBudget"}, "resources": {"cpu": vcpu},
+                "project": {"approvalNo": "1", "funding": "AnnualBudget"}, "pools": [{"name": "x86", "amounts": {"cpu": vcpu}}],
                 "compliance": {"classified": false, "mlpsLevel": 2}, "term": {"months": 12}}});
         Request::read(serde_json::from_value(object).unwrap(), false).unwrap()
     };

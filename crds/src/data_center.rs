@@ -123,8 +123,11 @@ pub struct PoolCapacity {
     pub name: String,
     /// Ready nodes that carry its label | 就绪节点数
     pub ready_nodes: i64,
-    /// Sum of what these nodes can allocate | 可分配总量
+    /// Sum of what those of them can allocate that belong to no phase of expansion | 不属于扩容期次的节点可分配总量
     pub allocatable: Amounts,
+    /// The same for those that do, by their label `xiangyun.io/phase` | 按扩容期次汇总
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub phases: Vec<PhaseCapacity>,
     /// What the tenants' quotas in this centre show as used | 已用量
     #[serde(default)]
     pub used: Amounts,
@@ -143,4 +146,13 @@ pub struct CardNodes {
     pub free: i64,
     /// Number of such nodes | 节点数
     pub nodes: i64,
+}
+
+/// Nodes of one phase of expansion in a pool | 一个扩容期次的节点
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct PhaseCapacity {
+    /// Phase | 期次
+    pub name: String,
+    /// Sum of what they can allocate | 可分配总量
+    pub allocatable: Amounts,
 }

@@ -9,6 +9,7 @@ mod allocation;
 mod amounts;
 mod conditions;
 mod data_center;
+mod expansion_phase;
 mod names;
 mod pool_queue;
 mod price;
@@ -25,8 +26,12 @@ pub use allocation::{Allocation, AllocationPool, CentreRow, CentreShare, InForce
 pub use amounts::{Amount, AmountError, Amounts, Resources};
 pub use conditions::{Condition, find as find_condition, is_true as condition_is_true, set as set_condition};
 pub use data_center::{
-    CardNodes, CentreReport, CentreRole, DataCenter, DataCenterSpec, DataCenterStatus, PoolCapacity,
+    CardNodes, CentreReport, CentreRole, DataCenter, DataCenterSpec, DataCenterStatus, PhaseCapacity, PoolCapacity,
     reason as centre_reason,
+};
+pub use expansion_phase::{
+    Acceptance, Delivery, ExpansionPhase, ExpansionPhaseSpec, ExpansionPhaseStatus, PhaseRow, PhaseStage, PlanProgress,
+    reason as phase_reason,
 };
 pub use names::{condition, group, label, object, refusal, role};
 pub use pool_queue::{EndingGrant, KeptAmounts, KeptInCentre, PoolQueue, PoolQueueSpec, WaitingRequest};
@@ -64,6 +69,7 @@ pub fn all() -> Vec<CustomResourceDefinition> {
     vec![
         DataCenter::crd(),
         QuotaPool::crd(),
+        ExpansionPhase::crd(),
         Tenant::crd(),
         ResourceRequest::crd(),
         RequestApproval::crd(),

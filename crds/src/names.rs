@@ -4,6 +4,8 @@
 pub mod label {
     /// On a node: the pool it belongs to. On a namespace in a centre: the pool its pods run on.
     pub const POOL: &str = "xiangyun.io/pool";
+    /// On a node: the phase of expansion it was bought in. It counts once that is accepted.
+    pub const PHASE: &str = "xiangyun.io/phase";
     /// On a namespace: the tenant that owns it. Its presence marks the namespace as ours.
     pub const TENANT: &str = "xiangyun.io/tenant";
     /// On every object that a xiangyun program wrote: which program.
@@ -34,6 +36,10 @@ pub mod condition {
     pub const ADOPTED: &str = "Adopted";
     /// A pool on `Drain` holds no grant any more.
     pub const DRAINED: &str = "Drained";
+    /// The capacity of a phase of expansion is in the ledger.
+    pub const ACCEPTED: &str = "Accepted";
+    /// Nodes of the pool belong to a phase of expansion that is not accepted.
+    pub const AWAITING_ACCEPTANCE: &str = "AwaitingAcceptance";
     /// An approval counted for its request.
     pub const COUNTED: &str = "Counted";
 }

@@ -60,6 +60,9 @@ pub struct LedgerPool {
     pub generation: i64,
     /// Centres | 中心
     pub centres: Vec<LedgerCentre>,
+    /// Phases of expansion whose capacity is in it | 已计入的扩容期次
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub phases: Vec<String>,
 }
 
 /// A pool in one centre | 一个中心

@@ -20,6 +20,10 @@ pub mod reason {
     pub const WITHIN_COMMITTABLE: &str = "WithinCommittable";
     /// The platform team holds or drains the pool.
     pub const ON_HOLD: &str = "OnHold";
+    /// Nodes belong to a phase of expansion that is unknown or not accepted: they do not count.
+    pub const PHASE_NOT_ACCEPTED: &str = "PhaseNotAccepted";
+    /// No node waits for the acceptance of its phase.
+    pub const NOTHING_WAITS: &str = "NothingWaits";
     /// The spec cannot be worked with.
     pub const MISCONFIGURED: &str = "Misconfigured";
 }

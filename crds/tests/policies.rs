@@ -31,10 +31,11 @@ fn list(object: &Value, pointer: &str) -> Vec<Value> {
 
 #[test]
 fn every_refusal_speaks_both_languages_and_names_a_known_reason() {
-    use crds::{approval_reason, refusal, request_reason};
+    use crds::{approval_reason, phase_reason, refusal, request_reason};
     let reasons = [
         request_reason::EXCEEDS_MAX_QUOTA,
         approval_reason::SELF_APPROVAL,
+        phase_reason::BELOW_COMMITTED,
         refusal::NOT_STAMPED,
         refusal::PRIORITY_RESERVED,
         refusal::LIVE_GRANT,

@@ -18,7 +18,7 @@ pub(crate) fn board() -> Board {
     Board {
         name: "province",
         title: t("Province at a glance", "全省总览"),
-        rows: vec![now(), pools(), requests(), control(), servers()],
+        rows: vec![now(), pools(), plan(), requests(), control(), servers()],
     }
 }
 
@@ -207,6 +207,42 @@ fn pools() -> Row {
                 t("Requests of running pods; what was granted and is not used could be given back", "运行容器组的请求量，未用部分可回收"),
             )
             .query(sum("used"), label("{{pool}}")),
+        ],
+    )
+}
+
+fn plan() -> Row {
+    let of = |figure: &str| format!("max by (resource) (xiangyun_plan_{figure})");
+    let gross = "sum by (resource) (max by (pool, centre, resource) (xiangyun_pool{figure=\"gross\"}))";
+    let progress = t("Progress to the plan", "规划进度");
+    let description = t(
+        "Accepted phases of expansion, as a part of what the plan foresees",
+        "已验收扩容期次占规划总量的比例",
+    );
+    row(
+        t("Plan and expansion", "规划与扩容"),
+        vec![
+            panel(
+                Kind::Table { by: "resource" },
+                Unit::Number,
+                t("Plan, accepted, there", "规划、已验收、在池"),
+                t(
+                    "vCPU and bytes. What is there counts ready nodes now, so it may be below what was accepted",
+                    "单位 vCPU 与字节；在池为当前就绪节点与声明容量，可能低于已验收量",
+                ),
+            )
+            .query(of("target"), t("plan", "规划"))
+            .query(of("accepted"), t("accepted", "已验收"))
+            .query(
+                format!("{gross} and on (resource) {}", of("target")),
+                t("there", "在池"),
+            ),
+            panel(Kind::BarGauge, Unit::Ratio, progress, description)
+                .query(
+                    format!("{} / ({} > 0)", of("accepted"), of("target")),
+                    label("{{resource}}"),
+                )
+                .colours(&[(0.0, YELLOW), (1.0, GREEN)]),
         ],
     )
 }

@@ -1,14 +1,15 @@
 //! A pool as decisions see it: its spec read into exact numbers, and the capacity its centres report.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crds::{
-    AcceleratorUse, Amount, AmountError, Architecture, CapacitySource, CardNodes, CentreRole, DataCenter, Intake,
-    NeedKind, QuotaPool, Resources, StorageTier, Zone,
+    AcceleratorUse, Amount, AmountError, Architecture, CapacitySource, CardNodes, CentreReport, CentreRole, DataCenter,
+    ExpansionPhase, Intake, NeedKind, PoolCentre, QuotaPool, QuotaPoolSpec, Reserve, Resources, StorageTier, Zone,
 };
 use jiff::{SignedDuration, Timestamp};
 
 use crate::approvals::Policy;
+use crate::phase::{self, Found};
 use crate::quota::{self, Slot};
 
 /// What a pool is made of.
@@ -47,6 +48,10 @@ pub struct Capacity {
     pub gross: Resources,
     /// Kept back.
     pub reserved: Resources,
+    /// What it has of each accepted phase of expansion, before over-commit.
+    pub phases: BTreeMap<String, Resources>,
+    /// What nodes of phases that are not accepted could add.
+    pub waiting: BTreeMap<String, Resources>,
     /// In use.
     pub used: Resources,
     /// Number of the report; 0 where declared.
@@ -81,6 +86,10 @@ pub struct Pool {
     pub slots: Vec<Slot>,
     /// Capacity by centre; a centre that does not exist or never reported is absent.
     pub capacity: BTreeMap<String, Capacity>,
+    /// Sold CPU per real CPU, in thousandths.
+    pub overcommit: i128,
+    /// What is kept back.
+    pub reserve: Option<Reserve>,
     /// Who must agree.
     pub policy: Policy,
     /// What it still takes in.
@@ -104,11 +113,16 @@ pub enum PoolError {
 }
 
 impl Pool {
-    /// Reads the spec, and the capacity from the centres' reports as they are at `now`.
+    /// Reads the spec, and the capacity from the centres' reports as they are at `now` and from the accepted phases.
     ///
     /// # Errors
     /// What in the spec cannot be worked with.
-    pub fn read(pool: &QuotaPool, centres: &[DataCenter], now: Timestamp) -> Result<Self, PoolError> {
+    pub fn read(
+        pool: &QuotaPool,
+        centres: &[DataCenter],
+        phases: &[ExpansionPhase],
+        now: Timestamp,
+    ) -> Result<Self, PoolError> {
         let spec = &pool.spec;
         let sort = match (&spec.storage, &spec.accelerator, spec.architecture) {
             (Some(storage), _, _) => Sort::Storage(storage.tier),
@@ -136,7 +150,8 @@ impl Pool {
             .collect();
         let mut capacity = BTreeMap::new();
         for centre in &spec.centres {
-            if let Some(found) = Self::capacity_in(pool, &centre.name, centres, now)? {
+            if let Some(found) = found_in(pool, centre, centres, phases)? {
+                let found = capacity_in(pool, centre, centres, found, now)?;
                 capacity.insert(centre.name.clone(), found);
             }
         }
@@ -147,6 +162,8 @@ impl Pool {
             zone: spec.zone,
             slots,
             capacity,
+            overcommit: overcommit(spec)?,
+            reserve: spec.reserve.clone(),
             policy: spec
                 .approval
                 .as_ref()
@@ -158,56 +175,20 @@ impl Pool {
         })
     }
 
-    fn capacity_in(
-        pool: &QuotaPool,
-        centre: &str,
-        centres: &[DataCenter],
-        now: Timestamp,
-    ) -> Result<Option<Capacity>, PoolError> {
-        let spec = &pool.spec;
-        let Some(listed) = spec.centres.iter().find(|c| c.name == centre) else {
-            return Ok(None);
+    /// Phases of expansion that count in any of its centres.
+    pub fn phases(&self) -> BTreeSet<String> {
+        self.capacity.values().flat_map(|c| c.phases.keys().cloned()).collect()
+    }
+
+    /// What the phase has in that centre becomes `amounts`, accepted; a centre whose capacity is not there stays as it is.
+    pub fn set_phase(&mut self, centre: &str, phase: &str, amounts: Resources) {
+        let Some(slot) = self.capacity.get_mut(centre) else {
+            return;
         };
-        let Some(exists) = centres.iter().find(|c| c.metadata.name.as_deref() == Some(centre)) else {
-            return Ok(None);
-        };
-        let report = exists.status.as_ref().and_then(|s| s.report.as_ref());
-        let row = report.and_then(|r| r.pools.iter().find(|p| Some(&p.name) == pool.metadata.name.as_ref()));
-        let used = row
-            .map(|r| Resources::try_from(&r.used))
-            .transpose()?
-            .unwrap_or_default();
-        let (found, number, at, known) = match (listed.source, &listed.amounts, report) {
-            (CapacitySource::Declared, Some(amounts), _) => (Resources::try_from(amounts)?, 0, None, true),
-            (CapacitySource::Nodes, _, Some(report)) => {
-                let found = row
-                    .map(|r| Resources::try_from(&r.allocatable))
-                    .transpose()?
-                    .unwrap_or_default();
-                let limit = duration(&spec.stale_after)?;
-                let known = report
-                    .reported_at
-                    .parse::<Timestamp>()
-                    .is_ok_and(|at| now.duration_since(at) <= limit);
-                (found, report.number, Some(report.reported_at.clone()), known)
-            }
-            _ => return Ok(None),
-        };
-        let ratio = spec.overcommit.as_ref().map_or(Ok(1000), |o| o.cpu.parse("cpu"))?;
-        let gross = quota::gross(found, ratio);
-        let reserved = quota::reserved(gross, spec.reserve.as_ref())?;
-        Ok(Some(Capacity {
-            gross,
-            reserved,
-            used,
-            report: number,
-            reported_at: at,
-            known,
-            cards: row
-                .filter(|_| listed.source == CapacitySource::Nodes)
-                .map(|r| r.cards.clone())
-                .unwrap_or_default(),
-        }))
+        let before = slot.phases.insert(phase.to_owned(), amounts).unwrap_or_default();
+        slot.gross = slot.gross.plus(quota::gross(amounts.minus(before), self.overcommit));
+        // The reserve was read together with the pool.
+        slot.reserved = quota::reserved(slot.gross, self.reserve.as_ref()).unwrap_or(slot.reserved);
     }
 
     /// Whether every centre of the pool may be sold against.
@@ -245,6 +226,81 @@ impl Pool {
     }
 }
 
+/// The centre's last report, where it exists and has one.
+fn report<'a>(centre: &str, centres: &'a [DataCenter]) -> Option<Option<&'a CentreReport>> {
+    let exists = centres.iter().find(|c| c.metadata.name.as_deref() == Some(centre))?;
+    Some(exists.status.as_ref().and_then(|s| s.report.as_ref()))
+}
+
+/// What the centre has of the pool; nothing where it does not exist, or its agent would have to report and never did.
+///
+/// # Errors
+/// An amount cannot be read.
+pub fn found_in(
+    pool: &QuotaPool,
+    listed: &PoolCentre,
+    centres: &[DataCenter],
+    phases: &[ExpansionPhase],
+) -> Result<Option<Found>, PoolError> {
+    let name = pool.metadata.name.as_deref().unwrap_or_default();
+    let Some(report) = report(&listed.name, centres) else {
+        return Ok(None);
+    };
+    if listed.source == CapacitySource::Nodes && report.is_none() {
+        return Ok(None);
+    }
+    let row = report.and_then(|r| r.pools.iter().find(|p| p.name == name));
+    Ok(Some(phase::found(name, listed, row, phases)?))
+}
+
+/// Gross and reserved of what was found in a centre.
+///
+/// # Errors
+/// An amount of the spec cannot be read.
+pub fn capacity(found: Resources, spec: &QuotaPoolSpec) -> Result<(Resources, Resources), PoolError> {
+    let gross = quota::gross(found, overcommit(spec)?);
+    Ok((gross, quota::reserved(gross, spec.reserve.as_ref())?))
+}
+
+fn overcommit(spec: &QuotaPoolSpec) -> Result<i128, AmountError> {
+    spec.overcommit.as_ref().map_or(Ok(1000), |o| o.cpu.parse("cpu"))
+}
+
+fn capacity_in(
+    pool: &QuotaPool,
+    listed: &PoolCentre,
+    centres: &[DataCenter],
+    found: Found,
+    now: Timestamp,
+) -> Result<Capacity, PoolError> {
+    let report = report(&listed.name, centres).flatten();
+    let row = report.and_then(|r| r.pools.iter().find(|p| Some(&p.name) == pool.metadata.name.as_ref()));
+    let used = row.map(|r| Resources::try_from(&r.used)).transpose()?;
+    let (gross, reserved) = capacity(found.total(), &pool.spec)?;
+    let from_nodes = row.filter(|_| listed.source == CapacitySource::Nodes);
+    let cards = from_nodes.map(|r| r.cards.clone()).unwrap_or_default();
+    let (number, reported_at, known) = match report.filter(|_| listed.source == CapacitySource::Nodes) {
+        None => (0, None, true),
+        Some(report) => {
+            let limit = duration(&pool.spec.stale_after)?;
+            let at = report.reported_at.parse::<Timestamp>();
+            let known = at.is_ok_and(|at| now.duration_since(at) <= limit);
+            (report.number, Some(report.reported_at.clone()), known)
+        }
+    };
+    Ok(Capacity {
+        gross,
+        reserved,
+        waiting: found.waiting(),
+        phases: found.counted,
+        used: used.unwrap_or_default(),
+        report: number,
+        reported_at,
+        known,
+        cards,
+    })
+}
+
 /// `60s`, `90m` or `72h` as a duration.
 fn duration(text: &str) -> Result<SignedDuration, PoolError> {
     let units = [("s", 1), ("m", 60), ("h", 3600)];
@@ -278,6 +334,8 @@ pub(crate) mod testing {
             zone: Zone::GovExtranet,
             slots: vec![],
             capacity: BTreeMap::new(),
+            overcommit: 1000,
+            reserve: None,
             policy: Policy::default(),
             intake: Intake::Open,
             hold_after: SignedDuration::from_hours(72),

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 
 use crds::{
     AdmissionLimitsSpec, Amounts, CentrePool, EndingGrant, KeptAmounts, LargestGrant, PoolAmounts, PoolFigures,
-    PoolQueueSpec, Resources, WaitingRequest,
+    PoolQueueSpec, Resources, WaitingRequest, pool_reason,
 };
 
 use crate::cycle::{CyclePlan, Snapshot, approved_at};
 use crate::ledger::Ledger;
-use crate::pool::{Pool, Sort};
+use crate::pool::{Capacity, Pool, Sort};
 use crate::quota::SurvivalRule;
 
 /// Figures of a pool.
@@ -137,6 +137,25 @@ pub fn drained(pool: &Pool, snapshot: &Snapshot, said: bool) -> Option<(bool, St
         "{grants} grants still hold of it, of {names}; it empties as they are released or end | 仍有 {grants} 个配额占用（{names}），释放或到期后排空"
     );
     Some((false, words))
+}
+
+/// Whether nodes of the pool belong to a phase of expansion that is not accepted, the reason, and the words.
+pub fn nodes_that_wait(pool: &Pool) -> (bool, &'static str, String) {
+    let waiting = |(centre, capacity): (&String, &Capacity)| {
+        let rows = capacity.waiting.iter();
+        rows.map(|(phase, amounts)| format!("{phase}@{centre}: {amounts}"))
+            .collect::<Vec<_>>()
+    };
+    let waiting: Vec<String> = pool.capacity.iter().flat_map(waiting).collect();
+    if waiting.is_empty() {
+        let words = "no node waits for the acceptance of its phase | 没有等待验收的节点";
+        return (false, pool_reason::NOTHING_WAITS, words.to_owned());
+    }
+    let words = waiting.join("; ");
+    let words = format!(
+        "{words}: nodes of a phase that is unknown or not accepted here do not count; accept the phase, or correct the label xiangyun.io/phase | {words}：期次未知或未验收，节点暂不计入容量；请验收期次或更正节点标签"
+    );
+    (true, pool_reason::PHASE_NOT_ACCEPTED, words)
 }
 
 /// What the tenant's subtree holds.

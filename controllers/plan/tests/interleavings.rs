@@ -116,6 +116,8 @@ fn x86() -> Pool {
             })
             .to_vec(),
         capacity: CENTRES.map(|c| (c.to_owned(), capacity.clone())).into(),
+        overcommit: 1000,
+        reserve: None,
         policy: plan::approvals::Policy::default(),
         intake: crds::Intake::Open,
         hold_after: jiff::SignedDuration::from_hours(72),

@@ -47,7 +47,7 @@ impl World {
 
     fn reason(&self) -> &'static str {
         let pool: QuotaPool = serde_json::from_value(self.pool.clone()).unwrap();
-        let pool = Pool::read(&pool, &centres(), NOW.parse().unwrap()).unwrap();
+        let pool = Pool::read(&pool, &centres(), &[], NOW.parse().unwrap()).unwrap();
         let cpu = |text: &str| Resources {
             cpu: text.parse::<i128>().unwrap() * 1000,
             memory: 1 << 40,

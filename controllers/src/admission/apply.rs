@@ -1,5 +1,7 @@
 //! Writes on requests, each conditional on the copy it was decided on: uid and resourceVersion.
 
+use std::collections::BTreeMap;
+
 use crds::{ResourceRequest, condition, request_reason as reason};
 use jiff::Timestamp;
 use kube::api::{Patch, PatchParams};
@@ -32,12 +34,16 @@ pub(super) fn own_part(status: &crds::ResourceRequestStatus) -> Value {
     value
 }
 
+/// Reason of the event on a request that starts because a phase of expansion was accepted.
+const CAPACITY_ADDED: &str = "CapacityAdded";
+
 /// APPLY: the allocation and its conditions in one write.
 pub(super) async fn allocation(
     options: &Options,
     snapshot: &Snapshot,
     plan: &CyclePlan,
     apply: &Apply,
+    started: &BTreeMap<String, String>,
 ) -> Result<(), Error> {
     let Some(request) = snapshot.requests.get(apply.request) else {
         return Ok(());
@@ -62,6 +68,10 @@ pub(super) async fn allocation(
         "allocation written"
     );
     options.fail_points.reached(Step::AfterApply);
+    if let Some(phase) = started.get(request.uid()) {
+        let words = format!("{phase} was accepted and made room; the grant follows | {phase} 扩容到位，转入开通");
+        options.events.publish(&request.object, false, CAPACITY_ADDED, &words);
+    }
     announce(&options.events, &request.object, &status);
     Ok(())
 }

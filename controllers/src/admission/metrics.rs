@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crds::{Resources, condition, find_condition};
 use kube::{Resource, ResourceExt as _};
 use plan::cycle::Snapshot;
+use plan::phase::Totals;
 use plan::published::Figures;
 use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
@@ -20,6 +21,8 @@ pub struct AdmissionMetrics {
     requests: Rows,
     oldest: Rows,
     pools: Rows,
+    plan_target: Rows,
+    plan_accepted: Rows,
     unreadable: IntGaugeVec,
 }
 
@@ -60,6 +63,18 @@ impl AdmissionMetrics {
                 "xiangyun_pool",
                 "Figures of a pool in one centre: vCPU, bytes or cards",
                 &["pool", "centre", "resource", "figure"],
+            )?,
+            plan_target: Rows::new(
+                registry,
+                "xiangyun_plan_target",
+                "What the plan foresees: vCPU or bytes",
+                &["resource"],
+            )?,
+            plan_accepted: Rows::new(
+                registry,
+                "xiangyun_plan_accepted",
+                "Sum of the accepted phases of expansion: vCPU or bytes",
+                &["resource"],
             )?,
             unreadable: IntGaugeVec::new(
                 Opts::new("xiangyun_unreadable_objects", "Objects that do not parse"),
@@ -118,6 +133,16 @@ impl AdmissionMetrics {
             .set(i64::try_from(snapshot.ledger.records.len()).unwrap_or(i64::MAX));
     }
 
+    /// How far the plan is; nothing is shown of a resource that no phase has a target for.
+    pub(super) fn plan(&self, totals: Totals) {
+        let shown = |sum: Resources| {
+            let planned = PLANNED.into_iter().filter(|r| totals.target[r] > 0);
+            planned.map(move |r| (vec![r.to_owned()], in_unit(r, sum[r])))
+        };
+        self.plan_target.replace(shown(totals.target));
+        self.plan_accepted.replace(shown(totals.accepted));
+    }
+
     /// The six figures of every pool.
     pub(super) fn pools(&self, pools: &[(String, Figures)]) {
         self.pools
@@ -125,6 +150,8 @@ impl AdmissionMetrics {
     }
 }
 
+/// Resources that the plan speaks of.
+const PLANNED: [&str; 3] = ["cpu", "memory", "storage"];
 /// Reason of a request that no pass has seen yet.
 const SUBMITTED: &str = "Submitted";
 

@@ -7,6 +7,7 @@ mod apply;
 mod book;
 mod metrics;
 mod observe;
+mod phases;
 mod publish;
 mod status;
 
@@ -30,6 +31,7 @@ use crate::fail_point::{FailPoints, Step};
 use crate::pass::{Passes, Rhythm, drive};
 use book::Book;
 use observe::Caches;
+use phases::Unblocks;
 
 /// At most five swaps a second.
 const SWAP_INTERVAL: Duration = Duration::from_millis(200);
@@ -104,6 +106,7 @@ pub async fn run(options: Options, stop: CancellationToken) -> Result<(), Error>
         book: Book::new(options.client.clone(), options.epoch, options.fail_points.clone()),
         caches,
         options,
+        unblocks: Unblocks::default(),
         next_swap: Instant::now(),
         next_recount: Instant::now(),
     };
@@ -132,6 +135,7 @@ struct Controller {
     options: Options,
     caches: Caches,
     book: Book,
+    unblocks: Unblocks,
     next_swap: Instant,
     next_recount: Instant,
 }
@@ -193,9 +197,12 @@ impl Controller {
             self.options.fail_points.reached(Step::AfterSwap);
         }
         let options = &self.options;
+        let started = plan::phase::started::started(&snapshot, &decided);
         let mut writes: Vec<Write<'_>> = Vec::new();
         for grant in &decided.apply {
-            writes.push(Box::pin(apply::allocation(options, &snapshot, &decided, grant)));
+            writes.push(Box::pin(apply::allocation(
+                options, &snapshot, &decided, grant, &started,
+            )));
         }
         all(writes, &self.options.metrics, "allocation").await?;
         let fresh = |index: &usize| snapshot.requests.get(*index).filter(|r| r.fresh);
@@ -224,7 +231,8 @@ impl Controller {
             "status",
         )
         .await?;
-        publish::all(client, &self.caches, snapshot, plan, &self.options.metrics).await
+        publish::all(client, &self.caches, snapshot, plan, &self.options.metrics).await?;
+        phases::publish(&self.options, &self.caches, &mut self.unblocks, snapshot, plan).await
     }
 }
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crds::{
-    AdmissionLimits, DataCenter, LedgerState, PoolQueue, QuotaLedger, QuotaPool, RequestApproval, ResourceRequest,
-    Tenant,
+    AdmissionLimits, DataCenter, ExpansionPhase, LedgerState, PoolQueue, QuotaLedger, QuotaPool, RequestApproval,
+    ResourceRequest, Tenant,
 };
 use jiff::Timestamp;
 use kube::runtime::watcher::Config;
@@ -29,6 +29,7 @@ const FIRST_LIST: Duration = Duration::from_secs(30);
 pub(super) struct Caches {
     pub(super) centres: Cache<DataCenter>,
     pub(super) pools: Cache<QuotaPool>,
+    pub(super) phases: Cache<ExpansionPhase>,
     pub(super) tenants: Cache<Tenant>,
     pub(super) requests: Cache<ResourceRequest>,
     pub(super) approvals: Cache<RequestApproval>,
@@ -50,6 +51,7 @@ impl Caches {
         let caches = Self {
             centres: watch!(),
             pools: watch!(),
+            phases: watch!(),
             tenants: watch!(),
             requests: watch!(),
             approvals: watch!(),
@@ -63,6 +65,7 @@ impl Caches {
     pub(super) async fn ready(&self) -> Result<(), NotReady> {
         self.centres.ready(FIRST_LIST).await?;
         self.pools.ready(FIRST_LIST).await?;
+        self.phases.ready(FIRST_LIST).await?;
         self.tenants.ready(FIRST_LIST).await?;
         self.requests.ready(FIRST_LIST).await?;
         self.approvals.ready(FIRST_LIST).await?;
@@ -81,7 +84,7 @@ impl Caches {
         let Some(object) = self.ledgers.list().into_iter().next() else {
             return Ok(None);
         };
-        let centres = self.centres.list();
+        let (centres, phases) = (self.centres.list(), self.phases.list());
         let tenants = self.tenants.list();
         let standing = standing(&tenants);
         let requests = self.requests.list().into_iter();
@@ -95,7 +98,7 @@ impl Caches {
                 .pools
                 .list()
                 .iter()
-                .filter_map(|p| Some((p.name_any(), Pool::read(p, &centres, now).ok()?)))
+                .filter_map(|p| Some((p.name_any(), Pool::read(p, &centres, &phases, now).ok()?)))
                 .collect(),
             tenants: tenants.iter().filter_map(|t| facts(t, &standing)).collect(),
             standing,

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use crds::{
-    AdmissionLimits, DataCenter, Intake, PoolQueue, QuotaPool, QuotaPoolStatus, RequestApproval, ResourceRequest,
-    Tenant, condition, find_condition, object, pool_reason, set_condition, tenant_reason,
+    AdmissionLimits, DataCenter, ExpansionPhase, Intake, PoolQueue, QuotaPool, QuotaPoolStatus, RequestApproval,
+    ResourceRequest, Tenant, condition, find_condition, object, pool_reason, set_condition, tenant_reason,
 };
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Client, Resource, ResourceExt as _};
 use plan::cycle::{CyclePlan, Snapshot};
-use plan::pool::Pool;
+use plan::pool::{Pool, PoolError};
 use plan::published::{self, Figures};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -28,10 +28,11 @@ pub(super) async fn all(
     metrics: &AdmissionMetrics,
 ) -> Result<(), Error> {
     let mut writes = Vec::new();
-    let centres = caches.centres.list();
+    let (centres, phases) = (caches.centres.list(), caches.phases.list());
     let mut shown = Vec::new();
     for pool in caches.pools.list() {
-        writes.extend(pool_status(client, &pool, &centres, snapshot, &mut shown));
+        let read = Pool::read(&pool, &centres, &phases, snapshot.now);
+        writes.extend(pool_status(client, &pool, read, snapshot, &mut shown));
     }
     metrics.pools(&shown);
     for tenant in caches.tenants.list() {
@@ -56,6 +57,7 @@ pub(super) async fn all(
     metrics.unreadable::<RequestApproval>(caches.approvals.unreadable().len());
     metrics.unreadable::<Tenant>(caches.tenants.unreadable().len());
     metrics.unreadable::<QuotaPool>(caches.pools.unreadable().len());
+    metrics.unreadable::<ExpansionPhase>(caches.phases.unreadable().len());
     metrics.unreadable::<DataCenter>(caches.centres.unreadable().len());
     super::all(writes, metrics, "published").await
 }
@@ -86,7 +88,7 @@ where
 fn pool_status<'a>(
     client: &'a Client,
     pool: &QuotaPool,
-    centres: &[crds::DataCenter],
+    read: Result<Pool, PoolError>,
     snapshot: &Snapshot,
     shown: &mut Vec<(String, Figures)>,
 ) -> Option<Write<'a>> {
@@ -103,7 +105,7 @@ fn pool_status<'a>(
             snapshot.now,
         );
     };
-    match Pool::read(pool, centres, snapshot.now) {
+    match read {
         Err(error) => set(
             condition::READY,
             Some(false),
@@ -134,6 +136,8 @@ fn pool_status<'a>(
                 )
             };
             set(condition::OVER_COMMITTED, Some(over), reason, words);
+            let (waits, reason, words) = published::nodes_that_wait(&read);
+            set(condition::AWAITING_ACCEPTANCE, Some(waits), reason, words);
             status.centres = figures.centres;
             status.total = Some(figures.total);
             status.free_dual_active = Some(figures.free_dual_active);

@@ -43,14 +43,11 @@ struct SlimCondition {
 impl SlimNode {
     /// What a decision needs.
     pub(super) fn facts(&self) -> NodeFacts {
+        let label = |key| self.metadata.labels.as_ref().and_then(|l| l.get(key)).cloned();
         NodeFacts {
             name: self.metadata.name.clone().unwrap_or_default(),
-            pool: self
-                .metadata
-                .labels
-                .as_ref()
-                .and_then(|l| l.get(crds::label::POOL))
-                .cloned(),
+            pool: label(crds::label::POOL),
+            phase: label(crds::label::PHASE),
             ready: self
                 .status
                 .conditions
@@ -70,7 +67,7 @@ mod tests {
     fn a_real_node_is_understood() {
         let node: SlimNode = serde_json::from_value(serde_json::json!({
             "apiVersion": "v1", "kind": "Node",
-            "metadata": {"name": "n1", "labels": {"xiangyun.io/pool": "x86"}},
+            "metadata": {"name": "n1", "labels": {"xiangyun.io/pool": "x86", "xiangyun.io/phase": "phase-2"}},
             "spec": {"unschedulable": true, "podCIDR": "10.0.0.0/24"},
             "status": {
                 "allocatable": {"cpu": "7910m", "memory": "64Gi"},
@@ -82,6 +79,7 @@ mod tests {
         let facts = node.facts();
         assert!(facts.ready && !facts.schedulable);
         assert_eq!(facts.pool.as_deref(), Some("x86"));
+        assert_eq!(facts.phase.as_deref(), Some("phase-2"));
         assert_eq!(facts.allocatable.get("cpu").map(String::as_str), Some("7910m"));
     }
 }

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use crds::{
-    CapacitySource, DataCenter, PoolQueue, QuotaPool, RequestApproval, ResourceRequest, Resources, Tenant, condition,
-    find_condition, pool_reason, tenant_reason,
+    CapacitySource, DataCenter, ExpansionPhase, PoolQueue, QuotaPool, RequestApproval, ResourceRequest, Resources,
+    Tenant, condition, find_condition, pool_reason, tenant_reason,
 };
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -26,6 +26,8 @@ pub struct Province {
     pub centres: Option<Vec<DataCenter>>,
     /// Pools.
     pub pools: Option<Vec<QuotaPool>>,
+    /// Phases of expansion; read only where one is looked at.
+    pub phases: Vec<ExpansionPhase>,
     /// Queues.
     pub queues: Option<Vec<PoolQueue>>,
     /// Tenants: all, or the one that asks and those above it.
@@ -72,7 +74,7 @@ impl Floor {
         }
         let centres = province.centres.as_deref().unwrap_or_default();
         for object in province.pools.iter().flatten() {
-            floor.add_pool(object, centres, province.centres.is_some());
+            floor.add_pool(object, centres, &province.phases, province.centres.is_some());
         }
         if province.pools.is_none() {
             floor.notes.push(both(
@@ -134,12 +136,12 @@ impl Floor {
         self.kept.insert(pool, centres);
     }
 
-    fn add_pool(&mut self, object: &QuotaPool, centres: &[DataCenter], all_seen: bool) {
+    fn add_pool(&mut self, object: &QuotaPool, centres: &[DataCenter], phases: &[ExpansionPhase], all_seen: bool) {
         // Whether a report is too old was judged by the operator's clock; the reader's clock has no say.
-        let Ok(mut pool) = Pool::read(object, centres, Timestamp::MIN) else {
+        let Ok(mut pool) = Pool::read(object, centres, phases, Timestamp::MIN) else {
             return;
         };
-        let reported = std::mem::take(&mut pool.capacity);
+        let mut reported = std::mem::take(&mut pool.capacity);
         let mut entry = PoolEntry {
             generation: pool.generation,
             ..PoolEntry::default()
@@ -148,6 +150,7 @@ impl Floor {
             let f = &row.figures;
             let read = |a| Resources::try_from(a).unwrap_or_default();
             let capacity = Capacity {
+                phases: reported.remove(&row.name).unwrap_or_default().phases,
                 gross: read(&f.gross),
                 reserved: read(&f.reserved),
                 used: read(&f.used),
@@ -155,6 +158,7 @@ impl Floor {
                 reported_at: row.reported_at.clone(),
                 known: known(object, &row.name, centres, all_seen),
                 cards: reported.get(&row.name).map(|c| c.cards.clone()).unwrap_or_default(),
+                ..Capacity::default()
             };
             let (charged, committable) = (read(&f.charged), capacity.committable());
             pool.capacity.insert(row.name.clone(), capacity);

@@ -19,6 +19,7 @@ pub mod print;
 pub mod quote;
 pub mod read;
 pub mod run;
+pub mod simulate;
 pub mod status;
 pub mod table;
 pub mod usage;

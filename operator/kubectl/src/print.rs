@@ -11,7 +11,7 @@ use crate::verdict::{Level, Verdict};
 use crate::wait::Wait;
 
 /// Each on a line of its own.
-fn lines(all: impl IntoIterator<Item = String>) -> String {
+pub(crate) fn lines(all: impl IntoIterator<Item = String>) -> String {
     all.into_iter().fold(String::new(), |text, line| text + &line + "\n")
 }
 

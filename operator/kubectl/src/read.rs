@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use crds::{PoolQueue, QuotaPool, RequestApproval, ResourceRequest, Tenant, UsageReport};
+use crds::{ExpansionPhase, PoolQueue, QuotaPool, RequestApproval, ResourceRequest, Tenant, UsageReport};
 use kube::api::ListParams;
 use kube::{Api, Client, Resource};
 use serde::de::DeserializeOwned;
@@ -59,11 +59,20 @@ pub async fn province(hub: &Hub, tenant: Option<&str>) -> Result<Province, Failu
     Ok(Province {
         centres: centres?,
         pools: pools?,
+        phases: Vec::new(),
         queues: queues?,
         tenants: Some(tenants),
         every_tenant,
         target: None,
     })
+}
+
+/// Phases of expansion; none where the user may not read them.
+///
+/// # Errors
+/// The hub is not reachable.
+pub async fn phases(hub: &Hub) -> Result<Vec<ExpansionPhase>, Failure> {
+    Ok(all(&everywhere(&hub.client)).await?.unwrap_or_default())
 }
 
 async fn tenants(hub: &Hub, tenant: Option<&str>) -> Result<(Vec<Tenant>, bool), Failure> {
@@ -120,6 +129,17 @@ pub async fn target(hub: &Hub, namespace: &str, request: &ResourceRequest) -> Re
     };
     let api = Api::<ResourceRequest>::namespaced(hub.client.clone(), namespace);
     Ok(if_allowed(api.get_opt(&target.name)).await?.flatten())
+}
+
+/// Decisions of all namespaces, or else in the user's own.
+///
+/// # Errors
+/// The hub is not reachable.
+pub async fn all_approvals(hub: &Hub) -> Result<Option<Vec<RequestApproval>>, Failure> {
+    match all(&everywhere::<RequestApproval>(&hub.client)).await? {
+        Some(everywhere) => Ok(Some(everywhere)),
+        None => approvals(hub).await,
+    }
 }
 
 /// Decisions in the namespace.

@@ -22,6 +22,7 @@ use crate::lang::{Lang, both};
 use crate::print::{self, Style};
 use crate::quote::{Quote, quote};
 use crate::read;
+use crate::simulate;
 use crate::status::status;
 use crate::table::terminal_width;
 use crate::usage;
@@ -47,7 +48,11 @@ pub async fn run(cli: Cli, lang: Lang) -> Result<u8, Failure> {
     };
     // A file that cannot be read is said before anything is asked of the hub.
     let file = match &cli.command {
-        Command::Quote { filename } => Some(read_documents(filename, lang)?),
+        Command::Quote { filename } => Some(read_documents(filename, "ResourceRequest", lang)?),
+        Command::Simulate {
+            filename: Some(filename),
+            ..
+        } => Some(read_documents(filename, "ExpansionPhase", lang)?),
         _ => None,
     };
     let hub = Hub::connect(global.kubeconfig, global.context, global.namespace).await?;
@@ -55,6 +60,8 @@ pub async fn run(cli: Cli, lang: Lang) -> Result<u8, Failure> {
         Command::Status { per_centre } => show_status(&hub, per_centre, out).await,
         Command::Why { request } => show_why(&hub, &request, out).await,
         Command::Quote { .. } => show_quotes(&hub, named.as_deref(), file.unwrap_or_default(), out).await,
+        Command::Simulate { lose: Some(centre), .. } => show_loss(&hub, &centre, out).await,
+        Command::Simulate { .. } => show_simulations(&hub, file.unwrap_or_default(), out).await,
         Command::Approve { decision, amount } => {
             let amounts = amount.as_deref().map(decide::amounts).transpose()?.unwrap_or_default();
             decided(&hub, decision, Decision::Approved, amounts, out).await
@@ -137,19 +144,57 @@ async fn show_why(hub: &Hub, name: &str, out: Out) -> Result<u8, Failure> {
     Ok(verdict.state.exit())
 }
 
-fn read_documents(file: &Path, lang: Lang) -> Result<Vec<Value>, Failure> {
-    let found = documents(&read_file(file)?)?;
+fn read_documents(file: &Path, kind: &str, lang: Lang) -> Result<Vec<Value>, Failure> {
+    let found = documents(&read_file(file)?, kind)?;
     if !found.others.is_empty() {
         let names = found.others.join(", ");
         eprintln!(
             "{}",
             lang.half(&both(
-                format!("left out, no ResourceRequest: {names}"),
-                format!("已略过非资源申请：{names}")
+                format!("left out, no {kind}: {names}"),
+                format!("已略过非 {kind} 对象：{names}")
             ))
         );
     }
-    Ok(found.requests)
+    Ok(found.wanted)
+}
+
+async fn show_loss(hub: &Hub, centre: &str, out: Out) -> Result<u8, Failure> {
+    let (province, requests) = tokio::join!(read::province(hub, None), read::requests(hub));
+    let requests = requests?;
+    let seen = requests.as_ref().map(|(all, only)| (all.as_slice(), only.as_deref()));
+    out.put(&simulate::loss::lose(centre, &province?, seen), simulate::loss::print)?;
+    Ok(0)
+}
+
+async fn show_simulations(hub: &Hub, documents: Vec<Value>, out: Out) -> Result<u8, Failure> {
+    let phases = documents
+        .into_iter()
+        .map(simulate::read)
+        .collect::<Result<Vec<_>, _>>()?;
+    let (province, stored, requests, approvals) = tokio::join!(
+        read::province(hub, Some(&hub.namespace)),
+        read::phases(hub),
+        read::requests(hub),
+        read::all_approvals(hub)
+    );
+    let mut province = province?;
+    province.phases = stored?;
+    let requests = requests?;
+    let seen = requests.as_ref().map(|(all, only)| (all.as_slice(), only.as_deref()));
+    let approvals = approvals?.unwrap_or_default();
+    let now = now();
+    let found: Vec<_> = phases
+        .iter()
+        .map(|phase| simulate::simulate(phase, &province, seen, &approvals, now))
+        .collect();
+    out.put(&found, |all, style| {
+        all.iter()
+            .map(|s| simulate::print(s, style))
+            .collect::<Vec<_>>()
+            .join("\n")
+    })?;
+    Ok(0)
 }
 
 async fn show_quotes(hub: &Hub, named: Option<&str>, requests: Vec<Value>, out: Out) -> Result<u8, Failure> {

@@ -4,11 +4,12 @@
 
 use std::path::{Path, PathBuf};
 
-use crds::{DataCenter, PoolQueue, QuotaPool, RequestApproval, ResourceRequest, Tenant, UsageReport};
+use crds::{DataCenter, ExpansionPhase, PoolQueue, QuotaPool, RequestApproval, ResourceRequest, Tenant, UsageReport};
 use kubectl_xiangyun::floor::Province;
 use kubectl_xiangyun::lang::Lang;
 use kubectl_xiangyun::print::{self, Style};
 use kubectl_xiangyun::quote::{Quote, quote};
+use kubectl_xiangyun::simulate::{self, simulate};
 use kubectl_xiangyun::status::status;
 use kubectl_xiangyun::usage::{self, usage};
 use kubectl_xiangyun::verdict::{State, verdict};
@@ -33,10 +34,12 @@ fn province() -> Province {
     Province {
         centres: Some(objects::<DataCenter>(name, "DataCenter")),
         pools: Some(objects::<QuotaPool>(name, "QuotaPool")),
+        phases: Vec::new(),
         queues: Some(objects::<PoolQueue>(name, "PoolQueue")),
         tenants: Some(objects::<Tenant>(name, "Tenant")),
         every_tenant: true,
         target: None,
+        ..Province::default()
     }
 }
 
@@ -140,6 +143,41 @@ fn quote_of_each_outcome() {
         ],
     );
     golden("quote-refused", |style| print::quote(&refused, style));
+}
+
+#[test]
+fn who_would_start_with_a_phase() {
+    let mut requests = requests();
+    for request in &mut requests {
+        request.metadata.finalizers = Some(vec![crds::label::CHARGED.to_owned()]);
+    }
+    let phases: Vec<ExpansionPhase> = objects("phases.yaml", "ExpansionPhase");
+    let approvals: Vec<RequestApproval> = objects("requests.yaml", "RequestApproval");
+    let of = |phase, province: &Province, seen| simulate(phase, province, seen, &approvals, now());
+    let all: Vec<_> = phases
+        .iter()
+        .map(|phase| of(phase, &province(), Some((requests.as_slice(), None))))
+        .collect();
+    let one = |s, style| simulate::print(s, style);
+    golden("simulate", |style| {
+        all.iter().map(|s| one(s, style)).collect::<Vec<_>>().join("\n")
+    });
+    let own = of(&phases[0], &province(), Some((&requests[..1], Some("dept-jyt"))));
+    golden("simulate-own", |style| one(&own, style));
+    let blind = of(&phases[0], &Province::default(), None);
+    golden("simulate-blind", |style| one(&blind, style));
+    let json = serde_json::to_value(&all[0]).unwrap();
+    assert_eq!(json["starts"][0]["name"], "train-lab");
+    assert_eq!(json["waiting"], 2);
+    assert_eq!(json["adds"][0]["committable"]["accelerators"], "16");
+}
+
+#[test]
+fn what_the_loss_of_a_centre_means() {
+    let requests = requests();
+    let loss = simulate::loss::lose("jishi", &province(), Some((&requests, None)));
+    golden("simulate-lose", |style| simulate::loss::print(&loss, style));
+    assert_eq!(loss.grants, Some(1));
 }
 
 #[test]

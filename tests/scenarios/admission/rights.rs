@@ -46,15 +46,19 @@ const DEPARTMENT: &[&str] = &["create resourcerequests", "delete resourcerequest
 const APPROVER: &[&str] = &["create requestapprovals"];
 const PLATFORM: &[&str] = &[
     "create datacenters",
+    "create expansionphases",
     "create quotapools",
     "create tenants",
     "delete datacenters",
+    "delete expansionphases",
     "delete quotapools",
     "delete tenants",
     "patch datacenters",
+    "patch expansionphases",
     "patch quotapools",
     "patch tenants",
     "update datacenters",
+    "update expansionphases",
     "update quotapools",
     "update tenants",
 ];
@@ -71,6 +75,7 @@ const CONTROLLER: &[&str] = &[
     "patch admissionlimits",
     "patch datacenters/status",
     "patch events",
+    "patch expansionphases/status",
     "patch poolqueues",
     "patch quotaledgers",
     "patch quotapools/status",

@@ -6,6 +6,9 @@
     reason = "an index into JSON that is not there answers null"
 )]
 
+#[macro_use]
+mod steps;
+mod expansion;
 mod eyes;
 mod faults;
 mod life;
@@ -14,7 +17,7 @@ mod outages;
 mod pods;
 mod world;
 
-use world::{World, steps};
+use world::World;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn main_job() -> anyhow::Result<()> {
@@ -30,6 +33,10 @@ async fn main_job() -> anyhow::Result<()> {
         life::what_cannot_be_is_isolated,
         pods::inside_the_quota_runs_on_its_pool,
         pods::outside_is_refused,
+        expansion::nothing_moves_before_acceptance,
+        expansion::capacity_moves_once_at_acceptance,
+        expansion::what_is_committed_stays,
+        expansion::nodes_of_a_phase_wait_for_it,
         eyes::every_target_is_up,
         eyes::every_query_returns_data,
         eyes::rules_are_loaded_and_nothing_is_critical,

@@ -12,18 +12,6 @@ pub(crate) const METRO: [&str; 2] = ["jishi", "jiyidong"];
 /// Nobody waits longer than this for anything in these tests.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
 
-/// Runs steps in their order, each by its name.
-macro_rules! steps {
-    ($world:expr, $($module:ident::$step:ident),* $(,)?) => {
-        $(
-            let started = std::time::Instant::now();
-            anyhow::Context::context($module::$step(&$world).await, stringify!($step))?;
-            println!("step {} ok, {:.1} s", stringify!($step), started.elapsed().as_secs_f32());
-        )*
-    };
-}
-pub(crate) use steps;
-
 pub(crate) struct World {
     pub(crate) cloud: Cloud,
 }

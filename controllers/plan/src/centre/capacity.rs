@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crds::{Amount, AmountError, PoolCapacity, Resources};
+use crds::{Amount, AmountError, PhaseCapacity, PoolCapacity, Resources};
 
 use super::catalogue::{Catalogue, PoolFacts};
 use super::quota::{self, NamespaceUse};
@@ -14,6 +14,8 @@ pub struct NodeFacts {
     pub name: String,
     /// Value of its label `xiangyun.io/pool`.
     pub pool: Option<String>,
+    /// Value of its label `xiangyun.io/phase`.
+    pub phase: Option<String>,
     /// Whether its condition Ready is True.
     pub ready: bool,
     /// Whether pods may be placed on it.
@@ -39,9 +41,10 @@ pub struct Capacity {
 struct Sum {
     ready: i64,
     allocatable: Resources,
+    phases: BTreeMap<String, Resources>,
 }
 
-/// Adds up ready, schedulable nodes by pool, and the use of the tenants' namespaces.
+/// Adds up ready, schedulable nodes by pool, those of each phase of expansion apart, and the use of the tenants' namespaces.
 pub fn sum(centre: &str, catalogue: &Catalogue, nodes: &[NodeFacts], used: &[NamespaceUse]) -> Capacity {
     let mut out = Capacity::default();
     let mut sums: BTreeMap<&str, Sum> = catalogue
@@ -63,7 +66,11 @@ pub fn sum(centre: &str, catalogue: &Catalogue, nodes: &[NodeFacts], used: &[Nam
                 let sum = sums.entry(pool).or_default();
                 sum.ready += 1;
                 if node.schedulable {
-                    sum.allocatable = sum.allocatable.plus(amounts);
+                    let part = match &node.phase {
+                        Some(phase) => sum.phases.entry(phase.clone()).or_default(),
+                        None => &mut sum.allocatable,
+                    };
+                    *part = part.plus(amounts);
                 }
             }
             Err(error) => out.unreadable.push((node.name.clone(), error)),
@@ -73,6 +80,7 @@ pub fn sum(centre: &str, catalogue: &Catalogue, nodes: &[NodeFacts], used: &[Nam
         name: name.to_owned(),
         ready_nodes: sum.ready,
         allocatable: sum.allocatable.to_amounts(),
+        phases: sum.phases.into_iter().map(phase_row).collect(),
         used: used
             .iter()
             .fold(Resources::ZERO, |all, ns| all.plus(quota::used_of(name, catalogue, ns)))
@@ -81,6 +89,13 @@ pub fn sum(centre: &str, catalogue: &Catalogue, nodes: &[NodeFacts], used: &[Nam
     };
     out.pools = sums.into_iter().map(row).collect();
     out
+}
+
+fn phase_row((name, allocatable): (String, Resources)) -> PhaseCapacity {
+    PhaseCapacity {
+        name,
+        allocatable: allocatable.to_amounts(),
+    }
 }
 
 /// CPU, memory and cards of one node.
@@ -151,6 +166,18 @@ mod tests {
         let (row, x86) = of(&all, "x86");
         assert_eq!((row.ready_nodes, x86.cpu), (2, 10_000));
         assert!(all.pools.iter().all(|p| p.name != "unknown"));
+    }
+
+    #[test]
+    fn nodes_of_a_phase_are_added_up_apart() {
+        let mut nodes = vec![node("a", "x86", 10, 0); 3];
+        nodes[1].phase = Some("phase-2".to_owned());
+        let all = sum("jishi", &catalogue(), &nodes, &[]);
+        let (row, x86) = of(&all, "x86");
+        assert_eq!((row.ready_nodes, x86.cpu), (3, 20_000));
+        assert_eq!(row.phases.len(), 1);
+        assert_eq!(row.phases[0].name, "phase-2");
+        assert_eq!(Resources::try_from(&row.phases[0].allocatable).unwrap().cpu, 10_000);
     }
 
     #[test]

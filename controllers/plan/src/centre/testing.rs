@@ -59,6 +59,7 @@ pub(crate) fn node(name: &str, pool: &str, cpu: u32, cards: u32) -> NodeFacts {
     NodeFacts {
         name: name.to_owned(),
         pool: Some(pool.to_owned()),
+        phase: None,
         ready: true,
         schedulable: true,
         allocatable,

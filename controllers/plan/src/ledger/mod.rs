@@ -40,6 +40,8 @@ pub struct PoolEntry {
     pub generation: i64,
     /// By centre.
     pub centres: BTreeMap<String, CentreEntry>,
+    /// Phases of expansion whose capacity is in it.
+    pub phases: BTreeSet<String>,
 }
 
 /// A tenant.
@@ -222,6 +224,13 @@ impl Ledger {
         }
         let newer_spec = pool.generation > entry.generation;
         entry.generation = pool.generation;
+        let older = |(centre, slot): (&String, &CentreEntry)| {
+            let capacity = pool.capacity.get(centre);
+            !newer_spec && capacity.is_some_and(|c| c.report < slot.report)
+        };
+        if !entry.centres.iter().any(older) {
+            entry.phases = pool.phases();
+        }
         for (centre, capacity) in &pool.capacity {
             let slot = entry.centres.entry(centre.clone()).or_default();
             let changed = slot.committable != capacity.committable();

@@ -66,6 +66,7 @@ impl From<&Ledger> for QuotaLedgerSpec {
                     name: name.clone(),
                     generation: p.generation,
                     centres: p.centres.iter().map(centre).collect(),
+                    phases: p.phases.iter().cloned().collect(),
                 })
                 .collect(),
             tenants: ledger
@@ -111,6 +112,7 @@ impl TryFrom<&QuotaLedgerSpec> for Ledger {
             let mut entry = PoolEntry {
                 generation: p.generation,
                 centres: BTreeMap::new(),
+                phases: p.phases.iter().cloned().collect(),
             };
             for c in &p.centres {
                 let centre = CentreEntry {

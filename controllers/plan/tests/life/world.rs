@@ -54,6 +54,8 @@ impl World {
                 })
                 .to_vec(),
             capacity: BTreeMap::new(),
+            overcommit: 1000,
+            reserve: None,
             policy: plan::approvals::Policy::default(),
             intake: Intake::Open,
             hold_after: SignedDuration::from_hours(72),

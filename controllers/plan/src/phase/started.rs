@@ -55,7 +55,7 @@ fn taken_in<'a>(before: &Ledger, after: &'a Ledger) -> BTreeMap<&'a str, &'a str
         let Some(known) = before.pools.get(pool).filter(|p| p.generation > 0) else {
             continue;
         };
-        if let Some(phase) = entry.phases.difference(&known.phases).next() {
+        if let Some(phase) = entry.phases.iter().find(|phase| !known.phases.contains(*phase)) {
             out.insert(pool.as_str(), phase.as_str());
         }
     }

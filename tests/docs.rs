@@ -140,6 +140,7 @@ fn every_reason_refusal_and_alert_is_explained() {
         "tenant",
         "resource_request",
         "data_center",
+        "expansion_phase",
         "quota_pool",
         "request_approval",
     ] {
@@ -170,4 +171,21 @@ fn every_reason_refusal_and_alert_is_explained() {
             alert.name
         );
     }
+}
+
+/// 31,800 vCPU, 135 TB and 7 PB at the end of 2020; 100,000 vCPU, 400 TB and 15 PB with the last phase.
+#[test]
+fn the_phases_of_the_examples_add_up_to_the_plan() {
+    let text = std::fs::read_to_string(repository().join("examples/30-phases.yaml")).unwrap();
+    let phases: Vec<crds::ExpansionPhase> = serde_saphyr::from_multiple(&text).unwrap();
+    let in_words = |sum: crds::Resources| {
+        let of = |resource: &str| crds::Resources::amount(resource, sum[resource]).0;
+        ["cpu", "memory", "storage"].map(of)
+    };
+    let totals = plan::phase::totals(&phases);
+    assert_eq!(in_words(totals.accepted), ["31800", "135T", "7P"]);
+    assert_eq!(in_words(totals.target), ["100000", "400T", "15P"]);
+    let all = phases.iter().map(|p| plan::phase::delivers(p).unwrap());
+    let all = all.reduce(crds::Resources::plus).unwrap();
+    assert_eq!(in_words(all), in_words(totals.target));
 }

@@ -39,7 +39,6 @@ fn province() -> Province {
         tenants: Some(objects::<Tenant>(name, "Tenant")),
         every_tenant: true,
         target: None,
-        ..Province::default()
     }
 }
 

@@ -197,14 +197,14 @@ async fn later(
             let length = from.read(&mut buffer).await?;
             let due = Instant::now() + delay;
             let piece = buffer.get(..length).unwrap_or_default().to_vec();
-            match order.filter(towards, piece).await {
-                Some(piece) => {
-                    if put.send((due, piece)).await.is_err() || length == 0 {
-                        return Ok(());
-                    }
+            let Some(piece) = order.filter(towards, piece).await else {
+                if length == 0 {
+                    std::future::pending::<()>().await;
                 }
-                None if length == 0 => std::future::pending().await,
-                None => {}
+                continue;
+            };
+            if put.send((due, piece)).await.is_err() || length == 0 {
+                return Ok(());
             }
         }
     };

@@ -130,13 +130,16 @@ impl Order<'_> {
     /// What may go on of a piece, as soon as it may. An empty piece is the end of its direction.
     async fn filter(&self, towards: Towards, piece: Vec<u8>) -> Option<Vec<u8>> {
         if towards == Towards::Client {
+            self.held.store(false, Ordering::Relaxed);
             return (!self.deaf.load(Ordering::Relaxed)).then_some(piece);
         }
         // A server gives up a request whose client hangs up. What a client sends behind one that was held may say so, and
-        // comes later; the end of the connection is never passed on.
+        // comes later, or never, as long as the held one is not answered.
         if self.held.load(Ordering::Relaxed) {
+            if piece.is_empty() {
+                return None;
+            }
             sleep(BEHIND).await;
-            return (!piece.is_empty()).then_some(piece);
         }
         if piece.is_empty() {
             return Some(piece);
@@ -194,14 +197,14 @@ async fn later(
             let length = from.read(&mut buffer).await?;
             let due = Instant::now() + delay;
             let piece = buffer.get(..length).unwrap_or_default().to_vec();
-            match order.filter(towards, piece).await {
-                Some(piece) => {
-                    if put.send((due, piece)).await.is_err() || length == 0 {
-                        return Ok(());
-                    }
+            let Some(piece) = order.filter(towards, piece).await else {
+                if length == 0 {
+                    std::future::pending::<()>().await;
                 }
-                None if length == 0 => std::future::pending().await,
-                None => {}
+                continue;
+            };
+            if put.send((due, piece)).await.is_err() || length == 0 {
+                return Ok(());
             }
         }
     };
@@ -256,6 +259,8 @@ mod tests {
         assert!(silence.is_err(), "it is held back");
         std::fs::remove_file(&order).unwrap();
         says(&mut server, "late").await;
+        server.write_all(b"LATE").await.unwrap();
+        says(&mut client, "LATE").await;
 
         std::fs::write(&order, "answers").unwrap();
         client.write_all(b"lost").await.unwrap();

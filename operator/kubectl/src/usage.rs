@@ -201,6 +201,9 @@ mod tests {
 
     #[test]
     fn people_see_two_decimals() {
-        assert_eq!([cut("648.277778"), cut("0.5"), cut("12"), cut("0")], ["648.27", "0.5", "12", "0"]);
+        assert_eq!(
+            [cut("648.277778"), cut("0.5"), cut("12"), cut("0")],
+            ["648.27", "0.5", "12", "0"]
+        );
     }
 }

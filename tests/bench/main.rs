@@ -3,12 +3,13 @@
 
 mod cloud;
 mod grant;
+mod quota_plan;
 mod report;
 mod series;
 
 use anyhow::{Result, bail};
 
-const ALL: [&str; 2] = ["grant", "series"];
+const ALL: [&str; 3] = ["grant", "quota-plan", "series"];
 
 #[tokio::main]
 async fn main() -> Result<()> {
@@ -20,6 +21,7 @@ async fn main() -> Result<()> {
         if named.is_empty() || named.iter().any(|n| n == name) {
             let figures = match name {
                 "grant" => grant::run().await?,
+                "quota-plan" => quota_plan::run()?,
                 _ => series::run().await?,
             };
             report::record(name, &figures)?;

@@ -66,7 +66,7 @@ pub fn assess(
     let needed = needed(&asked, market);
     let requester = spec.requested_by.as_deref().unwrap_or_default();
     let outcome = approvals::count(request.uid(), requester, &needed, approvals);
-    let (grant, refusal) = match settle_on(request, &asked, &outcome, &open, market) {
+    let (grant, refusal) = match settle_on(request, asked, &outcome, &open, market) {
         Ok(choices) => (Some(needs::grant(&choices)), None),
         Err(refusal) => (None, Some(refusal)),
     };
@@ -109,7 +109,7 @@ pub fn needed(choices: &[Choice], market: Market<'_>) -> Needed {
 
 fn settle_on(
     request: &Request,
-    asked: &[Choice],
+    asked: Vec<Choice>,
     outcome: &Outcome,
     open: &[&str],
     market: Market<'_>,
@@ -123,9 +123,13 @@ fn settle_on(
             "awaiting approval at level {level} ({} of {total} given) | 等待{level}级审批（已批{}/{total}）",
             outcome.given, outcome.given
         );
-        return Err(Refusal::new(reason::AWAITING_APPROVAL, text).waiting_for(amounts(asked)));
+        return Err(Refusal::new(reason::AWAITING_APPROVAL, text).waiting_for(amounts(&asked)));
     }
-    let choices = needs::resolve(&request.object.spec, &outcome.lowered, open, market)?;
+    let choices = if outcome.lowered.is_empty() {
+        asked
+    } else {
+        needs::resolve(&request.object.spec, &outcome.lowered, open, market)?
+    };
     under_ceilings(request.tenant(), &choices, market)?;
     all_fit(&choices, market)?;
     Ok(choices)
@@ -141,20 +145,19 @@ fn amounts(choices: &[Choice]) -> BTreeMap<String, Resources> {
 /// # Errors
 /// `CeilingReached`, naming the ancestor, what is asked and its ceiling.
 pub fn under_ceilings(tenant: &str, choices: &[Choice], market: Market<'_>) -> Result<(), Refusal> {
-    for ancestor in market.ledger.lineage(tenant) {
-        let held = market.ledger.subtree(ancestor);
-        let Some(entry) = market.ledger.tenants.get(ancestor) else {
-            continue;
-        };
+    let with_card = |pool: &str| {
+        let pool = market.pools.get(pool);
+        pool.is_some_and(|p| matches!(p.sort, Sort::Accelerator { .. }))
+    };
+    for node in market.subtrees.lineage(tenant) {
         for choice in choices {
-            let ceiling = entry.ceilings.get(&choice.pool).copied().unwrap_or_default();
-            let with_card = market
-                .pools
-                .get(&choice.pool)
-                .is_some_and(|p| matches!(p.sort, Sort::Accelerator { .. }));
-            let sum = held.get(&choice.pool).copied().unwrap_or_default().plus(choice.n);
+            let (row, ancestor) = (node.row(&choice.pool), &node.name);
+            let (ceiling, sum) = (row.ceiling, row.held.plus(choice.n));
+            if choice.n.fits(ceiling.minus(row.held)) {
+                continue;
+            }
             let over = choice.n.iter().find(|(r, v)| {
-                let comes_along = with_card && *r != "accelerators" && ceiling[r] == 0;
+                let comes_along = with_card(&choice.pool) && *r != "accelerators" && ceiling[r] == 0;
                 *v > 0 && !comes_along && sum[r] > ceiling[r]
             });
             if let Some((resource, asked)) = over {

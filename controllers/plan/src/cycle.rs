@@ -5,10 +5,13 @@
 //! the ledger, *after that* each of these requests, and runs again; only requests of that second read are opened or
 //! settled. APPLY follows the caller's own swap, so that the request was read before the ledger showed the record.
 
+mod settle;
+
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crds::{Allocation, LedgerState, RequestApproval, RequestType, Resources};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use crate::admission::{Assessment, Standing, assess};
 use crate::centre::rows::Reason;
@@ -16,10 +19,8 @@ use crate::ledger::{Ledger, Record};
 use crate::needs::Market;
 use crate::pool::Pool;
 use crate::quota::{Grant, to_stored};
-use crate::request::{Request, date_at, end_of_term, held_in};
-
-/// A centre's row older than this proves nothing.
-const ROW_FRESH: SignedDuration = SignedDuration::from_secs(60);
+use crate::request::{Request, date_at, end_of_term};
+use crate::subtree::Subtrees;
 
 /// A tenant as the ledger adopts it.
 #[derive(Clone, Debug, Default)]
@@ -106,7 +107,7 @@ pub fn cycle(snapshot: &Snapshot) -> CyclePlan {
     }
     let mut ledger = snapshot.ledger.clone();
     adopt(snapshot, &mut ledger);
-    settle(snapshot, &mut ledger, &mut plan);
+    settle::settle(snapshot, &mut ledger, &mut plan);
     end(snapshot, &mut plan);
     lower(snapshot, &mut ledger, &mut plan);
     raise(snapshot, &mut ledger, &mut plan);
@@ -124,7 +125,7 @@ pub fn cycle(snapshot: &Snapshot) -> CyclePlan {
 
 fn adopt(snapshot: &Snapshot, ledger: &mut Ledger) {
     for (name, facts) in &snapshot.tenants {
-        ledger.adopt_tenant(name, facts.generation, facts.parent.as_deref(), facts.ceilings.clone());
+        ledger.adopt_tenant(name, facts.generation, facts.parent.as_deref(), &facts.ceilings);
     }
     for pool in snapshot.pools.values() {
         ledger.adopt_pool(pool);
@@ -134,69 +135,9 @@ fn adopt(snapshot: &Snapshot, ledger: &mut Ledger) {
     ledger.forget(&pools, &tenants);
 }
 
-/// SETTLE: only on evidence read after the ledger.
-fn settle(snapshot: &Snapshot, ledger: &mut Ledger, plan: &mut CyclePlan) {
-    for (uid, record) in &snapshot.ledger.records {
-        let evidence = match snapshot.requests.iter().find(|r| r.uid() == uid) {
-            None if snapshot.gone.contains(uid) => Some(Grant::new()),
-            None => {
-                plan.touched.insert(uid.clone());
-                None
-            }
-            Some(request) => {
-                let proven = proof(snapshot, request, record);
-                if proven.is_some() {
-                    plan.touched.insert(uid.clone());
-                }
-                proven.filter(|_| may_decide(snapshot, request))
-            }
-        };
-        if let Some(holds) = evidence {
-            ledger.settle(uid, &holds);
-        }
-    }
-}
-
 /// Whether this request may be opened or settled in this run.
 fn may_decide(snapshot: &Snapshot, request: &Request) -> bool {
     request.fresh || snapshot.reading == Reading::Nominate
-}
-
-/// What the request is proven to hold, where that ends the record.
-fn proof(snapshot: &Snapshot, request: &Request, record: &Record) -> Option<Grant> {
-    let applied = request.record() == Some(record.id.as_str()) && request.holds == record.to;
-    if record.raises() {
-        let void = (request.ended() || request.deleting()) && request.holds == record.from && !applied;
-        return if applied {
-            Some(record.to.clone())
-        } else {
-            void.then(|| record.from.clone())
-        };
-    }
-    (applied && centres_confirm(snapshot, request, record)).then(|| record.to.clone())
-}
-
-/// A lowering ends only when each centre's fresh row says that it is applied and that no more is used than the tenant
-/// still holds there.
-fn centres_confirm(snapshot: &Snapshot, request: &Request, record: &Record) -> bool {
-    let centres: BTreeSet<&String> = record.from.values().flat_map(|g| g.centres.keys()).collect();
-    centres.into_iter().all(|centre| {
-        let Some(row) = request.rows().iter().find(|r| r.name == *centre) else {
-            return false;
-        };
-        let fresh = row
-            .reported_at
-            .parse::<Timestamp>()
-            .is_ok_and(|at| snapshot.now.duration_since(at) <= ROW_FRESH);
-        let same_tenant = snapshot.requests.iter().filter(|r| r.tenant() == request.tenant());
-        let still_held = held_in(same_tenant.filter(|r| !r.ended()), centre);
-        let within = row.used.iter().all(|used| {
-            let held = still_held.get(&used.pool).copied().unwrap_or_default();
-            !record.from.contains_key(&used.pool)
-                || Resources::try_from(&used.amounts).is_ok_and(|amount| amount.fits(held.each_max(Resources::ZERO)))
-        });
-        fresh && row.record == record.id && row.reason == "Applied" && within
-    })
 }
 
 /// END: a Release, the end of the term, or deletion.
@@ -209,9 +150,11 @@ fn end(snapshot: &Snapshot, plan: &mut CyclePlan) {
         .filter_map(|r| Some((r.tenant(), r.object.spec.allocation_ref.as_ref()?.name.as_str())))
         .collect();
     for (index, request) in snapshot.requests.iter().enumerate() {
+        if request.holds.is_empty() || !request.is_new() || request.ended() {
+            continue;
+        }
         let expired = request.until().is_some_and(|until| until < today);
-        let over = released.contains(&(request.tenant(), request.name())) || expired || request.deleting();
-        if request.is_new() && over && !request.holds.is_empty() && !request.ended() {
+        if released.contains(&(request.tenant(), request.name())) || expired || request.deleting() {
             plan.end.push(index);
             plan.touched.insert(request.uid().to_owned());
         }
@@ -271,45 +214,40 @@ fn raise(snapshot: &Snapshot, ledger: &mut Ledger, plan: &mut CyclePlan) {
             .or_default()
             .push(approval);
     }
-    let approvals = |r: &Request| by_request.get(&(r.tenant(), r.name())).cloned().unwrap_or_default();
+    let look = |request: &Request, ledger: &Ledger, subtrees: &Subtrees| {
+        let approvals = by_request.get(&(request.tenant(), request.name()));
+        let approvals = approvals.map(Vec::as_slice).unwrap_or_default();
+        let pools = &snapshot.pools;
+        let market = Market {
+            pools,
+            ledger,
+            subtrees,
+        };
+        assess(request, approvals, &snapshot.standing, market)
+    };
+    let mut subtrees = Subtrees::of(ledger);
     let waiting = snapshot
         .requests
         .iter()
         .filter(|r| r.is_new() && !r.deleting() && r.allocation().is_none());
     let mut queue: Vec<(&Request, Assessment)> = waiting
         .filter(|r| !ledger.records.contains_key(r.uid()))
-        .map(|r| {
-            (
-                r,
-                assess(
-                    r,
-                    &approvals(r),
-                    &snapshot.standing,
-                    Market {
-                        pools: &snapshot.pools,
-                        ledger,
-                    },
-                ),
-            )
-        })
+        .map(|r| (r, look(r, ledger, &subtrees)))
         .collect();
-    queue.sort_by_cached_key(|(r, a)| {
-        let approved = a.outcome.decided_at.clone().unwrap_or_else(|| r.created());
-        (std::cmp::Reverse(r.object.spec.priority), approved, r.uid().to_owned())
+    queue.sort_by_cached_key(|(request, assessment)| {
+        let request: &Request = request;
+        (
+            Reverse(request.object.spec.priority),
+            approved_at(request, assessment),
+            request.uid(),
+        )
     });
+    let before = ledger.records.len();
     for (request, mut assessment) in queue {
         let uid = request.uid().to_owned();
-        if assessment.grant.is_some() {
+        if assessment.grant.is_some() && ledger.records.len() > before {
             // Others were granted meanwhile: look again.
-            assessment = assess(
-                request,
-                &approvals(request),
-                &snapshot.standing,
-                Market {
-                    pools: &snapshot.pools,
-                    ledger,
-                },
-            );
+            assessment = look(request, ledger, &subtrees);
         }
         if let Some(grant) = assessment
             .grant
@@ -318,11 +256,19 @@ fn raise(snapshot: &Snapshot, ledger: &mut Ledger, plan: &mut CyclePlan) {
             plan.touched.insert(uid.clone());
             if may_decide(snapshot, request) {
                 ledger.open(&uid, record(snapshot, request, grant));
+                subtrees.follow(ledger, request.tenant());
             }
         }
         plan.order.push(uid.clone());
         plan.assessments.insert(uid, assessment);
     }
+}
+
+/// When the last person who was needed agreed; of a request that needs nobody, when it was made.
+fn approved_at(request: &Request, assessment: &Assessment) -> Option<Timestamp> {
+    let decided = assessment.outcome.decided_at.as_deref();
+    let created = request.object.metadata.creation_timestamp.as_ref();
+    decided.map_or_else(|| created.map(|t| t.0), |at| at.parse().ok())
 }
 
 /// APPLY for every record that the swapped ledger holds and whose request was read in this cycle.
@@ -390,9 +336,12 @@ fn confirm(snapshot: &Snapshot, ledger: &Ledger, plan: &mut CyclePlan) {
 /// A deleted request may go when it holds nothing and no record is open for it, in the ledger that was read.
 fn unguard(snapshot: &Snapshot, ledger: &Ledger, plan: &mut CyclePlan) {
     for (index, request) in snapshot.requests.iter().enumerate() {
+        if !request.deleting() || !request.guarded() || !request.holds.is_empty() {
+            continue;
+        }
         let uid = request.uid();
         let free = !snapshot.ledger.records.contains_key(uid) && !ledger.records.contains_key(uid);
-        if request.deleting() && request.guarded() && request.holds.is_empty() && free {
+        if free {
             plan.unguard.push(index);
             plan.touched.insert(uid.to_owned());
         }

@@ -14,4 +14,5 @@ pub mod published;
 pub mod quota;
 pub mod request;
 pub mod request_status;
+pub mod subtree;
 pub mod tenants;

@@ -13,6 +13,7 @@ use crds::{
 use crate::ledger::Ledger;
 use crate::pool::{Pool, Sort, in_words};
 use crate::quota::{Grant, PoolGrant, Slot, SurvivalRule, parts};
+use crate::subtree::Subtrees;
 
 /// Why a request does not get its grant now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +51,8 @@ pub struct Market<'a> {
     pub pools: &'a BTreeMap<String, Pool>,
     /// The ledger as it stands in this cycle.
     pub ledger: &'a Ledger,
+    /// Its tenants with what their subtrees hold.
+    pub subtrees: &'a Subtrees,
 }
 
 /// One thing that is needed.
@@ -205,17 +208,14 @@ fn choose(
     };
     let mut offers: Vec<Choice> = Vec::new();
     for architecture in preferred {
-        let matching = market
-            .pools
-            .values()
+        let matching = open
+            .iter()
+            .filter_map(|name| market.pools.get(*name))
             .filter(|p| need.matches(p, spec.zone, *architecture));
-        let mut here: Vec<_> = matching
-            .filter(|p| open.contains(&p.name.as_str()))
-            .filter_map(|p| offer(p, need, spec, rule, market))
-            .collect();
+        let mut here: Vec<_> = matching.filter_map(|p| offer(p, need, spec, rule, market)).collect();
         here.sort_by(|a, b| room(b, market).cmp(&room(a, market)).then_with(|| a.pool.cmp(&b.pool)));
-        if let Some(fitting) = here.iter().find(|c| c.fits) {
-            return Ok(fitting.clone());
+        if let Some(fitting) = here.iter().position(|c| c.fits) {
+            return Ok(here.swap_remove(fitting));
         }
         offers.extend(
             here.into_iter()

@@ -13,6 +13,7 @@ use plan::ledger::{CentreEntry, Ledger, PoolEntry, TenantEntry};
 use plan::needs::{self, Choice, Market};
 use plan::pool::{Capacity, Pool};
 use plan::request::Request;
+use plan::subtree::Subtrees;
 
 use crate::lang::both;
 
@@ -38,6 +39,8 @@ pub struct Floor {
     pub pools: BTreeMap<String, Pool>,
     /// The published figures in the form of a ledger.
     pub ledger: Ledger,
+    /// Its tenants with what their subtrees hold.
+    pub subtrees: Subtrees,
     /// Whether a tenant's place in the tree is valid.
     pub standing: Standing,
     /// Model of the cards of a pool.
@@ -77,6 +80,7 @@ impl Floor {
                 .notes
                 .push(both(format!("{tenant}: {en}"), format!("{tenant}：{zh}")));
         }
+        floor.subtrees = Subtrees::of(&floor.ledger);
         floor
     }
 
@@ -85,6 +89,7 @@ impl Floor {
         Market {
             pools: &self.pools,
             ledger: &self.ledger,
+            subtrees: &self.subtrees,
         }
     }
 

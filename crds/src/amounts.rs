@@ -304,7 +304,11 @@ impl Resources {
 
     /// Whether every resource of `self` fits in `room`; a resource that is not asked always fits.
     pub fn fits(self, room: Self) -> bool {
-        self.iter().zip(room.iter()).all(|((_, a), (_, r))| a <= 0 || a <= r)
+        let fits = |a: i128, r: i128| a <= 0 || a <= r;
+        fits(self.cpu, room.cpu)
+            && fits(self.memory, room.memory)
+            && fits(self.storage, room.storage)
+            && fits(self.accelerators, room.accelerators)
     }
 
     /// Whether nothing is asked.
@@ -314,7 +318,8 @@ impl Resources {
 
     /// Name and value of each.
     pub fn iter(self) -> impl Iterator<Item = (&'static str, i128)> {
-        Self::NAMES.into_iter().map(move |n| (n, self[n]))
+        let values = [self.cpu, self.memory, self.storage, self.accelerators];
+        Self::NAMES.into_iter().zip(values)
     }
 
     /// In the form that is stored, zero amounts left out.

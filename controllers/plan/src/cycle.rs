@@ -9,6 +9,7 @@ mod settle;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crds::{Allocation, LedgerState, RequestApproval, RequestType, Resources};
 use jiff::Timestamp;
@@ -63,11 +64,11 @@ pub struct Snapshot {
     /// Names of all tenants, and whether each may be granted anything.
     pub standing: Standing,
     /// Requests.
-    pub requests: Vec<Request>,
+    pub requests: Vec<Arc<Request>>,
     /// Uids that a direct read found to be gone, or to be another object by now.
     pub gone: BTreeSet<String>,
     /// Decisions of approvers.
-    pub approvals: Vec<RequestApproval>,
+    pub approvals: Vec<Arc<RequestApproval>>,
 }
 
 /// An allocation to write, with the resourceVersion of the copy it was decided on.
@@ -94,7 +95,7 @@ pub struct CyclePlan {
     /// Uids that matter to the above.
     pub touched: BTreeSet<String>,
     /// What was found out about each request for something new, by uid.
-    pub assessments: BTreeMap<String, Assessment>,
+    pub assessments: BTreeMap<String, Box<Assessment>>,
     /// Uids in the order in which they are served.
     pub order: Vec<String>,
 }
@@ -230,9 +231,9 @@ fn raise(snapshot: &Snapshot, ledger: &mut Ledger, plan: &mut CyclePlan) {
         .requests
         .iter()
         .filter(|r| r.is_new() && !r.deleting() && r.allocation().is_none());
-    let mut queue: Vec<(&Request, Assessment)> = waiting
+    let mut queue: Vec<(&Request, Box<Assessment>)> = waiting
         .filter(|r| !ledger.records.contains_key(r.uid()))
-        .map(|r| (r, look(r, ledger, &subtrees)))
+        .map(|r| (&**r, Box::new(look(r, ledger, &subtrees))))
         .collect();
     queue.sort_by_cached_key(|(request, assessment)| {
         let request: &Request = request;
@@ -245,9 +246,9 @@ fn raise(snapshot: &Snapshot, ledger: &mut Ledger, plan: &mut CyclePlan) {
     let before = ledger.records.len();
     for (request, mut assessment) in queue {
         let uid = request.uid().to_owned();
-        if assessment.grant.is_some() && ledger.records.len() > before {
+        if assessment.grant.is_some() && ledger.records.len() > before && ledger.has_room_for_record(true) {
             // Others were granted meanwhile: look again.
-            assessment = look(request, ledger, &subtrees);
+            *assessment = look(request, ledger, &subtrees);
         }
         if let Some(grant) = assessment
             .grant

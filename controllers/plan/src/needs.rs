@@ -3,6 +3,7 @@
 //! Candidates are the pools of that kind, architecture, zone, use or tier that are open to the tenant. The one with the
 //! most room that fits is taken; where none fits, the one that can commit the most. Ties go by name.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crds::{
@@ -248,7 +249,7 @@ fn offer(
     market: Market<'_>,
 ) -> Option<Choice> {
     let n = pool.with_cards(need.amounts());
-    let slots: Vec<Slot> = match (rule, &spec.centre) {
+    let slots: Cow<'_, [Slot]> = match (rule, &spec.centre) {
         (SurvivalRule::None, Some(centre)) => pool.slots.iter().filter(|s| s.name == *centre).cloned().collect(),
         (SurvivalRule::None, None) => {
             let free = |s: &&Slot| {
@@ -260,7 +261,7 @@ fn offer(
             };
             pool.slots.iter().max_by_key(free).cloned().into_iter().collect()
         }
-        _ => pool.slots.clone(),
+        _ => Cow::Borrowed(&pool.slots),
     };
     let grant = PoolGrant {
         n,

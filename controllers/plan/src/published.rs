@@ -12,6 +12,7 @@ use crate::cycle::{CyclePlan, Snapshot};
 use crate::ledger::Ledger;
 use crate::pool::{Pool, Sort};
 use crate::quota::SurvivalRule;
+use crate::subtree::{Node, Subtrees};
 
 /// Figures of a pool.
 #[derive(Clone, Debug, PartialEq)]
@@ -118,10 +119,10 @@ pub fn figures(pool: &Pool, ledger: &Ledger) -> Figures {
 }
 
 /// What the tenant's subtree holds.
-pub fn tenant_charged(tenant: &str, ledger: &Ledger) -> Vec<PoolAmounts> {
-    let sums = ledger.subtree(tenant).into_iter().filter(|(_, sum)| !sum.is_zero());
+pub fn tenant_charged(tenant: &str, subtrees: &Subtrees) -> Vec<PoolAmounts> {
+    let sums = subtrees.node(tenant).into_iter().flat_map(Node::held);
     sums.map(|(pool, sum)| PoolAmounts {
-        pool,
+        pool: pool.to_owned(),
         amounts: sum.to_amounts(),
     })
     .collect()

@@ -35,6 +35,16 @@ impl Request {
         Ok(Self { object, holds, fresh })
     }
 
+    /// Whether a newer copy says anything else: labels and annotations are nobody's business here.
+    pub fn differs(&self, newer: &Self) -> bool {
+        let (old, new) = (&self.object, &newer.object);
+        self.uid() != newer.uid()
+            || self.deleting() != newer.deleting()
+            || old.metadata.finalizers != new.metadata.finalizers
+            || old.spec != new.spec
+            || old.status != new.status
+    }
+
     /// Uid.
     pub fn uid(&self) -> &str {
         self.object.metadata.uid.as_deref().unwrap_or_default()

@@ -37,17 +37,18 @@ impl Summary {
     }
 }
 
-/// The whole status that the operator stands for; rows of the centres are taken over as they are.
+/// The whole status that the operator stands for; rows of the centres are taken over as they are. `target` is the request
+/// that a Release names, where there is one in its namespace.
 pub fn status(
     request: &Request,
     assessment: Option<&Assessment>,
-    all: &[Request],
+    target: Option<&Request>,
     now: Timestamp,
 ) -> ResourceRequestStatus {
     let mut status = request.object.status.clone().unwrap_or_default();
     let generation = request.object.metadata.generation;
     let summary = match request.object.spec.type_ {
-        RequestType::Release => release(request, all),
+        RequestType::Release => release(request, target),
         RequestType::New => {
             approvals(&mut status, request, assessment, now);
             new(request, assessment, now)
@@ -258,7 +259,7 @@ fn ended(request: &Request, now: Timestamp) -> Summary {
     Summary::new("Expiring", reason::RELEASING, words)
 }
 
-fn release(request: &Request, all: &[Request]) -> Summary {
+fn release(request: &Request, target: Option<&Request>) -> Summary {
     let wanted = request
         .object
         .spec
@@ -266,9 +267,7 @@ fn release(request: &Request, all: &[Request]) -> Summary {
         .as_ref()
         .map(|r| r.name.as_str())
         .unwrap_or_default();
-    let target = all
-        .iter()
-        .find(|r| r.tenant() == request.tenant() && r.name() == wanted && r.is_new());
+    let target = target.filter(|t| t.is_new());
     let done = condition_is_true(
         request
             .object

@@ -47,8 +47,8 @@ pub(super) async fn allocation(
     let granted = Request::read(object, true)?;
     let status = request_status::status(
         &granted,
-        plan.assessments.get(request.uid()),
-        &snapshot.requests,
+        plan.assessments.get(request.uid()).map(Box::as_ref),
+        None,
         snapshot.now,
     );
     let patch = json!({"metadata": precondition(request), "status": own_part(&status)});

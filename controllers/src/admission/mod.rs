@@ -34,6 +34,8 @@ use observe::Caches;
 const SWAP_INTERVAL: Duration = Duration::from_millis(200);
 /// How often the ledger is compared with what the requests hold.
 const RECOUNT_INTERVAL: Duration = Duration::from_secs(600);
+/// While grants follow one another, figures and statuses of those that wait may be this old.
+const PUBLISH_INTERVAL: Duration = Duration::from_secs(2);
 /// Writes under way at once; more only queue in the API server.
 const WRITES_AT_ONCE: usize = 16;
 
@@ -103,6 +105,7 @@ pub async fn run(options: Options, stop: CancellationToken) -> Result<(), Error>
         options,
         next_swap: Instant::now(),
         next_recount: Instant::now(),
+        next_publish: Instant::now(),
     };
     let passes = controller.options.passes.clone();
     // Whoever is superseded leads no more; to try again would be to hope that the newer one is gone.
@@ -131,6 +134,7 @@ struct Controller {
     book: Book,
     next_swap: Instant,
     next_recount: Instant,
+    next_publish: Instant,
 }
 
 impl Controller {
@@ -155,16 +159,23 @@ impl Controller {
         let mut again = None;
         if acts && wait.is_zero() {
             self.next_swap = Instant::now() + SWAP_INTERVAL;
-            self.decide(snapshot.clone(), &nominated).await?;
+            if self.decide(snapshot.clone(), &nominated).await? {
+                again = Some(self.next_swap.saturating_duration_since(Instant::now()));
+                if Instant::now() < self.next_publish {
+                    return Ok(again);
+                }
+            }
         } else if acts {
             again = Some(wait);
         }
         self.publish(&snapshot, &nominated).await?;
+        self.next_publish = Instant::now() + PUBLISH_INTERVAL;
         Ok(again)
     }
 
-    /// READ the ledger, then the requests; decide; swap; write.
-    async fn decide(&mut self, mut snapshot: Snapshot, nominated: &CyclePlan) -> Result<(), Error> {
+    /// READ the ledger, then the requests; decide; swap; write. Answers whether any allocation was written: their records
+    /// make room for others as soon as they are settled.
+    async fn decide(&mut self, mut snapshot: Snapshot, nominated: &CyclePlan) -> Result<bool, Error> {
         let (object, ledger) = self.book.read().await?;
         snapshot.reading = Reading::Decide;
         snapshot.ledger = ledger;
@@ -177,7 +188,7 @@ impl Controller {
                     .metrics
                     .swap(if error.is_conflict() { "conflict" } else { "failed" });
                 // After a conflict or a timeout no decision outlives its swap.
-                return if error.is_conflict() { Ok(()) } else { Err(error) };
+                return if error.is_conflict() { Ok(false) } else { Err(error) };
             }
             self.options.metrics.swap("done");
             tracing::info!(
@@ -198,7 +209,7 @@ impl Controller {
                 grant,
             )));
         }
-        all(writes, &self.options.metrics, "allocation").await?;
+        let written = all(writes, &self.options.metrics, "allocation").await?;
         let fresh = |index: &usize| snapshot.requests.get(*index).filter(|r| r.fresh);
         let mut writes: Vec<Write<'_>> = Vec::new();
         for request in decided.end.iter().filter_map(fresh) {
@@ -207,7 +218,8 @@ impl Controller {
         for request in decided.unguard.iter().filter_map(fresh) {
             writes.push(Box::pin(apply::unguard(client.clone(), request)));
         }
-        all(writes, &self.options.metrics, "end").await
+        all(writes, &self.options.metrics, "end").await?;
+        Ok(written > 0)
     }
 
     async fn publish(&mut self, snapshot: &Snapshot, plan: &CyclePlan) -> Result<(), Error> {
@@ -230,13 +242,17 @@ impl Controller {
 }
 
 /// Sends writes side by side. A conflict or an object that is gone is left to the next pass; a refused write is logged and
-/// stops nobody else; the first other error, which speaks of the server, is answered after all were tried.
-async fn all(writes: Vec<Write<'_>>, metrics: &AdmissionMetrics, kind: &'static str) -> Result<(), Error> {
+/// stops nobody else; the first other error, which speaks of the server, is answered after all were tried. Answers how many
+/// were done.
+async fn all(writes: Vec<Write<'_>>, metrics: &AdmissionMetrics, kind: &'static str) -> Result<usize, Error> {
     let mut stream = futures::stream::iter(writes).buffer_unordered(WRITES_AT_ONCE);
-    let mut first = Ok(());
+    let (mut done, mut first) = (0, Ok(()));
     while let Some(outcome) = stream.next().await {
         match outcome {
-            Ok(()) => metrics.write(kind, "done"),
+            Ok(()) => {
+                done += 1;
+                metrics.write(kind, "done");
+            }
             Err(error) if error.is_conflict() || error.is_not_found() => metrics.write(kind, "conflict"),
             Err(Error::Call(error)) if error.is_refused() => {
                 metrics.write(kind, "refused");
@@ -250,5 +266,5 @@ async fn all(writes: Vec<Write<'_>>, metrics: &AdmissionMetrics, kind: &'static 
             }
         }
     }
-    first
+    first.map(|()| done)
 }

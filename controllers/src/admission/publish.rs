@@ -11,6 +11,7 @@ use kube::{Api, Client, Resource, ResourceExt as _};
 use plan::cycle::{CyclePlan, Snapshot};
 use plan::pool::Pool;
 use plan::published::{self, Figures};
+use plan::subtree::Subtrees;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
@@ -30,25 +31,22 @@ pub(super) async fn all(
     let mut writes = Vec::new();
     let centres = caches.centres.list();
     let mut shown = Vec::new();
-    for pool in caches.pools.list() {
+    for pool in caches.pools.shared() {
         writes.extend(pool_status(client, &pool, &centres, snapshot, &mut shown));
     }
     metrics.pools(&shown);
-    for tenant in caches.tenants.list() {
-        writes.extend(tenant_charged(client, &tenant, snapshot));
+    let subtrees = Subtrees::of(&snapshot.ledger);
+    for tenant in caches.tenants.shared() {
+        writes.extend(tenant_charged(client, &tenant, &subtrees));
     }
     let limits = published::limits(snapshot, &snapshot.ledger);
-    if caches.limits.list().iter().all(|l| l.spec != limits) {
+    if caches.limits.shared().iter().all(|l| l.spec != limits) {
         writes.push(apply(client, AdmissionLimits::new(object::PROVINCE, limits)));
     }
-    let queues: BTreeMap<String, _> = caches
-        .queues
-        .list()
-        .into_iter()
-        .map(|q| (q.name_any(), q.spec))
-        .collect();
+    let queues = caches.queues.shared();
+    let queues: BTreeMap<String, _> = queues.iter().map(|q| (q.name_any(), &q.spec)).collect();
     for (name, queue) in published::queues(snapshot, plan) {
-        if queues.get(&name) != Some(&queue) {
+        if queues.get(&name) != Some(&&queue) {
             writes.push(apply(client, PoolQueue::new(&name, queue)));
         }
     }
@@ -57,7 +55,8 @@ pub(super) async fn all(
     metrics.unreadable::<Tenant>(caches.tenants.unreadable().len());
     metrics.unreadable::<QuotaPool>(caches.pools.unreadable().len());
     metrics.unreadable::<DataCenter>(caches.centres.unreadable().len());
-    super::all(writes, metrics, "published").await
+    super::all(writes, metrics, "published").await?;
+    Ok(())
 }
 
 fn apply<K>(client: &Client, object: K) -> Write<'_>
@@ -202,9 +201,9 @@ fn without_times(status: &QuotaPoolStatus) -> QuotaPoolStatus {
     status
 }
 
-fn tenant_charged<'a>(client: &'a Client, tenant: &Tenant, snapshot: &Snapshot) -> Option<Write<'a>> {
+fn tenant_charged<'a>(client: &'a Client, tenant: &Tenant, subtrees: &Subtrees) -> Option<Write<'a>> {
     let name = tenant.name_any();
-    let charged = published::tenant_charged(&name, &snapshot.ledger);
+    let charged = published::tenant_charged(&name, subtrees);
     let known = tenant.status.as_ref().map(|s| s.charged.as_slice()).unwrap_or_default();
     if known == charged {
         return None;

@@ -1,6 +1,7 @@
 //! A province in memory: a tree of tenants in four levels, pools of every sort, and requests that wait.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use anyhow::Result;
 use crds::{AcceleratorUse, Architecture, LedgerState, RequestApproval, ResourceRequest, Resources, StorageTier, Zone};
@@ -58,16 +59,18 @@ pub(crate) fn snapshot(requests: usize, pools: usize, tenants: usize, room: Room
     }
     let departments: Vec<&String> = facts.keys().filter(|name| name.starts_with("dept")).collect();
     let asking = departments.iter().cycle().take(requests).enumerate();
-    let requests = asking
-        .map(|(n, tenant)| Ok(Request::read(request(n, tenant)?, true)?))
-        .collect::<Result<Vec<_>>>()?;
+    let mut requests = asking
+        .map(|(n, tenant)| Ok(Request::read(request(n, tenant)?, true)?.into()))
+        .collect::<Result<Vec<Arc<Request>>>>()?;
+    // As the cache has them.
+    requests.sort_by(|a, b| (a.tenant(), a.name()).cmp(&(b.tenant(), b.name())));
     let approvals = requests.iter().enumerate().filter(|(n, _)| n % 10 == 0);
     Ok(Snapshot {
         now,
         epoch: 1,
         ledger,
         ledger_uid: "11111111-1111-1111-1111-111111111111".into(),
-        approvals: approvals.map(|(_, r)| approval(r)).collect::<Result<_>>()?,
+        approvals: approvals.map(|(_, r)| Ok(approval(r)?.into())).collect::<Result<_>>()?,
         pools: pools.into_iter().map(|pool| (pool.name.clone(), pool)).collect(),
         standing: facts.keys().map(|name| (name.clone(), Ok(()))).collect(),
         tenants: facts,

@@ -17,7 +17,7 @@ const ROW_FRESH: SignedDuration = SignedDuration::from_secs(60);
 pub(super) fn settle(snapshot: &Snapshot, ledger: &mut Ledger, plan: &mut CyclePlan) {
     let records = &snapshot.ledger.records;
     let named = snapshot.requests.iter().filter(|r| records.contains_key(r.uid()));
-    let named: BTreeMap<&str, &Request> = named.map(|r| (r.uid(), r)).collect();
+    let named: BTreeMap<&str, &Request> = named.map(|r| (r.uid(), &**r)).collect();
     let mut by_tenant: BTreeMap<&str, Vec<&Request>> = BTreeMap::new();
     by_tenant.extend(records.values().map(|r| (r.tenant.as_str(), Vec::new())));
     for request in &snapshot.requests {

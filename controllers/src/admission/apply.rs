@@ -1,5 +1,7 @@
 //! Writes on requests, each conditional on the copy it was decided on: uid and resourceVersion.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use crds::{ResourceRequest, condition, request_reason as reason};
 use jiff::Timestamp;
 use kube::api::{Patch, PatchParams};
@@ -10,7 +12,7 @@ use plan::request_status;
 use serde_json::{Value, json};
 
 use super::Error;
-use super::book::without_ours;
+use super::book::{Own, without_ours};
 use crate::call::call;
 use crate::events::Events;
 
@@ -31,13 +33,14 @@ pub(super) fn own_part(status: &crds::ResourceRequestStatus) -> Value {
     value
 }
 
-/// APPLY: the allocation and its conditions in one write.
+/// APPLY: the allocation and its conditions in one write. What the server answers goes to `own`.
 pub(super) async fn allocation(
     client: Client,
     events: &Events,
     snapshot: &Snapshot,
     plan: &CyclePlan,
     apply: &Apply,
+    own: &Mutex<Own>,
 ) -> Result<(), Error> {
     let Some(request) = snapshot.requests.get(apply.request) else {
         return Ok(());
@@ -53,7 +56,7 @@ pub(super) async fn allocation(
     );
     let patch = json!({"metadata": precondition(request), "status": own_part(&status)});
     let api = requests(client, request);
-    call(
+    let written = call(
         "write an allocation",
         api.patch_status(request.name(), &PatchParams::default(), &Patch::Merge(patch)),
     )
@@ -66,6 +69,9 @@ pub(super) async fn allocation(
         "allocation written"
     );
     announce(events, &request.object, &status);
+    let written = Arc::new(Request::read(written, true)?);
+    let mut own = own.lock().unwrap_or_else(PoisonError::into_inner);
+    own.insert(written.uid().to_owned(), written);
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 //! decided on; nothing is ever created inside a swap.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crds::{LedgerState, QuotaLedger, QuotaLedgerSpec, ResourceRequest, label, object};
 use futures::future::BoxFuture;
@@ -23,6 +24,10 @@ const PAGE: u32 = 500;
 /// Annotation that names the ledger a request was last counted in. Writing it voids every decision about the request
 /// that was made against a ledger that is lost, because it moves the resourceVersion.
 const LEDGER: &str = "xiangyun.io/ledger";
+
+/// Answers to this process's own APPLY, by uid: they prove that a record was carried out, whatever has become of the
+/// request since.
+pub(super) type Own = BTreeMap<String, Arc<Request>>;
 
 /// A request that may not parse.
 type Guarded = DeserializeGuard<ResourceRequest>;
@@ -72,8 +77,19 @@ impl Book {
     }
 
     /// READ of the requests that matter, after the ledger: each without resourceVersion, or one consistent list. One that
-    /// cannot be read stays out of this decision; it is there, so it is not gone.
-    pub(super) async fn refresh(&self, snapshot: &mut Snapshot, touched: &BTreeSet<String>) -> Result<(), Error> {
+    /// cannot be read stays out of this decision; it is there, so it is not gone. One whose open record this process
+    /// carried out itself is settled on that evidence and not read again.
+    pub(super) async fn refresh(
+        &self,
+        snapshot: &mut Snapshot,
+        touched: &BTreeSet<String>,
+        mut own: Own,
+    ) -> Result<(), Error> {
+        own.retain(|uid, request| {
+            let record = snapshot.ledger.records.get(uid);
+            touched.contains(uid) && record.is_some_and(|r| request.record() == Some(r.id.as_str()))
+        });
+        let of_others = |uid: &str| touched.contains(uid) && !own.contains_key(uid);
         let mut places: BTreeMap<&str, (&str, &str)> = BTreeMap::new();
         places.extend(
             snapshot
@@ -83,7 +99,7 @@ impl Book {
                 .map(|(uid, r)| (uid.as_str(), (r.tenant.as_str(), r.name.as_str()))),
         );
         places.extend(snapshot.requests.iter().map(|r| (r.uid(), (r.tenant(), r.name()))));
-        places.retain(|uid, _| touched.contains(*uid));
+        places.retain(|uid, _| of_others(uid));
         let names: Vec<_> = places
             .into_iter()
             .map(|(uid, (ns, name))| [uid, ns, name].map(str::to_owned))
@@ -97,7 +113,7 @@ impl Book {
         let mut there = BTreeSet::new();
         for guard in found {
             let uid = guard.uid().unwrap_or_default();
-            if !touched.contains(&uid) {
+            if !of_others(&uid) {
                 continue;
             }
             if let Some(request) = guard.0.ok().and_then(|r| Request::read(r, true).ok()) {
@@ -105,6 +121,7 @@ impl Book {
             }
             there.insert(uid);
         }
+        snapshot.requests.extend(own.into_values());
         // What was asked for and not found under its uid is gone: NotFound, or another object by that name.
         let asked = names.into_iter().map(|[uid, ..]| uid);
         snapshot.gone = asked.filter(|uid| !there.contains(uid)).collect();

@@ -10,7 +10,7 @@ mod observe;
 mod publish;
 mod status;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::StreamExt as _;
@@ -27,7 +27,7 @@ use crate::call::CallError;
 use crate::clock::Clock;
 use crate::events::Events;
 use crate::pass::{Passes, Rhythm, drive};
-use book::Book;
+use book::{Book, Own};
 use observe::Caches;
 
 /// At most five swaps a second.
@@ -101,6 +101,7 @@ pub async fn run(options: Options, stop: CancellationToken) -> Result<(), Error>
     caches.ready().await?;
     let mut controller = Controller {
         book: Book::new(options.client.clone(), options.epoch),
+        own: Mutex::default(),
         caches,
         options,
         next_swap: Instant::now(),
@@ -132,6 +133,8 @@ struct Controller {
     options: Options,
     caches: Caches,
     book: Book,
+    /// Of the last decision.
+    own: Mutex<Own>,
     next_swap: Instant,
     next_recount: Instant,
     next_publish: Instant,
@@ -180,7 +183,8 @@ impl Controller {
         snapshot.reading = Reading::Decide;
         snapshot.ledger = ledger;
         snapshot.ledger_uid = object.metadata.uid.clone().unwrap_or_default();
-        self.book.refresh(&mut snapshot, &nominated.touched).await?;
+        let own = std::mem::take(self.own.get_mut().unwrap_or_else(PoisonError::into_inner));
+        self.book.refresh(&mut snapshot, &nominated.touched, own).await?;
         let decided = cycle(&snapshot);
         if let Some(next) = &decided.swap {
             if let Err(error) = self.book.swap(&object, next).await {
@@ -207,6 +211,7 @@ impl Controller {
                 &snapshot,
                 &decided,
                 grant,
+                &self.own,
             )));
         }
         let written = all(writes, &self.options.metrics, "allocation").await?;

@@ -99,6 +99,11 @@ impl JsonSchema for Amounts {
     }
 }
 
+/// None is stated.
+pub(crate) fn none(amounts: &Amounts) -> bool {
+    amounts.0.is_empty()
+}
+
 /// The schema of amounts that people write: as [`Amounts`], with the rules that refuse an unknown resource and what is
 /// finer, negative or larger than the unit allows. The API server's `isInteger` is false for binary units from 100Ti up,
 /// hence a pattern. Amounts that only programs write carry no rules, because the API
@@ -255,13 +260,6 @@ impl Amount {
     }
 }
 
-impl Amounts {
-    /// Whether none is stated.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
 impl Resources {
     /// Names in the order in which they are printed.
     pub const NAMES: [&'static str; 4] = ["cpu", "memory", "storage", "accelerators"];
@@ -321,7 +319,8 @@ impl Resources {
 
     /// Name and value of each.
     pub fn iter(self) -> impl Iterator<Item = (&'static str, i128)> {
-        Self::NAMES.into_iter().map(move |n| (n, self[n]))
+        let values = [self.cpu, self.memory, self.storage, self.accelerators];
+        Self::NAMES.into_iter().zip(values)
     }
 
     /// In the form that is stored, zero amounts left out.

@@ -118,10 +118,10 @@ pub struct LedgerCeiling {
     /// Ceiling | 上限
     pub amounts: Amounts,
     /// Borrowing limit | 可借用量
-    #[serde(default, skip_serializing_if = "Amounts::is_empty")]
+    #[serde(default, skip_serializing_if = "crate::amounts::none")]
     pub borrow: Amounts,
     /// Lending limit | 可借出量
-    #[serde(default, skip_serializing_if = "Amounts::is_empty")]
+    #[serde(default, skip_serializing_if = "crate::amounts::none")]
     pub lend: Amounts,
 }
 

@@ -74,11 +74,11 @@ pub struct Ceiling {
     #[schemars(schema_with = "crate::amounts::written")]
     pub amounts: Amounts,
     /// How far it may go above its ceiling, from what its siblings lend | 可向同级借用的量
-    #[serde(default, skip_serializing_if = "Amounts::is_empty")]
+    #[serde(default, skip_serializing_if = "crate::amounts::none")]
     #[schemars(schema_with = "crate::amounts::written")]
     pub borrowing_limit: Amounts,
     /// What it lends of its ceiling to its siblings while it leaves it unused | 未用时可借给同级的量
-    #[serde(default, skip_serializing_if = "Amounts::is_empty")]
+    #[serde(default, skip_serializing_if = "crate::amounts::none")]
     #[schemars(schema_with = "crate::amounts::written")]
     pub lending_limit: Amounts,
 }

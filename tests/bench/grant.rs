@@ -177,7 +177,7 @@ fn is_provisioned(request: &ResourceRequest) -> bool {
 }
 
 /// The value that so many percent do not exceed.
-fn percentile(values: &mut [f64], percent: usize) -> Result<f64> {
+pub(crate) fn percentile(values: &mut [f64], percent: usize) -> Result<f64> {
     values.sort_by(f64::total_cmp);
     let rank = (values.len() * percent).div_ceil(100).max(1);
     values.get(rank - 1).copied().context("nothing was measured")

@@ -3,12 +3,24 @@
 
 mod cloud;
 mod grant;
+mod quota;
+mod quota_plan;
 mod report;
 mod series;
 
 use anyhow::{Result, bail};
 
-const ALL: [&str; 2] = ["grant", "series"];
+const ALL: [&str; 7] = [
+    "grant",
+    "quota-backlog",
+    "quota-idle",
+    "quota-plan",
+    "quota-stream",
+    "restart",
+    "series",
+];
+/// These share one cloud, so that any of them brings them all.
+const ON_ONE_CLOUD: [&str; 4] = ["quota-backlog", "quota-idle", "quota-stream", "restart"];
 
 #[tokio::main]
 async fn main() -> Result<()> {
@@ -16,14 +28,18 @@ async fn main() -> Result<()> {
     if let Some(unknown) = named.iter().find(|name| !ALL.contains(&name.as_str())) {
         bail!("no benchmark {unknown}; there are: {}", ALL.join(" "));
     }
-    for name in ALL {
-        if named.is_empty() || named.iter().any(|n| n == name) {
-            let figures = match name {
-                "grant" => grant::run().await?,
-                _ => series::run().await?,
-            };
-            report::record(name, &figures)?;
-        }
+    let wanted = |name: &str| named.is_empty() || named.iter().any(|n| n == name);
+    if wanted("quota-plan") {
+        report::record("quota-plan", &quota_plan::run()?)?;
+    }
+    if ON_ONE_CLOUD.iter().any(|name| wanted(name)) {
+        quota::run().await?;
+    }
+    if wanted("grant") {
+        report::record("grant", &grant::run().await?)?;
+    }
+    if wanted("series") {
+        report::record("series", &series::run().await?)?;
     }
     Ok(())
 }

@@ -279,7 +279,11 @@ fn settle_on(case: &Case<'_>, asked: &[Choice], outcome: &Outcome, market: Marke
         );
         return Err(Refusal::new(reason::AWAITING_APPROVAL, text).waiting_for(amounts(asked)));
     }
-    let choices = choices(case, &outcome.lowered, market)?;
+    let choices = if outcome.lowered.is_empty() {
+        asked.to_vec()
+    } else {
+        choices(case, &outcome.lowered, market)?
+    };
     in_the_way(case, &choices, market).map(|()| choices)
 }
 
@@ -306,8 +310,8 @@ fn amounts(choices: &[Choice]) -> BTreeMap<String, Resources> {
 /// # Errors
 /// `CeilingReached`, naming the ancestor, what is asked and its ceiling.
 pub fn under_ceilings(tenant: &str, choices: &[Choice], market: Market<'_>) -> Result<(), Refusal> {
-    let raises = choices.iter().map(|c| (c.pool.as_str(), c.n.minus(c.base.n))).collect();
-    match first_breach(&market.ledger.lineage(tenant), &raises, market) {
+    let raises: Vec<_> = choices.iter().map(|c| (c.pool.as_str(), c.n.minus(c.base.n))).collect();
+    match first_breach(market.subtrees.lineage(tenant), &raises, market) {
         None => Ok(()),
         Some(breach) => Err(Refusal::new(reason::CEILING_REACHED, breach.in_words()).waiting_for(amounts(choices))),
     }

@@ -3,13 +3,12 @@
 //! A tenant may exceed its own ceiling by up to its borrowing limit, from what its siblings leave unused and are willing to
 //! lend; what is lent is missing to the lender until it is given back. No ancestor's ceiling is ever exceeded by it.
 
-use std::collections::BTreeMap;
-
 use crds::{AmountError, Resources};
 
 use crate::ledger::Ledger;
 use crate::market::Market;
 use crate::pool::{Sort, in_words};
+use crate::subtree::{Node, Row};
 
 /// A ceiling of one tenant in one pool.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -91,14 +90,14 @@ fn group<'a>(ledger: &'a Ledger, tenant: &str) -> Vec<&'a str> {
 }
 
 /// What a group has borrowed beyond what it lends, of one resource, where `tenant` held `sum`.
-fn beyond(ledger: &Ledger, group: &[&str], pool: &str, resource: &str, tenant: &str, sum: i128) -> i128 {
+fn beyond(market: Market<'_>, group: &[&str], pool: &str, resource: &str, tenant: &str, sum: i128) -> i128 {
     let (mut borrowed, mut lendable) = (0, 0);
     for name in group {
-        let ceiling = ledger.ceiling(name, pool);
+        let ceiling = market.ledger.ceiling(name, pool);
         let held = if *name == tenant {
             sum
         } else {
-            ledger.subtree(name).get(pool).map_or(0, |s| s[resource])
+            market.subtrees.node(name).map_or(0, |n| n.row(pool).held[resource])
         };
         let unused = ceiling.amounts[resource] - held;
         borrowed += (-unused).max(0);
@@ -108,22 +107,31 @@ fn beyond(ledger: &Ledger, group: &[&str], pool: &str, resource: &str, tenant: &
 }
 
 /// The first ceiling that would be broken if the subtree of each ancestor in `lineage` grew by `raises`, by pool.
-pub fn first_breach(lineage: &[&str], raises: &BTreeMap<&str, Resources>, market: Market<'_>) -> Option<Breach> {
-    for ancestor in lineage {
-        let held = market.ledger.subtree(ancestor);
+pub fn first_breach<'a>(
+    lineage: impl IntoIterator<Item = &'a Node>,
+    raises: &[(&str, Resources)],
+    market: Market<'_>,
+) -> Option<Breach> {
+    for node in lineage {
         for (pool, raise) in raises {
-            let held = held.get(*pool).copied().unwrap_or_default();
+            let Row { ceiling, held, .. } = node.row(pool);
+            let room = ceiling.amounts.minus(held);
+            // Within a ceiling of which nothing is lent nothing is in the way.
+            if ceiling.lend.is_zero() && raise.fits(room) {
+                continue;
+            }
             let sort = market.pools.get(*pool).map(|p| &p.sort);
             let card = matches!(sort, Some(Sort::Accelerator { .. }));
             let breach = raise.iter().filter(|(_, v)| *v > 0).find_map(|(resource, asked)| {
                 let one = One {
-                    ancestor,
+                    ancestor: &node.name,
                     pool,
                     resource,
                     asked,
                     held: held[resource],
+                    ceiling,
                 };
-                one.breach(market.ledger, card)
+                one.breach(market, card)
             });
             if breach.is_some() {
                 return breach;
@@ -140,11 +148,12 @@ struct One<'a> {
     resource: &'static str,
     asked: i128,
     held: i128,
+    ceiling: Ceiling,
 }
 
 impl One<'_> {
-    fn breach(&self, ledger: &Ledger, card: bool) -> Option<Breach> {
-        let (resource, ceiling) = (self.resource, ledger.ceiling(self.ancestor, self.pool));
+    fn breach(&self, market: Market<'_>, card: bool) -> Option<Breach> {
+        let (resource, ceiling) = (self.resource, self.ceiling);
         if comes_along(card, ceiling, resource) {
             return None;
         }
@@ -166,8 +175,8 @@ impl One<'_> {
         if sum <= own && !lends_less {
             return None;
         }
-        let group = group(ledger, self.ancestor);
-        let excess = |sum| beyond(ledger, &group, self.pool, resource, self.ancestor, sum);
+        let group = group(market.ledger, self.ancestor);
+        let excess = |sum| beyond(market, &group, self.pool, resource, self.ancestor, sum);
         let (before, after) = (excess(self.held), excess(sum));
         // What was beyond before, as after a ceiling fell, is nobody's fault who does not add to it.
         (after > 0 && after > before).then(|| breach((self.asked - after).max(0), true))
@@ -176,12 +185,14 @@ impl One<'_> {
 
 /// Why a subtree cannot move under another parent: what it holds does not fit there.
 pub fn overshoot(tenant: &str, parent: &str, market: Market<'_>) -> Option<Breach> {
-    let held = market.ledger.subtree(tenant);
-    let raises: BTreeMap<&str, Resources> = held.iter().map(|(pool, sum)| (pool.as_str(), *sum)).collect();
-    let old = market.ledger.lineage(tenant);
-    let mut new = market.ledger.lineage(parent);
-    new.retain(|ancestor| !old.contains(ancestor));
-    first_breach(&new, &raises, market)
+    let moved = market.subtrees.node(tenant)?;
+    let raises: Vec<(&str, Resources)> = moved.held().collect();
+    let old: Vec<&str> = market.subtrees.lineage(tenant).map(|n| n.name.as_str()).collect();
+    let new = market
+        .subtrees
+        .lineage(parent)
+        .filter(|n| !old.contains(&n.name.as_str()));
+    first_breach(new, &raises, market)
 }
 
 #[cfg(test)]

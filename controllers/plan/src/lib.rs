@@ -20,5 +20,6 @@ pub mod published;
 pub mod quota;
 pub mod request;
 pub mod request_status;
+pub mod subtree;
 pub mod tenants;
 pub mod terms;

@@ -13,6 +13,7 @@ use crate::ledger::Ledger;
 use crate::needs::{Need, Refusal, needs};
 use crate::pool::{Pool, in_words};
 use crate::quota::{Grant, PoolGrant, Slot, SurvivalRule, fits_beyond, parts};
+use crate::subtree::Subtrees;
 use crate::tenants::TenantFacts;
 
 /// What the first of a queue keeps for itself, by pool and centre.
@@ -25,6 +26,8 @@ pub struct Market<'a> {
     pub pools: &'a BTreeMap<String, Pool>,
     /// The ledger as it stands in this cycle.
     pub ledger: &'a Ledger,
+    /// Its tenants with what their subtrees hold.
+    pub subtrees: &'a Subtrees,
     /// Tenants by name.
     pub tenants: &'a BTreeMap<String, TenantFacts>,
     /// What is kept for those ahead.
@@ -168,10 +171,11 @@ fn choose(need: &Need, asker: Asker<'_>, rule: SurvivalRule, market: Market<'_>)
     };
     let mut offers: Vec<Choice> = Vec::new();
     for architecture in preferred {
-        let matching: Vec<&Pool> = market
-            .pools
-            .values()
-            .filter(|p| need.matches(p, asker.spec.zone, *architecture) && asker.open.contains(&p.name.as_str()))
+        let matching: Vec<&Pool> = asker
+            .open
+            .iter()
+            .filter_map(|name| market.pools.get(*name))
+            .filter(|p| need.matches(p, asker.spec.zone, *architecture))
             .collect();
         // What a grant draws on already is not moved to another pool.
         let stays = matching.iter().any(|p| asker.base.contains_key(&p.name));

@@ -12,6 +12,7 @@ use crate::cycle::{CyclePlan, Snapshot, approved_at};
 use crate::ledger::Ledger;
 use crate::pool::{Capacity, Pool, Sort};
 use crate::quota::SurvivalRule;
+use crate::subtree::{Node, Subtrees};
 
 /// Figures of a pool.
 #[derive(Clone, Debug, PartialEq)]
@@ -124,7 +125,7 @@ pub fn drained(pool: &Pool, snapshot: &Snapshot, said: bool) -> Option<(bool, St
         return said.then(|| (false, "the pool is not being drained | 未处于排空状态".to_owned()));
     }
     let holds = snapshot.requests.iter().filter(|r| r.holds.contains_key(&pool.name));
-    let tenants: std::collections::BTreeSet<&str> = holds.clone().map(crate::request::Request::tenant).collect();
+    let tenants: std::collections::BTreeSet<&str> = holds.clone().map(|r| r.tenant()).collect();
     let (grants, names) = (
         holds.count(),
         tenants.into_iter().take(5).collect::<Vec<_>>().join(", "),
@@ -159,10 +160,10 @@ pub fn nodes_that_wait(pool: &Pool) -> (bool, &'static str, String) {
 }
 
 /// What the tenant's subtree holds.
-pub fn tenant_charged(tenant: &str, ledger: &Ledger) -> Vec<PoolAmounts> {
-    let sums = ledger.subtree(tenant).into_iter().filter(|(_, sum)| !sum.is_zero());
+pub fn tenant_charged(tenant: &str, subtrees: &Subtrees) -> Vec<PoolAmounts> {
+    let sums = subtrees.node(tenant).into_iter().flat_map(Node::held);
     sums.map(|(pool, sum)| PoolAmounts {
-        pool,
+        pool: pool.to_owned(),
         amounts: sum.to_amounts(),
     })
     .collect()

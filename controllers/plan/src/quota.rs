@@ -78,6 +78,9 @@ pub type Grant = BTreeMap<String, PoolGrant>;
 
 /// Splits `total` by weight in whole `step`s; what is left over goes to the primary, or to the first slot.
 fn split(total: i128, step: i128, slots: &[Slot]) -> Vec<i128> {
+    if total == 0 {
+        return vec![0; slots.len()];
+    }
     let weights: i128 = slots.iter().map(|s| s.weight).sum();
     let steps = total / step;
     let mut parts: Vec<i128> = slots

@@ -18,6 +18,9 @@ pub struct Request {
     pub holds: Grant,
     /// Whether this copy was read from the API server after the ledger of this cycle.
     pub fresh: bool,
+    /// Whether this copy is the answer to this process's own APPLY: it proves that the record was carried out, whatever has
+    /// become of the request since, and nothing else.
+    pub own: bool,
 }
 
 impl Request {
@@ -32,7 +35,33 @@ impl Request {
             .and_then(|s| s.allocation.as_ref())
             .map(|a| a.pools.as_slice());
         let holds = from_stored(pools.unwrap_or_default())?;
-        Ok(Self { object, holds, fresh })
+        Ok(Self {
+            object,
+            holds,
+            fresh,
+            own: false,
+        })
+    }
+
+    /// Reads the answer to this process's own APPLY.
+    ///
+    /// # Errors
+    /// An amount of the allocation cannot be read.
+    pub fn own_answer(object: ResourceRequest) -> Result<Self, AmountError> {
+        Ok(Self {
+            own: true,
+            ..Self::read(object, false)?
+        })
+    }
+
+    /// Whether a newer copy says anything else: labels and annotations are nobody's business here.
+    pub fn differs(&self, newer: &Self) -> bool {
+        let (old, new) = (&self.object, &newer.object);
+        self.uid() != newer.uid()
+            || self.deleting() != newer.deleting()
+            || old.metadata.finalizers != new.metadata.finalizers
+            || old.spec != new.spec
+            || old.status != new.status
     }
 
     /// Uid.

@@ -1,6 +1,8 @@
 //! The status of a request, from what it holds and what was found out about it. Durable facts only: a figure that
 //! changes while nothing happens to the request is left to those who read.
 
+use std::sync::Arc;
+
 use crds::{ApprovalCount, RequestType, ResourceRequestStatus, condition, request_reason as reason, set_condition};
 use jiff::Timestamp;
 
@@ -309,7 +311,7 @@ fn completed_before(request: &Request) -> bool {
 }
 
 /// A change of another request's grant.
-fn change(request: &Request, assessment: Option<&Assessment>, all: &[Request]) -> Summary {
+fn change(request: &Request, assessment: Option<&Assessment>, all: &[Arc<Request>]) -> Summary {
     let name = request.target().unwrap_or_default();
     let target = all.iter().find(|t| request.speaks_of(t));
     if completed_before(request) || target.is_some_and(|t| t.was_altered_by(request.uid())) {
@@ -335,7 +337,7 @@ fn exception(request: &Request, assessment: Option<&Assessment>, now: Timestamp)
     Summary::ready("Active", reason::ACTIVE, words)
 }
 
-fn release(request: &Request, all: &[Request]) -> Summary {
+fn release(request: &Request, all: &[Arc<Request>]) -> Summary {
     let wanted = request.target().unwrap_or_default();
     let target = all.iter().find(|t| request.speaks_of(t));
     let completed = || {

@@ -38,7 +38,7 @@ fn plan(row: &str, ended: bool, epoch: i64) -> CyclePlan {
         reading: Reading::Decide,
         epoch,
         ledger,
-        requests: vec![request],
+        requests: vec![request.into()],
         ..Snapshot::default()
     };
     cycle(&snapshot)

@@ -79,7 +79,7 @@ impl Operator {
     /// The requests at those places that were read from the server itself.
     fn fresh(&self, places: &[usize]) -> Vec<Request> {
         let read = places.iter().map(|i| &self.snapshot.requests[*i]);
-        read.filter(|r| r.fresh).cloned().collect()
+        read.filter(|r| r.fresh).map(|r| Request::clone(r)).collect()
     }
 }
 
@@ -181,7 +181,7 @@ impl World {
             standing: [("t".to_owned(), Ok(()))].into(),
             requests: requests
                 .values()
-                .map(|r| Request::read(r.clone(), reading == Reading::Decide).unwrap())
+                .map(|r| Request::read(r.clone(), reading == Reading::Decide).unwrap().into())
                 .collect(),
             gone: BTreeSet::new(),
             approvals: Vec::new(),
@@ -313,7 +313,7 @@ impl World {
         snapshot
             .requests
             .extend(stale.into_iter().filter(|r| !nominated.touched.contains(r.uid())));
-        let found: BTreeSet<&str> = snapshot.requests.iter().filter(|r| r.fresh).map(Request::uid).collect();
+        let found: BTreeSet<&str> = snapshot.requests.iter().filter(|r| r.fresh).map(|r| r.uid()).collect();
         snapshot.gone = nominated
             .touched
             .iter()

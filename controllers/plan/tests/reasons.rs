@@ -79,11 +79,11 @@ impl World {
                 .map(|s| ("dept".to_owned(), s))
                 .into_iter()
                 .collect(),
-            requests: vec![Request::read(request(&self.resources), false).unwrap()],
+            requests: vec![Request::read(request(&self.resources), false).unwrap().into()],
             approvals: self
                 .approvals
                 .iter()
-                .map(|a| serde_json::from_value::<RequestApproval>(a.clone()).unwrap())
+                .map(|a| serde_json::from_value::<RequestApproval>(a.clone()).unwrap().into())
                 .collect(),
             ..Snapshot::default()
         };

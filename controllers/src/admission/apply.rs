@@ -1,6 +1,7 @@
 //! Writes on requests, each conditional on the copy it was decided on: uid and resourceVersion.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crds::{ResourceRequest, condition, request_reason as reason};
 use jiff::Timestamp;
@@ -11,7 +12,7 @@ use plan::request::Request;
 use plan::request_status;
 use serde_json::{Value, json};
 
-use super::book::without_ours;
+use super::book::{Own, without_ours};
 use super::{Error, Options};
 use crate::call::call;
 use crate::events::Events;
@@ -37,13 +38,14 @@ pub(super) fn own_part(status: &crds::ResourceRequestStatus) -> Value {
 /// Reason of the event on a request that starts because a phase of expansion was accepted.
 const CAPACITY_ADDED: &str = "CapacityAdded";
 
-/// APPLY: the allocation and its conditions in one write.
+/// APPLY: the allocation and its conditions in one write. What the server answers goes to `own`.
 pub(super) async fn allocation(
     options: &Options,
     snapshot: &Snapshot,
     plan: &CyclePlan,
     apply: &Apply,
     started: &BTreeMap<String, String>,
+    own: &Mutex<Own>,
 ) -> Result<(), Error> {
     let Some(request) = snapshot.requests.get(apply.request) else {
         return Ok(());
@@ -55,7 +57,7 @@ pub(super) async fn allocation(
     let patch = json!({"metadata": precondition(request), "status": own_part(&status)});
     let api = requests(options.client.clone(), request);
     options.fail_points.reached(Step::BeforeApply);
-    call(
+    let written = call(
         "write an allocation",
         api.patch_status(request.name(), &PatchParams::default(), &Patch::Merge(patch)),
     )
@@ -73,6 +75,9 @@ pub(super) async fn allocation(
         options.events.publish(&request.object, false, CAPACITY_ADDED, &words);
     }
     announce(&options.events, &request.object, &status);
+    let written = Arc::new(Request::own_answer(written)?);
+    let mut own = own.lock().unwrap_or_else(PoisonError::into_inner);
+    own.insert(written.uid().to_owned(), written);
     Ok(())
 }
 

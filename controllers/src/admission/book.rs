@@ -1,7 +1,8 @@
 //! The ledger as an object: read, swap, recount. Every swap carries the uid and resourceVersion of the read it was
 //! decided on; nothing is ever created inside a swap.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crds::{LedgerState, QuotaLedger, QuotaLedgerSpec, ResourceRequest, label, object};
 use futures::future::BoxFuture;
@@ -17,13 +18,17 @@ use super::{AdmissionMetrics, Error, WRITES_AT_ONCE};
 use crate::call::{CallError, call};
 use crate::fail_point::{FailPoints, Step};
 
-/// Above this many requests one consistent list is cheaper than reading each.
-const LIST_ABOVE: usize = 64;
+/// One consistent list of all is cheaper than to read each where at least one in so many is wanted.
+const LIST_FROM_ONE_IN: usize = 8;
 /// Page of a consistent list; all pages belong to one snapshot.
 const PAGE: u32 = 500;
 /// Annotation that names the ledger a request was last counted in. Writing it voids every decision about the request
 /// that was made against a ledger that is lost, because it moves the resourceVersion.
 const LEDGER: &str = "xiangyun.io/ledger";
+
+/// Answers to this process's own APPLY, by uid: they prove that a record was carried out, whatever has become of the
+/// request since.
+pub(super) type Own = BTreeMap<String, Arc<Request>>;
 
 /// A request that may not parse.
 type Guarded = DeserializeGuard<ResourceRequest>;
@@ -78,10 +83,34 @@ impl Book {
     }
 
     /// READ of the requests that matter, after the ledger: each without resourceVersion, or one consistent list. One that
-    /// cannot be read stays out of this decision; it is there, so it is not gone.
-    pub(super) async fn refresh(&self, snapshot: &mut Snapshot, touched: &BTreeSet<String>) -> Result<(), Error> {
-        let names: Vec<(String, String, String)> = touched.iter().filter_map(|uid| name_of(snapshot, uid)).collect();
-        let found = if names.len() > LIST_ABOVE {
+    /// cannot be read stays out of this decision; it is there, so it is not gone. One whose open record this process
+    /// carried out itself is settled on that evidence and not read again.
+    pub(super) async fn refresh(
+        &self,
+        snapshot: &mut Snapshot,
+        touched: &BTreeSet<String>,
+        mut own: Own,
+    ) -> Result<(), Error> {
+        own.retain(|uid, request| {
+            let record = snapshot.ledger.records.get(uid);
+            touched.contains(uid) && record.is_some_and(|r| request.record() == Some(r.id.as_str()))
+        });
+        let of_others = |uid: &str| touched.contains(uid) && !own.contains_key(uid);
+        let mut places: BTreeMap<&str, (&str, &str)> = BTreeMap::new();
+        places.extend(
+            snapshot
+                .ledger
+                .records
+                .iter()
+                .map(|(uid, r)| (uid.as_str(), (r.tenant.as_str(), r.name.as_str()))),
+        );
+        places.extend(snapshot.requests.iter().map(|r| (r.uid(), (r.tenant(), r.name()))));
+        places.retain(|uid, _| of_others(uid));
+        let names: Vec<_> = places
+            .into_iter()
+            .map(|(uid, (ns, name))| [uid, ns, name].map(str::to_owned))
+            .collect();
+        let found = if names.len() * LIST_FROM_ONE_IN > snapshot.requests.len() {
             self.list().await?
         } else {
             self.get(&names).await?
@@ -90,23 +119,24 @@ impl Book {
         let mut there = BTreeSet::new();
         for guard in found {
             let uid = guard.uid().unwrap_or_default();
-            if !touched.contains(&uid) {
+            if !of_others(&uid) {
                 continue;
             }
             if let Some(request) = guard.0.ok().and_then(|r| Request::read(r, true).ok()) {
-                snapshot.requests.push(request);
+                snapshot.requests.push(request.into());
             }
             there.insert(uid);
         }
+        snapshot.requests.extend(own.into_values());
         // What was asked for and not found under its uid is gone: NotFound, or another object by that name.
-        let asked = names.into_iter().map(|(uid, ..)| uid);
+        let asked = names.into_iter().map(|[uid, ..]| uid);
         snapshot.gone = asked.filter(|uid| !there.contains(uid)).collect();
         Ok(())
     }
 
-    async fn get(&self, names: &[(String, String, String)]) -> Result<Vec<Guarded>, Error> {
+    async fn get(&self, names: &[[String; 3]]) -> Result<Vec<Guarded>, Error> {
         let mut reads: Vec<BoxFuture<'_, Result<Option<Guarded>, CallError>>> = Vec::new();
-        for (_, ns, name) in names {
+        for [_, ns, name] in names {
             let api: Api<Guarded> = Api::namespaced(self.client.clone(), ns);
             reads.push(Box::pin(async move { call("read a request", api.get_opt(name)).await }));
         }
@@ -239,19 +269,6 @@ impl Book {
             .await?;
         Ok(())
     }
-}
-
-fn name_of(snapshot: &Snapshot, uid: &str) -> Option<(String, String, String)> {
-    let request = snapshot.requests.iter().find(|r| r.uid() == uid);
-    let (ns, name) = match request {
-        Some(r) => (r.tenant(), r.name()),
-        None => snapshot
-            .ledger
-            .records
-            .get(uid)
-            .map(|r| (r.tenant.as_str(), r.name.as_str()))?,
-    };
-    Some((uid.to_owned(), ns.to_owned(), name.to_owned()))
 }
 
 /// The finalizers of a request without ours; what was never granted has nothing to be metered.

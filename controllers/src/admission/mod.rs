@@ -11,7 +11,7 @@ mod phases;
 mod publish;
 mod status;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::StreamExt as _;
@@ -29,7 +29,7 @@ use crate::clock::Clock;
 use crate::events::Events;
 use crate::fail_point::{FailPoints, Step};
 use crate::pass::{Passes, Rhythm, drive};
-use book::Book;
+use book::{Book, Own};
 use observe::Caches;
 use phases::Unblocks;
 
@@ -37,6 +37,8 @@ use phases::Unblocks;
 const SWAP_INTERVAL: Duration = Duration::from_millis(200);
 /// How often the ledger is compared with what the requests hold.
 const RECOUNT_INTERVAL: Duration = Duration::from_secs(600);
+/// While grants follow one another, figures and statuses of those that wait may be this old.
+const PUBLISH_INTERVAL: Duration = Duration::from_secs(2);
 /// Writes under way at once; more only queue in the API server.
 const WRITES_AT_ONCE: usize = 16;
 
@@ -104,11 +106,13 @@ pub async fn run(options: Options, stop: CancellationToken) -> Result<(), Error>
     caches.ready().await?;
     let mut controller = Controller {
         book: Book::new(options.client.clone(), options.epoch, options.fail_points.clone()),
+        own: Mutex::default(),
         caches,
         options,
         unblocks: Unblocks::default(),
         next_swap: Instant::now(),
         next_recount: Instant::now(),
+        next_publish: Instant::now(),
     };
     let passes = controller.options.passes.clone();
     // Whoever is superseded leads no more; to try again would be to hope that the newer one is gone.
@@ -136,8 +140,11 @@ struct Controller {
     caches: Caches,
     book: Book,
     unblocks: Unblocks,
+    /// Of the last decision.
+    own: Mutex<Own>,
     next_swap: Instant,
     next_recount: Instant,
+    next_publish: Instant,
 }
 
 impl Controller {
@@ -162,21 +169,29 @@ impl Controller {
         let mut again = None;
         if acts && wait.is_zero() {
             self.next_swap = Instant::now() + SWAP_INTERVAL;
-            self.decide(snapshot.clone(), &nominated).await?;
+            if self.decide(snapshot.clone(), &nominated).await? {
+                again = Some(self.next_swap.saturating_duration_since(Instant::now()));
+                if Instant::now() < self.next_publish {
+                    return Ok(again);
+                }
+            }
         } else if acts {
             again = Some(wait);
         }
         self.publish(&snapshot, &nominated).await?;
+        self.next_publish = Instant::now() + PUBLISH_INTERVAL;
         Ok(again)
     }
 
-    /// READ the ledger, then the requests; decide; swap; write.
-    async fn decide(&mut self, mut snapshot: Snapshot, nominated: &CyclePlan) -> Result<(), Error> {
+    /// READ the ledger, then the requests; decide; swap; write. Answers whether any allocation was written: their records
+    /// make room for others as soon as they are settled.
+    async fn decide(&mut self, mut snapshot: Snapshot, nominated: &CyclePlan) -> Result<bool, Error> {
         let (object, ledger) = self.book.read().await?;
         snapshot.reading = Reading::Decide;
         snapshot.ledger = ledger;
         snapshot.ledger_uid = object.metadata.uid.clone().unwrap_or_default();
-        self.book.refresh(&mut snapshot, &nominated.touched).await?;
+        let own = std::mem::take(self.own.get_mut().unwrap_or_else(PoisonError::into_inner));
+        self.book.refresh(&mut snapshot, &nominated.touched, own).await?;
         let decided = cycle(&snapshot);
         if let Some(next) = &decided.swap {
             self.options.fail_points.reached(Step::BeforeSwap);
@@ -185,7 +200,7 @@ impl Controller {
                     .metrics
                     .swap(if error.is_conflict() { "conflict" } else { "failed" });
                 // After a conflict or a timeout no decision outlives its swap.
-                return if error.is_conflict() { Ok(()) } else { Err(error) };
+                return if error.is_conflict() { Ok(false) } else { Err(error) };
             }
             self.options.metrics.swap("done");
             tracing::info!(
@@ -201,10 +216,10 @@ impl Controller {
         let mut writes: Vec<Write<'_>> = Vec::new();
         for grant in &decided.apply {
             writes.push(Box::pin(apply::allocation(
-                options, &snapshot, &decided, grant, &started,
+                options, &snapshot, &decided, grant, &started, &self.own,
             )));
         }
-        all(writes, &self.options.metrics, "allocation").await?;
+        let written = all(writes, &self.options.metrics, "allocation").await?;
         let fresh = |index: &usize| snapshot.requests.get(*index).filter(|r| r.fresh);
         let mut writes: Vec<Write<'_>> = Vec::new();
         for request in decided.end.iter().filter_map(fresh) {
@@ -213,7 +228,8 @@ impl Controller {
         for request in decided.unguard.iter().filter_map(fresh) {
             writes.push(Box::pin(apply::unguard(options, request)));
         }
-        all(writes, &self.options.metrics, "end").await
+        all(writes, &self.options.metrics, "end").await?;
+        Ok(written > 0)
     }
 
     async fn publish(&mut self, snapshot: &Snapshot, plan: &CyclePlan) -> Result<(), Error> {
@@ -237,13 +253,17 @@ impl Controller {
 }
 
 /// Sends writes side by side. A conflict or an object that is gone is left to the next pass; a refused write is logged and
-/// stops nobody else; the first other error, which speaks of the server, is answered after all were tried.
-async fn all(writes: Vec<Write<'_>>, metrics: &AdmissionMetrics, kind: &'static str) -> Result<(), Error> {
+/// stops nobody else; the first other error, which speaks of the server, is answered after all were tried. Answers how many
+/// were done.
+async fn all(writes: Vec<Write<'_>>, metrics: &AdmissionMetrics, kind: &'static str) -> Result<usize, Error> {
     let mut stream = futures::stream::iter(writes).buffer_unordered(WRITES_AT_ONCE);
-    let mut first = Ok(());
+    let (mut done, mut first) = (0, Ok(()));
     while let Some(outcome) = stream.next().await {
         match outcome {
-            Ok(()) => metrics.write(kind, "done"),
+            Ok(()) => {
+                done += 1;
+                metrics.write(kind, "done");
+            }
             Err(error) if error.is_conflict() || error.is_not_found() => metrics.write(kind, "conflict"),
             Err(Error::Call(error)) if error.is_refused() => {
                 metrics.write(kind, "refused");
@@ -257,5 +277,5 @@ async fn all(writes: Vec<Write<'_>>, metrics: &AdmissionMetrics, kind: &'static 
             }
         }
     }
-    first
+    first.map(|()| done)
 }

@@ -20,7 +20,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 use super::Error;
-use crate::cache::{Cache, NotReady};
+use crate::cache::{Cache, NotReady, Reader};
 
 /// How long the first lists may take.
 const FIRST_LIST: Duration = Duration::from_secs(30);
@@ -31,7 +31,7 @@ pub(super) struct Caches {
     pub(super) pools: Cache<QuotaPool>,
     pub(super) phases: Cache<ExpansionPhase>,
     pub(super) tenants: Cache<Tenant>,
-    pub(super) requests: Cache<ResourceRequest>,
+    pub(super) requests: Cache<ResourceRequest, Request>,
     pub(super) approvals: Cache<RequestApproval>,
     pub(super) ledgers: Cache<QuotaLedger>,
     pub(super) limits: Cache<AdmissionLimits>,
@@ -48,12 +48,19 @@ impl Caches {
                 cache
             }};
         }
+        // A request whose allocation cannot be read stays out of every decision; its charge stays in the ledger.
+        let reader = Reader {
+            read: |object| Request::read(object, false).map_err(|error| error.to_string()),
+            news: Request::differs,
+        };
+        let (requests, task) = Cache::read(client.clone(), Config::default(), Arc::clone(changed), reader);
+        tasks.push(task);
         let caches = Self {
             centres: watch!(),
             pools: watch!(),
             phases: watch!(),
             tenants: watch!(),
-            requests: watch!(),
+            requests,
             approvals: watch!(),
             ledgers: watch!(),
             limits: watch!(),
@@ -76,18 +83,17 @@ impl Caches {
 
     /// Whether the ledger, as last seen, may decide.
     pub(super) fn ledger_open(&self) -> bool {
-        self.ledgers.list().iter().any(|l| l.spec.state == LedgerState::Open)
+        self.ledgers.shared().iter().any(|l| l.spec.state == LedgerState::Open)
     }
 
     /// A snapshot for nomination; nothing while no ledger was seen.
     pub(super) fn snapshot(&self, epoch: i64, now: Timestamp) -> Result<Option<Snapshot>, Error> {
-        let Some(object) = self.ledgers.list().into_iter().next() else {
+        let Some(object) = self.ledgers.shared().into_iter().next() else {
             return Ok(None);
         };
         let (centres, phases) = (self.centres.list(), self.phases.list());
         let tenants = self.tenants.list();
         let standing = standing(&tenants);
-        let requests = self.requests.list().into_iter();
         Ok(Some(Snapshot {
             reading: Reading::Nominate,
             now,
@@ -102,10 +108,9 @@ impl Caches {
                 .collect(),
             tenants: tenants.iter().filter_map(|t| facts(t, &standing)).collect(),
             standing,
-            // A request whose allocation cannot be read stays out of every decision; its charge stays in the ledger.
-            requests: requests.filter_map(|r| Request::read(r, false).ok()).collect(),
+            requests: self.requests.shared(),
             gone: std::collections::BTreeSet::new(),
-            approvals: self.approvals.list(),
+            approvals: self.approvals.shared(),
         }))
     }
 }

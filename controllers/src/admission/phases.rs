@@ -82,7 +82,8 @@ pub(super) async fn publish(
             writes.push(Box::pin(write(options, phase, wanted)));
         }
     }
-    super::all(writes, &options.metrics, "published").await
+    super::all(writes, &options.metrics, "published").await?;
+    Ok(())
 }
 
 async fn write(options: &Options, phase: &ExpansionPhase, wanted: ExpansionPhaseStatus) -> Result<(), Error> {

@@ -11,6 +11,7 @@ use kube::{Api, Client, Resource, ResourceExt as _};
 use plan::cycle::{CyclePlan, Snapshot};
 use plan::pool::{Pool, PoolError};
 use plan::published::{self, Figures};
+use plan::subtree::Subtrees;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
@@ -30,26 +31,23 @@ pub(super) async fn all(
     let mut writes = Vec::new();
     let (centres, phases) = (caches.centres.list(), caches.phases.list());
     let mut shown = Vec::new();
-    for pool in caches.pools.list() {
+    for pool in caches.pools.shared() {
         let read = Pool::read(&pool, &centres, &phases, snapshot.now);
         writes.extend(pool_status(client, &pool, read, snapshot, &mut shown));
     }
     metrics.pools(&shown);
-    for tenant in caches.tenants.list() {
-        writes.extend(tenant_status(client, &tenant, snapshot, plan));
+    let subtrees = Subtrees::of(&snapshot.ledger);
+    for tenant in caches.tenants.shared() {
+        writes.extend(tenant_status(client, &tenant, &subtrees, snapshot, plan));
     }
     let limits = published::limits(snapshot, &snapshot.ledger);
-    if caches.limits.list().iter().all(|l| l.spec != limits) {
+    if caches.limits.shared().iter().all(|l| l.spec != limits) {
         writes.push(apply(client, AdmissionLimits::new(object::PROVINCE, limits)));
     }
-    let queues: BTreeMap<String, _> = caches
-        .queues
-        .list()
-        .into_iter()
-        .map(|q| (q.name_any(), q.spec))
-        .collect();
+    let queues = caches.queues.shared();
+    let queues: BTreeMap<String, _> = queues.iter().map(|q| (q.name_any(), &q.spec)).collect();
     for (name, queue) in published::queues(snapshot, plan) {
-        if queues.get(&name) != Some(&queue) {
+        if queues.get(&name) != Some(&&queue) {
             writes.push(apply(client, PoolQueue::new(&name, queue)));
         }
     }
@@ -59,7 +57,8 @@ pub(super) async fn all(
     metrics.unreadable::<QuotaPool>(caches.pools.unreadable().len());
     metrics.unreadable::<ExpansionPhase>(caches.phases.unreadable().len());
     metrics.unreadable::<DataCenter>(caches.centres.unreadable().len());
-    super::all(writes, metrics, "published").await
+    super::all(writes, metrics, "published").await?;
+    Ok(())
 }
 
 fn apply<K>(client: &Client, object: K) -> Write<'_>
@@ -218,10 +217,16 @@ fn without_times(status: &QuotaPoolStatus) -> QuotaPoolStatus {
 }
 
 /// What the subtree holds, and whether the ledger counts the tenant as its spec says.
-fn tenant_status<'a>(client: &'a Client, tenant: &Tenant, snapshot: &Snapshot, plan: &CyclePlan) -> Option<Write<'a>> {
+fn tenant_status<'a>(
+    client: &'a Client,
+    tenant: &Tenant,
+    subtrees: &Subtrees,
+    snapshot: &Snapshot,
+    plan: &CyclePlan,
+) -> Option<Write<'a>> {
     let name = tenant.name_any();
     let mut status = tenant.status.clone().unwrap_or_default();
-    status.charged = published::tenant_charged(&name, &snapshot.ledger);
+    status.charged = published::tenant_charged(&name, subtrees);
     let adopted = match plan.overshoot.get(&name) {
         Some(why) => (false, tenant_reason::OVERSHOOT, format!("not moved yet: {why}")),
         None => (

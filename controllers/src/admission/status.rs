@@ -1,5 +1,7 @@
 //! Statuses of requests and approvals, written where they differ from what is there.
 
+use std::collections::BTreeMap;
+
 use crds::{RequestApproval, ResourceRequest, ResourceRequestStatus, approval_reason, condition, set_condition};
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Client, ResourceExt as _};
@@ -24,8 +26,10 @@ pub(super) fn requests<'a>(options: &'a Options, snapshot: &'a Snapshot, plan: &
             .is_some_and(|r| request.record() != Some(r.id.as_str()));
         let touched_now = plan.touched.contains(request.uid());
         let assessment = plan.assessments.get(request.uid());
+        // It fits and waits for its turn in the ledger: its status comes with its allocation.
+        let comes_next = assessment.is_some_and(|a| a.grant.is_some()) && request.guarded();
         let leaves_now = request.deleting() && request.holds.is_empty();
-        if undecided || touched_now || leaves_now {
+        if undecided || touched_now || comes_next || leaves_now {
             continue;
         }
         let wanted = request_status::status(request, assessment, snapshot);
@@ -65,11 +69,22 @@ pub(super) fn requests<'a>(options: &'a Options, snapshot: &'a Snapshot, plan: &
     writes
 }
 
+/// Requests by tenant and name.
+fn named(snapshot: &Snapshot) -> BTreeMap<(&str, &str), &Request> {
+    let requests = snapshot.requests.iter();
+    requests.map(|r| ((r.tenant(), r.name()), &**r)).collect()
+}
+
 /// Whether each approval counts. Once its request is granted the answer stays.
 pub(super) fn approvals<'a>(client: &'a Client, snapshot: &'a Snapshot, plan: &'a CyclePlan) -> Vec<Write<'a>> {
     let mut writes: Vec<Write<'a>> = Vec::new();
+    let named = named(snapshot);
     for approval in &snapshot.approvals {
-        let Some((counts, reason)) = verdict(approval, snapshot, plan) else {
+        let target = (
+            approval.metadata.namespace.as_deref().unwrap_or_default(),
+            approval.spec.request_ref.name.as_str(),
+        );
+        let Some((counts, reason)) = verdict(approval, named.get(&target).copied(), plan) else {
             continue;
         };
         let mut status = approval.status.clone().unwrap_or_default();
@@ -105,13 +120,8 @@ pub(super) fn approvals<'a>(client: &'a Client, snapshot: &'a Snapshot, plan: &'
 }
 
 /// Counted or not, with the reason; nothing while its request is not being assessed and the answer is known.
-fn verdict(approval: &RequestApproval, snapshot: &Snapshot, plan: &CyclePlan) -> Option<(bool, &'static str)> {
+fn verdict(approval: &RequestApproval, target: Option<&Request>, plan: &CyclePlan) -> Option<(bool, &'static str)> {
     let wanted = &approval.spec.request_ref;
-    let tenant = approval.namespace().unwrap_or_default();
-    let target: Option<&Request> = snapshot
-        .requests
-        .iter()
-        .find(|r| r.tenant() == tenant && r.name() == wanted.name);
     let Some(target) = target else {
         return Some((false, approval_reason::REQUEST_NOT_FOUND));
     };

@@ -15,6 +15,7 @@ use plan::ledger::{CentreEntry, Ledger, PoolEntry, TenantEntry};
 use plan::market::{Kept, Market};
 use plan::pool::{Capacity, Pool};
 use plan::request::Request;
+use plan::subtree::Subtrees;
 use plan::tenants::TenantFacts;
 
 use crate::lang::both;
@@ -45,6 +46,8 @@ pub struct Floor {
     pub pools: BTreeMap<String, Pool>,
     /// The published figures in the form of a ledger.
     pub ledger: Ledger,
+    /// Its tenants with what their subtrees hold.
+    pub subtrees: Subtrees,
     /// Tenants by name.
     pub tenants: BTreeMap<String, TenantFacts>,
     /// What is kept for others who have waited long.
@@ -99,6 +102,7 @@ impl Floor {
                 .notes
                 .push(both(format!("{tenant}: {en}"), format!("{tenant}：{zh}")));
         }
+        floor.subtrees = Subtrees::of(&floor.ledger);
         floor
     }
 
@@ -107,6 +111,7 @@ impl Floor {
         Market {
             pools: &self.pools,
             ledger: &self.ledger,
+            subtrees: &self.subtrees,
             tenants: &self.tenants,
             kept: &self.kept,
         }

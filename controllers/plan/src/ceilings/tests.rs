@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::ledger::TenantEntry;
+use crate::subtree::Subtrees;
 
 fn cpu(vcpu: i128) -> Resources {
     Resources {
@@ -29,13 +30,15 @@ fn ledger(tenants: Vec<(&str, TenantEntry)>) -> Ledger {
 
 fn asks(ledger: &Ledger, tenant: &str, vcpu: i128) -> Option<Breach> {
     let (pools, facts, kept) = Default::default();
+    let subtrees = Subtrees::of(ledger);
     let market = Market {
         pools: &pools,
         ledger,
+        subtrees: &subtrees,
         tenants: &facts,
         kept: &kept,
     };
-    first_breach(&ledger.lineage(tenant), &[("x86", cpu(vcpu))].into(), market)
+    first_breach(subtrees.lineage(tenant), &[("x86", cpu(vcpu))], market)
 }
 
 /// `a` has 100 and may borrow 50; `b` has 100, uses 30 and lends 40.
@@ -157,9 +160,11 @@ fn a_subtree_moves_only_where_it_fits() {
         ("a", tenant(Some("p"), [100, 0, 0], 80)),
     ]);
     let (pools, facts, kept) = Default::default();
+    let subtrees = Subtrees::of(&all);
     let market = Market {
         pools: &pools,
         ledger: &all,
+        subtrees: &subtrees,
         tenants: &facts,
         kept: &kept,
     };

@@ -4,6 +4,7 @@ use super::{CyclePlan, Snapshot};
 use crate::ceilings::overshoot;
 use crate::ledger::Ledger;
 use crate::market::{Kept, Market};
+use crate::subtree::Subtrees;
 use crate::tenants::TenantFacts;
 
 /// Tenants, pools, and what is gone. A tenant that holds something moves only where that fits; until then its old place
@@ -28,6 +29,7 @@ pub(super) fn adopt(snapshot: &Snapshot, ledger: &mut Ledger, plan: &mut CyclePl
         let market = Market {
             pools: &snapshot.pools,
             ledger,
+            subtrees: &Subtrees::of(ledger),
             tenants: &snapshot.tenants,
             kept: &Kept::new(),
         };
@@ -45,5 +47,5 @@ pub(super) fn adopt(snapshot: &Snapshot, ledger: &mut Ledger, plan: &mut CyclePl
 }
 
 fn take_over(name: &str, facts: &TenantFacts, ledger: &mut Ledger) {
-    ledger.adopt_tenant(name, facts.generation, facts.parent.as_deref(), facts.ceilings.clone());
+    ledger.adopt_tenant(name, facts.generation, facts.parent.as_deref(), &facts.ceilings);
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crds::{RequestType, Resources};
 
-use super::settle::{held_by_others, row_of};
+use super::settle::{by_tenant, held_by_others, row_of};
 use super::{CyclePlan, Snapshot, may_decide, record};
 use crate::ledger::Ledger;
 use crate::quota::{Grant, Part, PoolGrant};
@@ -41,12 +41,15 @@ pub(super) fn end(snapshot: &Snapshot, plan: &mut CyclePlan) {
 
 /// OPEN {n → in use} for what ended, then {in use → less} as the use falls, and at last {→ 0}.
 pub(super) fn lower(snapshot: &Snapshot, ledger: &mut Ledger, plan: &mut CyclePlan) {
-    for request in &snapshot.requests {
+    let ended = snapshot.requests.iter().filter(|r| r.ended() && !r.holds.is_empty());
+    let by_tenant = by_tenant(snapshot, ended.clone().map(|r| r.tenant()));
+    for request in ended {
         let open = ledger.records.contains_key(request.uid());
-        if !request.ended() || request.holds.is_empty() || open || !ledger.has_room_for_record(false) {
+        if open || !ledger.has_room_for_record(false) {
             continue;
         }
-        let left = in_use(snapshot, ledger, request);
+        let of_tenant = by_tenant.get(request.tenant()).map(Vec::as_slice).unwrap_or_default();
+        let left = in_use(snapshot, ledger, request, of_tenant);
         // The history of a grant is bounded: near its end the rest goes at once.
         if left == request.holds || !left.is_empty() && request.history_len() >= MOST_STEPS {
             continue;
@@ -61,14 +64,14 @@ pub(super) fn lower(snapshot: &Snapshot, ledger: &mut Ledger, plan: &mut CyclePl
 
 /// What of an ended grant is still in use, beyond what the tenant's other grants cover. Where a centre does not say, nothing
 /// is kept: the record then waits until it does.
-fn in_use(snapshot: &Snapshot, ledger: &Ledger, request: &Request) -> Grant {
+fn in_use(snapshot: &Snapshot, ledger: &Ledger, request: &Request, of_tenant: &[&Request]) -> Grant {
     let centres: BTreeSet<&String> = request.holds.values().flat_map(|g| g.centres.keys()).collect();
     let mut left = Grant::new();
     for centre in centres {
         let Some(row) = row_of(snapshot, request, centre) else {
             return Grant::new();
         };
-        let others = held_by_others(snapshot, ledger, request, centre);
+        let others = held_by_others(of_tenant, ledger, request, centre);
         for used in &row.used {
             let held = request.holds.get(&used.pool).and_then(|g| g.centres.get(centre));
             let (Some(held), Ok(amount)) = (held, Resources::try_from(&used.amounts)) else {

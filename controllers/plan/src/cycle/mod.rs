@@ -12,6 +12,7 @@ mod settle;
 mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crds::{Allocation, LedgerState, RequestApproval};
 use jiff::Timestamp;
@@ -57,11 +58,11 @@ pub struct Snapshot {
     /// Names of all tenants, and whether each may be granted anything.
     pub standing: Standing,
     /// Requests.
-    pub requests: Vec<Request>,
+    pub requests: Vec<Arc<Request>>,
     /// Uids that a direct read found to be gone, or to be another object by now.
     pub gone: BTreeSet<String>,
     /// Decisions of approvers.
-    pub approvals: Vec<RequestApproval>,
+    pub approvals: Vec<Arc<RequestApproval>>,
 }
 
 /// An allocation to write, with the resourceVersion of the copy it was decided on.

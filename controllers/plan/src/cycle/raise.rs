@@ -11,6 +11,7 @@ use crate::admission::{Assessment, Case, assess};
 use crate::ledger::Ledger;
 use crate::market::{Kept, Market};
 use crate::request::{Request, date_at};
+use crate::subtree::Subtrees;
 
 /// What of a pool is kept for the first of its queue.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -39,10 +40,12 @@ impl From<&Keeper> for crds::KeptAmounts {
 /// nobody else.
 pub(super) fn raise(snapshot: &Snapshot, ledger: &mut Ledger, plan: &mut CyclePlan) {
     let mut kept = Kept::new();
-    let first = |case: &Case<'_>, ledger: &Ledger, kept: &Kept| {
+    let mut subtrees = Subtrees::of(ledger);
+    let look = |case: &Case<'_>, ledger: &Ledger, subtrees: &Subtrees, kept: &Kept| {
         let market = Market {
             pools: &snapshot.pools,
             ledger,
+            subtrees,
             tenants: &snapshot.tenants,
             kept,
         };
@@ -51,7 +54,7 @@ pub(super) fn raise(snapshot: &Snapshot, ledger: &mut Ledger, plan: &mut CyclePl
     let mut queue: Vec<(Case<'_>, Assessment)> = cases(snapshot, ledger)
         .into_iter()
         .map(|case| {
-            let assessment = first(&case, ledger, &kept);
+            let assessment = look(&case, ledger, &subtrees, &kept);
             (case, assessment)
         })
         .collect();
@@ -61,12 +64,16 @@ pub(super) fn raise(snapshot: &Snapshot, ledger: &mut Ledger, plan: &mut CyclePl
         let priority = Reverse((emergency, request.object.spec.priority));
         (priority, approved_at(request, a), request.uid().to_owned())
     });
+    let before = ledger.records.len();
     for (case, mut assessment) in queue {
-        if assessment.grant.is_some() {
+        let less = ledger.records.len() > before || !kept.is_empty();
+        if assessment.grant.is_some() && less && ledger.has_room_for_record(true) {
             // Others were granted meanwhile, or something is kept for them: look again.
-            assessment = first(&case, ledger, &kept);
+            assessment = look(&case, ledger, &subtrees, &kept);
         }
-        open(snapshot, ledger, plan, &case, &mut assessment);
+        if open(snapshot, ledger, plan, &case, &mut assessment) {
+            subtrees.follow(ledger, case.request.tenant());
+        }
         keep(snapshot, plan, &mut kept, case.request, &assessment);
         let uid = case.request.uid().to_owned();
         plan.order.push(uid.clone());
@@ -89,7 +96,7 @@ fn cases<'a>(snapshot: &'a Snapshot, ledger: &Ledger) -> Vec<Case<'a>> {
         approvals.entry(about).or_default().push(approval);
     }
     let grants = snapshot.requests.iter().filter(|r| r.asks_grant());
-    let by_name: BTreeMap<(&str, &str), &Request> = grants.map(|r| ((r.tenant(), r.name()), r)).collect();
+    let by_name: BTreeMap<(&str, &str), &Request> = grants.map(|r| ((r.tenant(), r.name()), &**r)).collect();
     let case = |request: &'a Request| {
         let named = request.target().and_then(|name| by_name.get(&(request.tenant(), name)));
         let target = named.copied().filter(|t| request.alters() && request.speaks_of(t));
@@ -112,25 +119,34 @@ fn cases<'a>(snapshot: &'a Snapshot, ledger: &Ledger) -> Vec<Case<'a>> {
             today: date_at(snapshot.now),
         })
     };
-    snapshot.requests.iter().filter_map(case).collect()
+    snapshot.requests.iter().filter_map(|r| case(r)).collect()
 }
 
-fn open(snapshot: &Snapshot, ledger: &mut Ledger, plan: &mut CyclePlan, case: &Case<'_>, assessment: &mut Assessment) {
+/// Answers whether a record was opened.
+fn open(
+    snapshot: &Snapshot,
+    ledger: &mut Ledger,
+    plan: &mut CyclePlan,
+    case: &Case<'_>,
+    assessment: &mut Assessment,
+) -> bool {
     let subject = case.target.unwrap_or(case.request);
     let raises = assessment.choices.iter().any(crate::market::Choice::raises);
     // One record a request: while another change of the same grant is under way, this one waits.
     let may_open =
         subject.guarded() && !ledger.records.contains_key(subject.uid()) && ledger.has_room_for_record(raises);
     let Some(grant) = assessment.grant.take_if(|_| may_open) else {
-        return;
+        return false;
     };
     plan.touched
         .extend([case.request.uid().to_owned(), subject.uid().to_owned()]);
-    if may_decide(snapshot, case.request) && may_decide(snapshot, subject) {
+    let may = may_decide(snapshot, case.request) && may_decide(snapshot, subject);
+    if may {
         let mut record = record(snapshot, subject, grant, assessment.until);
         record.change = case.target.map(|_| case.request.uid().to_owned());
         ledger.open(subject.uid(), record);
     }
+    may
 }
 
 /// A request that has waited long enough keeps what it asks, so that smaller ones do not starve it.

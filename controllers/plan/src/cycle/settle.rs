@@ -14,21 +14,40 @@ use crate::request::Request;
 /// A centre's row older than this proves nothing.
 const ROW_FRESH: SignedDuration = SignedDuration::from_secs(60);
 
-/// SETTLE: only on evidence read after the ledger.
+/// Requests by tenant, for those tenants that matter.
+pub(super) type ByTenant<'a> = BTreeMap<&'a str, Vec<&'a Request>>;
+
+/// The requests of these tenants.
+pub(super) fn by_tenant<'a>(snapshot: &'a Snapshot, tenants: impl Iterator<Item = &'a str>) -> ByTenant<'a> {
+    let mut all: ByTenant<'a> = tenants.map(|t| (t, Vec::new())).collect();
+    for request in &snapshot.requests {
+        if let Some(of_tenant) = all.get_mut(request.tenant()) {
+            of_tenant.push(request);
+        }
+    }
+    all
+}
+
+/// SETTLE: only on evidence read after the ledger, or on the answer to the own APPLY.
 pub(super) fn settle(snapshot: &Snapshot, ledger: &mut Ledger, plan: &mut CyclePlan) {
-    for (uid, record) in &snapshot.ledger.records {
-        let evidence = match snapshot.requests.iter().find(|r| r.uid() == uid) {
+    let records = &snapshot.ledger.records;
+    let named = snapshot.requests.iter().filter(|r| records.contains_key(r.uid()));
+    let named: BTreeMap<&str, &Request> = named.map(|r| (r.uid(), &**r)).collect();
+    let by_tenant = by_tenant(snapshot, records.values().map(|r| r.tenant.as_str()));
+    for (uid, record) in records {
+        let evidence = match named.get(uid.as_str()) {
             None if snapshot.gone.contains(uid) => Some(Grant::new()),
             None => {
                 plan.touched.insert(uid.clone());
                 None
             }
             Some(request) => {
-                let proven = proof(snapshot, request, record);
+                let of_tenant = by_tenant.get(request.tenant()).map(Vec::as_slice).unwrap_or_default();
+                let proven = proof(snapshot, request, record, of_tenant);
                 if proven.is_some() {
                     plan.touched.insert(uid.clone());
                 }
-                proven.filter(|_| may_decide(snapshot, request))
+                proven.filter(|_| request.own || may_decide(snapshot, request))
             }
         };
         if let Some(holds) = evidence {
@@ -38,13 +57,14 @@ pub(super) fn settle(snapshot: &Snapshot, ledger: &mut Ledger, plan: &mut CycleP
 }
 
 /// What the request is proven to hold, where that ends the record.
-fn proof(snapshot: &Snapshot, request: &Request, record: &Record) -> Option<Grant> {
+fn proof(snapshot: &Snapshot, request: &Request, record: &Record, of_tenant: &[&Request]) -> Option<Grant> {
     let applied = request.record() == Some(record.id.as_str()) && request.holds == record.to;
     if applied {
-        let confirmed = !record.lowers() || centres_confirm(snapshot, request, record);
+        let confirmed = !record.lowers() || centres_confirm(snapshot, request, record, of_tenant);
         return confirmed.then(|| record.to.clone());
     }
-    let void = record.raises() && (request.ended() || request.deleting()) && request.holds == record.from;
+    let void =
+        !request.own && record.raises() && (request.ended() || request.deleting()) && request.holds == record.from;
     void.then(|| record.from.clone())
 }
 
@@ -58,7 +78,7 @@ pub(super) fn row_of<'a>(snapshot: &Snapshot, request: &'a Request, centre: &str
 
 /// What the tenant's other grants hold in a centre, by pool; of a change under way the smaller side.
 pub(super) fn held_by_others(
-    snapshot: &Snapshot,
+    of_tenant: &[&Request],
     ledger: &Ledger,
     request: &Request,
     centre: &str,
@@ -68,8 +88,7 @@ pub(super) fn held_by_others(
         part.map_or(Resources::ZERO, |p| p.share)
     };
     let mut sums: BTreeMap<String, Resources> = BTreeMap::new();
-    let others = snapshot.requests.iter().filter(|r| r.tenant() == request.tenant());
-    for other in others.filter(|r| r.uid() != request.uid()) {
+    for other in of_tenant.iter().filter(|r| r.uid() != request.uid()) {
         let record = ledger.records.get(other.uid());
         for pool in other.holds.keys() {
             let held = share(&other.holds, pool);
@@ -83,13 +102,13 @@ pub(super) fn held_by_others(
 
 /// A lowering ends only when each centre's fresh row says that it is applied and that no more is used than the tenant
 /// still holds there, with what is left of this grant.
-fn centres_confirm(snapshot: &Snapshot, request: &Request, record: &Record) -> bool {
+fn centres_confirm(snapshot: &Snapshot, request: &Request, record: &Record, of_tenant: &[&Request]) -> bool {
     let centres: BTreeSet<&String> = record.from.values().flat_map(|g| g.centres.keys()).collect();
     centres.into_iter().all(|centre| {
         let Some(row) = row_of(snapshot, request, centre).filter(|r| r.record == record.id) else {
             return false;
         };
-        let others = held_by_others(snapshot, &snapshot.ledger, request, centre);
+        let others = held_by_others(of_tenant, &snapshot.ledger, request, centre);
         row.used
             .iter()
             .filter(|u| record.from.contains_key(&u.pool))

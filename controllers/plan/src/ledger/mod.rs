@@ -248,13 +248,13 @@ impl Ledger {
         name: &str,
         generation: i64,
         parent: Option<&str>,
-        ceilings: BTreeMap<String, Ceiling>,
+        ceilings: &BTreeMap<String, Ceiling>,
     ) {
         let entry = self.tenants.entry(name.to_owned()).or_default();
         if generation > entry.generation {
             entry.generation = generation;
             entry.parent = parent.map(ToOwned::to_owned);
-            entry.ceilings = ceilings;
+            entry.ceilings.clone_from(ceilings);
         }
     }
 

@@ -1,6 +1,7 @@
 //! What would happen if: the operator's own cycle on pools that are not so.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crds::{ExpansionPhase, Resources};
 
@@ -47,10 +48,10 @@ pub fn starts(snapshot: &Snapshot, pools: BTreeMap<String, Pool>) -> Vec<Start> 
 
 /// The snapshot with nothing but what waits: what is held is in the ledger's sums.
 fn waiting(snapshot: &Snapshot) -> Snapshot {
-    let waits = |r: &&crate::request::Request| r.asks_grant() && !r.deleting() && r.allocation().is_none();
+    let waits = |r: &&Arc<crate::request::Request>| r.asks_grant() && !r.deleting() && r.allocation().is_none();
     let requests: Vec<_> = snapshot.requests.iter().filter(waits).cloned().collect();
     let names: BTreeSet<(&str, &str)> = requests.iter().map(|r| (r.tenant(), r.name())).collect();
-    let about = |a: &&crds::RequestApproval| {
+    let about = |a: &&Arc<crds::RequestApproval>| {
         let tenant = a.metadata.namespace.as_deref().unwrap_or_default();
         names.contains(&(tenant, a.spec.request_ref.name.as_str()))
     };

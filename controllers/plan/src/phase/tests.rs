@@ -102,7 +102,7 @@ fn snapshot(source: &str, phases: &[ExpansionPhase], asks: &[(&str, &str)]) -> S
         pools: BTreeMap::from([("x86".to_owned(), pool)]),
         tenants: BTreeMap::from([("dept".to_owned(), tenant)]),
         standing: BTreeMap::from([("dept".to_owned(), Ok(()))]),
-        requests: asks.iter().map(request).collect(),
+        requests: asks.iter().map(request).map(Into::into).collect(),
         ..Snapshot::default()
     }
 }

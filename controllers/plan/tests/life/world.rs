@@ -1,6 +1,7 @@
 //! One pool over two centres, one department, an operator that runs cycle after cycle, and agents that do as they are told.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crds::{Intake, LedgerState, QuotaLedgerSpec, Resources, label};
 use jiff::{SignedDuration, Timestamp};
@@ -201,7 +202,7 @@ impl World {
             pools: [("x86".to_owned(), self.pool.clone())].into(),
             tenants: [(TENANT.to_owned(), self.tenant.clone())].into(),
             standing: [(TENANT.to_owned(), Ok(()))].into(),
-            requests: self.requests.values().cloned().collect(),
+            requests: self.requests.values().cloned().map(Arc::new).collect(),
             gone: BTreeSet::new(),
             approvals: Vec::new(),
         }
@@ -212,7 +213,8 @@ impl World {
         for _ in 0..30 {
             let before = (self.ledger.clone(), format!("{:?}", self.requests));
             self.once();
-            let wrong = violations(&self.ledger, &self.snapshot().requests, true);
+            let requests: Vec<Request> = self.requests.values().cloned().collect();
+            let wrong = violations(&self.ledger, &requests, true);
             assert!(wrong.is_empty(), "{wrong:?}");
             if before == (self.ledger.clone(), format!("{:?}", self.requests)) {
                 return;

@@ -17,8 +17,12 @@ pub(crate) fn decide(w: &World, o: usize, rules: Rules) -> Option<Ledger> {
             .filter_map(|(name, read)| Some((name, (*read)?)))
     };
     // First all that is given back, then what it is given to.
-    for (name, read) in reads().filter(|(_, r)| r.after || !rules.has(Rule::SettleReadsLedgerFirst)) {
+    for (name, read) in reads().filter(|(_, r)| r.after || r.own || !rules.has(Rule::SettleReadsLedgerFirst)) {
         if let Some(record) = next.records[name]
+            && (!read.own
+                || read
+                    .request
+                    .is_some_and(|r| r.uid == record.uid && r.record == record.id))
             && let Some(holds) = evidence(record, read.request, rules)
         {
             next.charged = settled(next.charged, record, holds);

@@ -55,6 +55,9 @@ pub(crate) struct Read {
     pub(crate) request: Option<Request>,
     /// Whether it was read after the ledger that the operator holds.
     pub(crate) after: bool,
+    /// Whether it is the answer to this operator's own APPLY. It proves that the record was carried out, whatever has
+    /// become of the request since, and nothing else.
+    pub(crate) own: bool,
 }
 
 /// What an operator has in its hands. It may sleep between any two steps.

@@ -174,7 +174,10 @@ fn read_ledger(w: &mut World, o: usize) -> Option<()> {
 /// All requests of a batch, at one moment.
 fn list(w: &mut World, o: usize) {
     let after = w.operators[o].ledger.is_some();
-    w.operators[o].reads = w.requests.map(|request| Some(Read { request, after }));
+    w.operators[o].reads = w.requests.map(|request| {
+        let own = false;
+        Some(Read { request, after, own })
+    });
     w.operators[o].listed = true;
 }
 
@@ -232,23 +235,28 @@ fn allowed(w: &World, o: usize, name: usize, rules: Rules) -> Option<(Request, u
     (!done && !over).then_some((request, record.id, record.to))
 }
 
-fn write(w: &mut World, name: usize, copy: Request, record: u8, to: u8, rules: Rules) {
-    let Some(stored) = w.requests[name].as_mut() else {
-        return;
-    };
+/// Answers what is stored then, where it was written.
+fn write(w: &mut World, name: usize, copy: Request, record: u8, to: u8, rules: Rules) -> Option<Request> {
+    let stored = w.requests[name].as_mut()?;
     let same = stored.uid == copy.uid && stored.version == copy.version;
     if same || !rules.has(Rule::ApplyOnItsVersion) {
         stored.record = record;
         stored.holds = to;
         stored.version += 1;
+        return Some(*stored);
     }
+    None
 }
 
 fn apply(w: &mut World, o: usize, name: usize, rules: Rules) -> Option<()> {
     let (copy, record, to) = allowed(w, o, name, rules)?;
-    write(w, name, copy, record, to, rules);
+    let written = write(w, name, copy, record, to, rules);
     // Whatever came of it, this copy is old now.
-    w.operators[o].reads[name] = None;
+    w.operators[o].reads[name] = written.map(|request| Read {
+        request: Some(request),
+        after: false,
+        own: true,
+    });
     Some(())
 }
 
@@ -260,7 +268,7 @@ fn apply_late(w: &mut World, o: usize, name: usize, rules: Rules) -> Option<()> 
 fn land(w: &mut World, late: Late, rules: Rules) {
     match late {
         Late::Swap(next, version) => drop(store(w, next, version, rules)),
-        Late::Apply(name, copy, record, to) => write(w, name, copy, record, to, rules),
+        Late::Apply(name, copy, record, to) => drop(write(w, name, copy, record, to, rules)),
     }
 }
 

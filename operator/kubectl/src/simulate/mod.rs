@@ -122,8 +122,8 @@ fn snapshot(floor: &Floor, requests: &[ResourceRequest], approvals: &[RequestApp
         pools: floor.pools.clone(),
         tenants: floor.tenants.clone(),
         standing: floor.standing.clone(),
-        requests: requests.iter().filter_map(readable).collect(),
-        approvals: approvals.to_vec(),
+        requests: requests.iter().filter_map(readable).map(Into::into).collect(),
+        approvals: approvals.iter().cloned().map(Into::into).collect(),
         ..Snapshot::default()
     }
 }

@@ -121,7 +121,10 @@ pub(crate) async fn capacity_moves_once_at_acceptance(w: &World) -> Result<()> {
     w.request_reason(NS, "waits", "Active").await?;
     w.ready_reason(&["phase", "growth"], "Counted").await?;
     let stored = ledgers_since(w, version).await?;
-    let mut after = stored.iter().skip_while(|l| committable(l) == ["100", "100"]).peekable();
+    let mut after = stored
+        .iter()
+        .skip_while(|l| committable(l) == ["100", "100"])
+        .peekable();
     let first = *after.peek().context("no swap moved capacity")?;
     for ledger in after {
         ensure!(committable(ledger) == ["200", "200"], "{}", ledger["spec"]["pools"]);

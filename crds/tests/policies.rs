@@ -106,3 +106,105 @@ fn every_policy_is_bound_and_fails_closed() {
         assert_eq!(bindings.count(), 1, "{name}");
     }
 }
+
+/// An expression with the policy's variables written out, as far as they refer to each other.
+fn written_out(policy: &Value, expression: &str) -> String {
+    let variables = list(policy, "/spec/variables");
+    variables.iter().rev().fold(expression.to_owned(), |text, variable| {
+        let (name, value) = (
+            variable["name"].as_str().unwrap(),
+            variable["expression"].as_str().unwrap(),
+        );
+        text.replace(&format!("variables.{name}"), &format!("({value})"))
+    })
+}
+
+/// What the policy says to a change of an accepted phase; nothing where it lets it pass.
+fn refusal_of_phase(old: &Value, new: Option<&Value>) -> Option<String> {
+    use kube::core::cel::{AdmissionRequest, VapEvaluator, VapExpression};
+    let objects = objects();
+    let policy = objects
+        .iter()
+        .find(|o| {
+            let named = o.pointer("/metadata/name").and_then(Value::as_str) == Some("xiangyun-below-committed");
+            named && o["kind"] == "ValidatingAdmissionPolicy"
+        })
+        .unwrap();
+    let operation = if new.is_some() { "UPDATE" } else { "DELETE" };
+    let mut evaluator = VapEvaluator::builder()
+        .old_object(old.clone())
+        .request(AdmissionRequest {
+            operation: operation.to_owned(),
+            ..AdmissionRequest::default()
+        });
+    if let Some(new) = new {
+        evaluator = evaluator.object(new.clone());
+    }
+    let evaluator = evaluator.build();
+    let expression = |v: &Value| VapExpression {
+        expression: written_out(policy, v["expression"].as_str().unwrap()),
+        message: v["message"].as_str().map(str::to_owned),
+        message_expression: v["messageExpression"].as_str().map(|m| written_out(policy, m)),
+    };
+    let all = |pointer| list(policy, pointer).iter().map(expression).collect::<Vec<_>>();
+    if evaluator
+        .evaluate(&all("/spec/matchConditions"))
+        .iter()
+        .any(|r| !r.passed)
+    {
+        return None;
+    }
+    let refused = evaluator
+        .evaluate(&all("/spec/validations"))
+        .into_iter()
+        .find(|r| !r.passed)?;
+    Some(refused.message.unwrap_or_default())
+}
+
+/// Written out, the policy's expressions are too deep for the stack of a test.
+#[test]
+fn a_phase_is_not_lowered_below_what_is_committed() {
+    let roomy = std::thread::Builder::new().stack_size(256 << 20);
+    roomy.spawn(lowering_a_phase).unwrap().join().unwrap();
+}
+
+fn lowering_a_phase() {
+    let phase = |stage: &str, cpu: &str| {
+        serde_json::json!({"metadata": {"name": "phase-2", "generation": 3},
+            "spec": {"stage": stage, "existing": false, "delivers": [
+                {"pool": "x86", "centre": "jishi", "amounts": {"cpu": cpu, "memory": "4Ti"}},
+                {"pool": "x86", "centre": "jiyidong", "amounts": {"cpu": "100"}}]},
+            "status": {"observedGeneration": 3, "rows": [
+                {"pool": "x86", "centre": "jishi", "committed": {"cpu": "66667m"}},
+                {"pool": "x86", "centre": "jiyidong", "committed": {}}]}})
+    };
+    let (old, mut unseen, mut existing) = (
+        phase("Accepted", "100"),
+        phase("Accepted", "100"),
+        phase("Accepted", "100"),
+    );
+    for passes in [
+        phase("Accepted", "100"),
+        phase("Accepted", "66667m"),
+        phase("Accepted", "1000"),
+    ] {
+        assert_eq!(refusal_of_phase(&old, Some(&passes)), None);
+    }
+    let refused = |new: Option<&Value>, left: &str| {
+        let said = refusal_of_phase(&old, new).unwrap();
+        let words = format!("spec.delivers[x86@jishi].cpu: 66667m is committed, {left} would be left (BelowCommitted)");
+        assert!(said.starts_with(&words), "{said}");
+    };
+    refused(Some(&phase("Accepted", "50")), "50");
+    refused(Some(&phase("Delivered", "100")), "0");
+    refused(None, "0");
+    // Nothing rests on what does not count.
+    assert_eq!(refusal_of_phase(&phase("Delivered", "100"), None), None);
+    *existing.pointer_mut("/spec/existing").unwrap() = true.into();
+    assert_eq!(refusal_of_phase(&existing, None), None);
+    // What the operator has not looked at yet does not fall, but it may grow.
+    *unseen.pointer_mut("/metadata/generation").unwrap() = 4.into();
+    assert_eq!(refusal_of_phase(&unseen, Some(&phase("Accepted", "1000"))), None);
+    let said = refusal_of_phase(&unseen, Some(&phase("Accepted", "90"))).unwrap();
+    assert!(said.contains("has not yet said how much"), "{said}");
+}

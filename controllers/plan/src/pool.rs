@@ -226,10 +226,12 @@ impl Pool {
     }
 }
 
-/// The centre's last report, where it exists and has one.
-fn report<'a>(centre: &str, centres: &'a [DataCenter]) -> Option<Option<&'a CentreReport>> {
-    let exists = centres.iter().find(|c| c.metadata.name.as_deref() == Some(centre))?;
-    Some(exists.status.as_ref().and_then(|s| s.report.as_ref()))
+fn centre<'a>(name: &str, centres: &'a [DataCenter]) -> Option<&'a DataCenter> {
+    centres.iter().find(|c| c.metadata.name.as_deref() == Some(name))
+}
+
+fn report(centre: &DataCenter) -> Option<&CentreReport> {
+    centre.status.as_ref().and_then(|s| s.report.as_ref())
 }
 
 /// What the centre has of the pool; nothing where it does not exist, or its agent would have to report and never did.
@@ -243,7 +245,7 @@ pub fn found_in(
     phases: &[ExpansionPhase],
 ) -> Result<Option<Found>, PoolError> {
     let name = pool.metadata.name.as_deref().unwrap_or_default();
-    let Some(report) = report(&listed.name, centres) else {
+    let Some(report) = centre(&listed.name, centres).map(report) else {
         return Ok(None);
     };
     if listed.source == CapacitySource::Nodes && report.is_none() {
@@ -273,7 +275,7 @@ fn capacity_in(
     found: Found,
     now: Timestamp,
 ) -> Result<Capacity, PoolError> {
-    let report = report(&listed.name, centres).flatten();
+    let report = centre(&listed.name, centres).and_then(report);
     let row = report.and_then(|r| r.pools.iter().find(|p| Some(&p.name) == pool.metadata.name.as_ref()));
     let used = row.map(|r| Resources::try_from(&r.used)).transpose()?;
     let (gross, reserved) = capacity(found.total(), &pool.spec)?;

@@ -7,7 +7,7 @@ use plan::request::Request;
 use serde::Serialize;
 
 use super::print::{figures, granted};
-use super::requests_note;
+use super::{pools_note, requests_note};
 use crate::amount::{brief, short};
 use crate::floor::{Floor, Province};
 use crate::lang::both;
@@ -67,9 +67,7 @@ pub fn lose(centre: &str, province: &Province, requests: Option<(&[ResourceReque
     let (all, only) = requests.unwrap_or_default();
     let floor = Floor::new(province, only.unwrap_or_default(), None, Date::ZERO);
     let mut notes = Vec::new();
-    if province.pools.is_none() {
-        notes.clone_from(&floor.notes);
-    }
+    notes.extend(pools_note(province, &floor));
     notes.extend(requests_note(requests.is_some(), only));
     let readable: Vec<Request> = all
         .iter()

@@ -95,11 +95,11 @@ pub fn simulate(
     let (all, only) = requests.unwrap_or_default();
     let floor = Floor::new(province, only.unwrap_or_default(), None, date_at(now));
     let mut notes = Vec::new();
-    if province.pools.is_none() {
-        notes.clone_from(&floor.notes);
-    }
+    notes.extend(pools_note(province, &floor));
     notes.extend(requests_note(requests.is_some(), only));
-    notes.extend(unknown_rows(phase, &floor));
+    if province.pools.is_some() {
+        notes.extend(unknown_rows(phase, &floor));
+    }
     let snapshot = snapshot(&floor, all, approvals, now);
     let pools = with(&floor.pools, phase);
     let started = starts(&snapshot, pools.clone());
@@ -126,6 +126,11 @@ fn snapshot(floor: &Floor, requests: &[ResourceRequest], approvals: &[RequestApp
         approvals: approvals.iter().cloned().map(Into::into).collect(),
         ..Snapshot::default()
     }
+}
+
+/// That pools may not be read, which the floor says first.
+fn pools_note(province: &Province, floor: &Floor) -> Option<String> {
+    floor.notes.first().filter(|_| province.pools.is_none()).cloned()
 }
 
 fn requests_note(readable: bool, only: Option<&str>) -> Option<String> {

@@ -9,8 +9,10 @@ use crate::print::{Style, lines};
 /// `simulate`, one phase of the file.
 pub fn print(simulation: &Simulation, style: Style) -> String {
     let mut text = format!("phase/{}\n", simulation.phase);
-    if simulation.adds.is_empty() {
-        text.push_str(style.say("ADDS  nothing\n", "ADDS  不增加容量\n"));
+    match (simulation.adds.is_empty(), simulation.notes.is_empty()) {
+        (true, true) => text.push_str(style.say("ADDS  nothing\n", "ADDS  不增加容量\n")),
+        (true, false) => text.push_str("ADDS  -\n"),
+        (false, _) => {}
     }
     let rows: Vec<_> = simulation.adds.iter().flat_map(added).collect();
     let names = [

@@ -293,10 +293,6 @@ pub struct QuotaPoolSpec {
     #[serde(default = "three_days")]
     #[schemars(length(max = 16), regex(pattern = r"^[1-9][0-9]{0,5}[smh]$"))]
     pub hold_after: String,
-    /// Work that one vCPU of this pool does, in vCPU of the province's standard machine, 1 when absent | 折算系数：一个vCPU折合标准vCPU
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[x_kube(validation = ("string(self).matches('^[0-9]{1,3}([.][0-9]{1,3})?$') && quantity(string(self)).isGreaterThan(quantity('0'))", "normalization is above 0 and below 1000, three decimals at the most | 折算系数须大于0且小于1000"))]
-    pub normalization: Option<Amount>,
 }
 
 fn three_days() -> String {

@@ -38,6 +38,7 @@ fn every_refusal_speaks_both_languages_and_names_a_known_reason() {
         phase_reason::BELOW_COMMITTED,
         refusal::NOT_STAMPED,
         refusal::PRIORITY_RESERVED,
+        refusal::IN_USE,
         refusal::LIVE_GRANT,
         refusal::NOT_OWN_ROW,
         refusal::NOT_OURS,

@@ -17,11 +17,9 @@ mod outages;
 mod pods;
 mod world;
 
-use world::World;
-
 #[tokio::test(flavor = "multi_thread")]
 async fn main_job() -> anyhow::Result<()> {
-    let world = World::up().await?;
+    let world = world::World::up().await?;
     steps!(
         world,
         life::gross_equals_the_nodes,

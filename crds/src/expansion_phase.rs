@@ -37,10 +37,11 @@ pub enum PhaseStage {
 
 /// Who accepted what, and when | 验收
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct Acceptance {
     /// Number of the acceptance report | 验收报告编号
     #[schemars(length(min = 1, max = 64))]
-    pub no: String,
+    pub report_no: String,
     /// Day of the acceptance | 验收日期
     #[schemars(extend("format" = "date"))]
     pub date: String,
@@ -107,7 +108,7 @@ pub struct Delivery {
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
-    validation = ("self.stage != 'Accepted' || has(self.acceptance)", "an accepted phase says who accepted it: acceptance.no, date and by | 已验收的期次须填写 acceptance"),
+    validation = ("self.stage != 'Accepted' || has(self.acceptance)", "an accepted phase says who accepted it: acceptance.reportNo, date and by | 已验收的期次须填写 acceptance"),
     validation = ("!self.existing || self.stage == 'Accepted'", "what exists already is Accepted | 存量期次的 stage 须为 Accepted"),
     validation = ("self.existing == oldSelf.existing", "existing is fixed; create another phase | existing 不可修改，请另建期次")
 )]

@@ -15,7 +15,7 @@ fn phase(stage: &str, cpu: i64) -> Value {
     json!({"apiVersion": "xiangyun.io/v1alpha1", "kind": "ExpansionPhase", "metadata": {"name": "growth"},
         "spec": {"displayName": "二期扩容", "number": 2, "stage": stage, "delivers": METRO.map(row),
             "target": {"cpu": "100000", "memory": "400T", "storage": "15P"},
-            "acceptance": {"no": "YS-2026-002", "date": "2026-11-25", "by": "zhao.min"}}})
+            "acceptance": {"reportNo": "YS-2026-002", "date": "2026-11-25", "by": "zhao.min"}}})
 }
 
 fn asking(name: &str, cpu: i64) -> Value {

@@ -89,10 +89,9 @@ impl Judge {
         match (held_before, after.holds.is_empty()) {
             (false, false) => self.granted(&after),
             (true, true) => self.lowered(&after),
-            (true, false) => {
-                ensure!(before.is_some_and(|b| b.holds == after.holds), "a grant changed");
-                Ok(())
-            }
+            // A change, or what is left of an ended grant: decided like any other.
+            (true, false) if before.is_some_and(|b| b.holds != after.holds) => self.covered(&after),
+            (true, false) => Ok(()),
             (false, true) => Ok(()),
         }
     }
@@ -210,6 +209,16 @@ impl Judge {
         live.map(|r| r.name().to_owned()).collect()
     }
 
+    /// vCPU that a request holds, and the reason of its condition Ready.
+    pub(crate) fn stands(&self, name: &str) -> Option<(i128, String)> {
+        let request = self.requests.iter().find(|r| r.name() == name)?;
+        let status = request.object.status.as_ref()?;
+        let reason = find_condition(&status.conditions, crds::condition::READY)?
+            .reason
+            .clone();
+        Some((request.holds.values().map(|g| g.n.cpu / 1000).sum(), reason))
+    }
+
     /// How many say for that reason that they are not ready.
     pub(crate) fn because(&self, prefix: &str, reason: &str) -> usize {
         let says = |r: &&Request| {
@@ -308,7 +317,7 @@ mod tests {
         write(&mut judge, "b", Some(&grant(1)));
         says(&mut judge, "oversold: held cpu 9");
         write(&mut judge, "b", Some(&grant(0)));
-        says(&mut judge, "a grant changed");
+        says(&mut judge, "b was written, but the ledger has Some(None)");
         see(&mut judge, "resourcerequests/t/a", None);
         says(&mut judge, "gone while it held");
         open(&mut ledger, "c", 9);

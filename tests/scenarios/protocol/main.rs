@@ -11,8 +11,10 @@ mod answers;
 mod history;
 mod judge;
 mod kills;
+mod life;
 mod scenarios;
 mod sleepers;
+mod tree;
 mod world;
 
 use anyhow::Context as _;
@@ -41,6 +43,17 @@ async fn protocol() -> anyhow::Result<()> {
         scenarios::ledger_deleted_midway,
         scenarios::server_restarted_midway,
         scenarios::clock_an_hour_off,
+        life::resize_up_down_and_failed,
+        life::a_trial_becomes_a_grant_or_ends,
+        life::hold_and_drain,
+        life::delete_a_pool_with_users,
+        life::a_big_one_is_not_starved,
+        life::an_emergency_goes_above_the_ceiling,
+        tree::borrowing_and_lending,
+        tree::child_over_parent_two_at_once,
+        tree::reparent_and_overshoot,
+        tree::delete_a_member_of_a_subtree,
+        tree::remove_a_resource_in_use,
         kills::at_each_step,
         sleepers::swap_wakes_after_takeover,
         sleepers::apply_wakes_after_takeover,

@@ -84,6 +84,31 @@ impl World {
         Ok(String::from_utf8(output.stdout)?)
     }
 
+    /// Applies an object of the platform team's.
+    pub(crate) async fn apply(&self, object: &Value) -> Result<()> {
+        let file = self.cloud.dir().join("platform.json");
+        std::fs::write(&file, object.to_string())?;
+        let apply = ["apply", "--server-side", "-f", &file.to_string_lossy()];
+        self.kubectl("hub", Some("zhao.min"), &apply).await.map(drop)
+    }
+
+    /// Changes a part of an object of the platform team's.
+    pub(crate) async fn patch(&self, object: &str, patch: &Value) -> Result<()> {
+        let patch = patch.to_string();
+        let args = ["patch", object, "--type=merge", "-p", &patch];
+        self.kubectl("hub", Some("zhao.min"), &args).await.map(drop)
+    }
+
+    /// Waits until a request holds so many vCPU and its condition Ready has that reason.
+    pub(crate) async fn stands(&self, name: &str, vcpu: i128, reason: &str) -> Result<()> {
+        self.until(&format!("{name} holds {vcpu}, {reason}"), |judge| {
+            let found = judge.stands(name).context("not there")?;
+            ensure!(found == (vcpu, reason.to_owned()), "{found:?}");
+            Ok(())
+        })
+        .await
+    }
+
     /// Asks the judge of the history.
     pub(crate) fn ask<T>(&self, question: impl FnOnce(&Judge) -> T) -> Result<T> {
         self.history.ask(question)
@@ -119,11 +144,22 @@ impl World {
         Ok(())
     }
 
-    async fn create(&self, name: &str, spec: Value) -> Result<()> {
+    pub(crate) async fn create(&self, name: &str, spec: Value) -> Result<()> {
+        self.create_in(TENANT, name, spec).await
+    }
+
+    /// A request of any tenant, made by an administrator where it is not the department's own.
+    pub(crate) async fn create_in(&self, tenant: &str, name: &str, spec: Value) -> Result<()> {
         let request = json!({"apiVersion": "xiangyun.io/v1alpha1", "kind": "ResourceRequest",
-            "metadata": {"name": name, "namespace": TENANT}, "spec": spec});
+            "metadata": {"name": name, "namespace": tenant}, "spec": spec});
         let request: ResourceRequest = serde_json::from_value(request)?;
-        let (api, params) = (self.requests(), PostParams::default());
+        let client = if tenant == TENANT {
+            &self.department
+        } else {
+            &self.admin
+        };
+        let api: Api<ResourceRequest> = Api::namespaced(client.clone(), tenant);
+        let params = PostParams::default();
         eventually(PATIENCE, &format!("{name} is created"), || async {
             match api.create(&params, &request).await {
                 // An answer that was lost: it is there already.

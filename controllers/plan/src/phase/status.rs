@@ -186,7 +186,7 @@ fn standing(phase: &ExpansionPhase, around: Around<'_>, rows: &[Result<Row<'_>, 
             if let Some(words) = rows.iter().flatten().find_map(|r| nodes_short(phase, r)) {
                 return told(reason::NODES_SHORT, words);
             }
-            let (no, date) = (&acceptance.no, &acceptance.date);
+            let (no, date) = (&acceptance.report_no, &acceptance.date);
             let words = format!("{sum} count by acceptance {no} of {date} | {sum}，按验收 {no}（{date}）计入容量");
             (true, true, reason::COUNTED, words)
         }

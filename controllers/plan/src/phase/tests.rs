@@ -60,7 +60,7 @@ fn phase(stage: &str, vcpu: &str, more: &Value) -> ExpansionPhase {
     let mut phase = json!({"apiVersion": "xiangyun.io/v1alpha1", "kind": "ExpansionPhase",
         "metadata": {"name": "phase-2", "generation": 3},
         "spec": {"displayName": "二期", "number": 2, "stage": stage, "delivers": [row("jishi"), row("jiyidong")],
-            "acceptance": {"no": "A-1", "date": "2026-02-01", "by": "zhao.min"}}});
+            "acceptance": {"reportNo": "A-1", "date": "2026-02-01", "by": "zhao.min"}}});
     for (key, value) in more.as_object().into_iter().flatten() {
         phase["spec"][key] = value.clone();
     }

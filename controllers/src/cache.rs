@@ -145,8 +145,8 @@ impl<K: Cached, T: Send + Sync + 'static> Cache<K, T> {
 
     /// Every readable object, in the order of namespace and name.
     pub fn shared(&self) -> Vec<Arc<T>> {
-        let shelf = self.shelf.read().unwrap_or_else(PoisonError::into_inner);
-        shelf
+        let objects = self.shelf.read().unwrap_or_else(PoisonError::into_inner);
+        objects
             .values()
             .filter_map(|entry| entry.as_ref().ok().cloned())
             .collect()
@@ -154,15 +154,15 @@ impl<K: Cached, T: Send + Sync + 'static> Cache<K, T> {
 
     /// Namespace, name and error of every object that cannot be read.
     pub fn unreadable(&self) -> Vec<(Option<String>, String, String)> {
-        let shelf = self.shelf.read().unwrap_or_else(PoisonError::into_inner);
-        let errors = shelf
+        let objects = self.shelf.read().unwrap_or_else(PoisonError::into_inner);
+        let errors = objects
             .iter()
             .filter_map(|((ns, name), entry)| Some((ns.clone(), name.clone(), entry.as_ref().err()?.clone())));
         errors.collect()
     }
 }
 
-impl<K> Reader<K, K> {
+impl<T> Reader<T, T> {
     const AS_IT_IS: Self = Self {
         read: Ok,
         news: |_, _| true,

@@ -70,12 +70,12 @@ impl Hub {
         let ceilings: Vec<Value> = (0..POOLS)
             .map(|pool| json!({"pool": pool_name(pool), "amounts": {"cpu": "1000000", "memory": "1Pi"}}))
             .collect();
-        let mut spec = json!({"displayName": "全省", "level": "Province", "administrators": [], "ceilings": ceilings});
-        tenants.create(&params, &object("Tenant", "province", &spec)?).await?;
+        let spec = |parent: Option<&str>| json!({"displayName": "部门", "level": "Province", "parentRef": parent, "ceilings": ceilings});
+        let root = object("Tenant", "province", &spec(None))?;
+        tenants.create(&params, &root).await?;
         for tenant in 0..TENANTS {
-            spec["parentRef"] = json!("province");
-            let name = tenant_name(tenant);
-            tenants.create(&params, &object("Tenant", &name, &spec)?).await?;
+            let tenant = object("Tenant", &tenant_name(tenant), &spec(Some("province")))?;
+            tenants.create(&params, &tenant).await?;
         }
         eventually(LONG, "every tenant is established", || async {
             for tenant in tenants.list(&ListParams::default()).await? {

@@ -189,3 +189,26 @@ fn the_phases_of_the_examples_add_up_to_the_plan() {
     let all = all.reduce(crds::Resources::plus).unwrap();
     assert_eq!(in_words(all), in_words(totals.target));
 }
+
+#[test]
+fn every_scenario_is_a_test() {
+    let page = std::fs::read_to_string(repository().join("docs/reference/scenarios.md")).unwrap();
+    let suites = files(&["tests/scenarios"], "rs").unwrap();
+    let rows: Vec<Vec<&str>> = page
+        .lines()
+        .filter(|l| l.starts_with("| ") && l.contains('`'))
+        .map(|l| l.split('|').map(str::trim).collect())
+        .collect();
+    assert!(rows.len() > 30, "{}", rows.len());
+    for row in rows {
+        let (suite, functions) = (row[2], row[3]);
+        let prefix = format!("tests/scenarios/{suite}");
+        let of_suite = suites.iter().filter(|f| f.to_string_lossy().starts_with(&prefix));
+        let text: String = of_suite
+            .map(|f| std::fs::read_to_string(repository().join(f)).unwrap())
+            .collect();
+        for function in functions.split(", ").map(|f| f.trim_matches('`')) {
+            assert!(text.contains(&format!("fn {function}(")), "{suite} has no {function}");
+        }
+    }
+}

@@ -215,7 +215,7 @@ async fn limits_of_the_schemas_act(client: &Client) {
         (json!({"survival": "100%"}), "spec.survival"),
         (json!({"survival": "0%"}), "spec.survival"),
         (json!({"priority": 101}), "spec.priority"),
-        (json!({"type": "Change"}), "Unsupported value"),
+        (json!({"type": "Migration"}), "Unsupported value"),
     ];
     for (spec, part) in refused {
         let said = dry_create(client, &merged(&request, &json!({ "spec": spec })))
@@ -262,13 +262,18 @@ async fn shipped_examples_are_what_they_say(cloud: &Cloud) {
     }
     let requests = folder.join("requests");
     for (user, file) in [
-        ("li.na", "1-granted"),
-        ("li.na", "2-two-pools"),
-        ("wu.gang", "3a-train-base"),
-        ("wu.gang", "3b-train-lab"),
-        ("li.na", "8-release"),
+        ("li.na", "requests/1-granted"),
+        ("li.na", "requests/2-two-pools"),
+        ("wu.gang", "requests/3a-train-base"),
+        ("wu.gang", "requests/3b-train-lab"),
+        ("li.na", "requests/8-release"),
+        ("li.na", "life/1-change"),
+        ("li.na", "life/2-renew"),
+        ("li.na", "life/3-trial"),
+        ("li.na", "life/4-emergency"),
+        ("li.na", "life/5-exception"),
     ] {
-        let said = apply(cloud, Some(user), &requests.join(format!("{file}.yaml"))).await;
+        let said = apply(cloud, Some(user), &folder.join(format!("{file}.yaml"))).await;
         assert_eq!(said, Ok(()), "{file}");
     }
     for (file, part) in [

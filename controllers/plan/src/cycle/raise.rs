@@ -108,7 +108,11 @@ fn cases<'a>(snapshot: &'a Snapshot, ledger: &Ledger) -> Vec<Case<'a>> {
             (RequestType::Release, _) => true,
             _ => request.allocation().is_some(),
         };
-        let waits = !request.deleting() && !granted && !ledger.records.get(subject.uid()).is_some_and(under_way);
+        // What was not read again cannot be opened, and is not looked at.
+        let waits = may_decide(snapshot, request)
+            && !request.deleting()
+            && !granted
+            && !ledger.records.get(subject.uid()).is_some_and(under_way);
         waits.then(|| Case {
             request,
             target: target.filter(|t| t.is_live()),

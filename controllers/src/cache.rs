@@ -162,6 +162,7 @@ impl<K: Cached, T: Send + Sync + 'static> Cache<K, T> {
     }
 }
 
+#[allow(clippy::mismatching_type_param_order, reason = "what is read is the object itself")]
 impl<T> Reader<T, T> {
     const AS_IT_IS: Self = Self {
         read: Ok,

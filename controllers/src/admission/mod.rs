@@ -167,6 +167,9 @@ impl Controller {
         let acts = nominated.swap.is_some() || !nominated.end.is_empty() || !nominated.unguard.is_empty();
         let wait = self.next_swap.saturating_duration_since(Instant::now());
         let mut again = None;
+        // First, because once a request is granted its decisions are not counted again.
+        let counted = status::approvals(&self.options.client, &snapshot, &nominated);
+        all(counted, &self.options.metrics, "status").await?;
         if acts && wait.is_zero() {
             self.next_swap = Instant::now() + SWAP_INTERVAL;
             if self.decide(snapshot.clone(), &nominated).await? {
@@ -237,12 +240,6 @@ impl Controller {
         let client = &self.options.client;
         all(
             status::requests(&self.options, snapshot, plan),
-            &self.options.metrics,
-            "status",
-        )
-        .await?;
-        all(
-            status::approvals(client, snapshot, plan),
             &self.options.metrics,
             "status",
         )

@@ -58,7 +58,7 @@ async fn ledgers_since(w: &World, version: &str) -> Result<Vec<Value>> {
 pub(crate) async fn nothing_moves_before_acceptance(w: &World) -> Result<()> {
     let centre = |name: &str| json!({"name": name, "source": "Declared", "amounts": {"cpu": "100", "memory": "400Gi"}});
     let pool = json!({"apiVersion": "xiangyun.io/v1alpha1", "kind": "QuotaPool", "metadata": {"name": "grow"},
-        "spec": {"displayName": "扩容池", "architecture": "amd64", "zone": "Dedicated", "centres": METRO.map(centre)}});
+        "spec": {"displayName": "扩容池", "architecture": "amd64", "zone": "Dedicated", "separateNamespace": true, "centres": METRO.map(centre)}});
     w.apply("hub", Some("zhao.min"), &pool).await?;
     for tenant in ["jilin", NS] {
         let ceiling = json!([{"op": "add", "path": "/spec/ceilings/-",

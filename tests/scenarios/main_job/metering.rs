@@ -30,7 +30,7 @@ fn by_hand(request: &Value, until: i64) -> Result<BTreeMap<String, Resources>> {
     let mut sums: BTreeMap<String, Resources> = BTreeMap::new();
     for (number, entry) in history.iter().enumerate() {
         let next = history.get(number + 1).map(|e| e.at.parse::<Timestamp>()).transpose()?;
-        let end = next.map_or(until, |t| t.as_second());
+        let end = next.map_or(until, Timestamp::as_second);
         let seconds = i128::from((end - entry.at.parse::<Timestamp>()?.as_second()).max(0));
         for pool in &entry.pools {
             let sum = sums.entry(pool.pool.clone()).or_default();

@@ -47,7 +47,9 @@ impl History {
                     Ok(Some(line)) => match changes(&line) {
                         Ok(changes) => {
                             let mut judge = told.lock().unwrap_or_else(PoisonError::into_inner);
-                            changes.into_iter().for_each(|change| judge.see(change));
+                            for change in changes {
+                                judge.see(change);
+                            }
                         }
                         Err(error) => break format!("{error:#}: {line}"),
                     },

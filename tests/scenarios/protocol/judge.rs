@@ -43,12 +43,12 @@ impl Judge {
         };
         self.judged += 1;
         if let Err(error) = outcome {
-            self.say(format!("{}: {error:#}", change.key));
+            self.say(&format!("{}: {error:#}", change.key));
         }
         self.sums();
     }
 
-    fn say(&mut self, what: String) {
+    fn say(&mut self, what: &str) {
         self.wrong.push(format!("at revision {}: {what}", self.revision));
     }
 
@@ -91,8 +91,7 @@ impl Judge {
             (true, true) => self.lowered(&after),
             // A change, or what is left of an ended grant: decided like any other.
             (true, false) if before.is_some_and(|b| b.holds != after.holds) => self.covered(&after),
-            (true, false) => Ok(()),
-            (false, true) => Ok(()),
+            (true, false) | (false, true) => Ok(()),
         }
     }
 
@@ -154,7 +153,9 @@ impl Judge {
                 }
             }
         }
-        wrong.into_iter().for_each(|w| self.say(w));
+        for what in &wrong {
+            self.say(what);
+        }
     }
 
     /// Nothing is under way, nothing is leaving, and the ledger is exactly what requests hold.

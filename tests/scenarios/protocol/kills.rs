@@ -56,7 +56,7 @@ async fn at_each_step_of_a_recount(w: &World) -> Result<()> {
     }
     // Whoever takes over recounts; it dies of that, and the other one comes back.
     let (leader, _) = w.leader().await?;
-    let heir = w.other(leader)?;
+    let heir = World::other(leader)?;
     w.cloud.arm(heir, Some("recount-listed exit"))?;
     w.cloud.kill(leader).await?;
     w.forget_lease().await?;

@@ -169,6 +169,6 @@ pub(crate) async fn an_emergency_goes_above_the_ceiling(w: &World) -> Result<()>
     let mut spec = asks("Emergency", 8);
     spec["until"] = json!(crate::tree::tomorrow());
     w.create_in("flood-dept", "flood-now", spec).await?;
-    w.stands("flood-now", 8, reason::EXPIRING).await?;
+    w.stands("flood-now", 8, reason::ACTIVE).await?;
     crate::tree::remove(w, "flood-dept", &["flood-usual", "flood-now"], &["flood-more"]).await
 }

@@ -18,7 +18,7 @@ pub(crate) async fn failed_write_frees(w: &World) -> Result<()> {
     w.cloud.arm(leader, Some("after-swap stop"))?;
     w.ask_for(FIVE, "frees", 10).await?;
     w.frozen(leader).await?;
-    let chosen = w.ask(|judge| judge.under_way())?;
+    let chosen = w.ask(crate::judge::Judge::under_way)?;
     let chosen = chosen.get(..1).context("somebody has room")?;
     w.ask_to_delete(chosen).await?;
     w.cloud.thaw(leader).await?;

@@ -10,6 +10,7 @@ use crate::life::asks;
 use crate::world::{FIVE, PATIENCE, World};
 
 /// The day after today in the province.
+#[allow(clippy::disallowed_methods, reason = "the day on which the test runs")]
 pub(crate) fn tomorrow() -> String {
     let now = plan::request::date_at(jiff::Timestamp::now());
     now.saturating_add(1.day()).to_string()

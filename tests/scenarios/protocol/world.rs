@@ -261,7 +261,7 @@ impl World {
         .await
     }
 
-    pub(crate) fn other(&self, operator: &str) -> Result<&'static str> {
+    pub(crate) fn other(operator: &str) -> Result<&'static str> {
         let other = OPERATORS.into_iter().find(|(name, _)| *name != operator);
         Ok(other.context("two operators")?.0)
     }

@@ -27,12 +27,12 @@ pub(super) fn end(snapshot: &Snapshot, plan: &mut CyclePlan) {
         if !request.asks_grant() || request.holds.is_empty() || request.ended() {
             continue;
         }
-        let releases = releases.get(&(request.tenant(), request.name()));
-        let released = releases.is_some_and(|all| all.iter().any(|r| !r.deleting() && r.speaks_of(request)));
+        let about = releases.get(&(request.tenant(), request.name()));
+        let given_up = about.is_some_and(|all| all.iter().any(|r| !r.deleting() && r.speaks_of(request)));
         // Where the tenant cannot be read its days of grace are not known.
         let grace = snapshot.tenants.get(request.tenant()).map(|t| t.grace_days);
         let expired = grace.is_some_and(|days| stage(request, days, today) == Stage::Over);
-        if released || expired || request.deleting() {
+        if given_up || expired || request.deleting() {
             plan.end.push(index);
             plan.touched.insert(request.uid().to_owned());
         }

@@ -87,7 +87,7 @@ fn time(second: i64) -> String {
 /// Whole seconds as they were written.
 fn second(text: &str) -> Result<i64, MeteringError> {
     let at = text.parse::<Timestamp>();
-    at.map(|t| t.as_second())
+    at.map(Timestamp::as_second)
         .map_err(|_| MeteringError::Time(text.to_owned()))
 }
 

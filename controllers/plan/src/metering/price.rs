@@ -27,12 +27,12 @@ impl Prices {
         let Some(month) = unit_price.map(|p| &p.per_month) else {
             return Ok(Self::default());
         };
-        let read = |p: &Option<Price>| p.as_ref().map_or(Ok(0), number);
+        let read = |p: Option<&Price>| p.map_or(Ok(0), number);
         Ok(Self(Resources {
-            cpu: read(&month.cpu)?,
-            memory: read(&month.memory)?,
-            storage: read(&month.storage)?,
-            accelerators: read(&month.accelerators)?,
+            cpu: read(month.cpu.as_ref())?,
+            memory: read(month.memory.as_ref())?,
+            storage: read(month.storage.as_ref())?,
+            accelerators: read(month.accelerators.as_ref())?,
         }))
     }
 

@@ -32,8 +32,8 @@ fn price(per_month: MonthlyPrice) -> Prices {
     Prices::read(Some(&price)).unwrap()
 }
 
-fn of(text: &str) -> Option<Price> {
-    Some(Price(text.to_owned()))
+fn of(text: &str) -> Price {
+    Price(text.to_owned())
 }
 
 #[test]
@@ -55,10 +55,10 @@ fn a_month_is_the_provinces() {
 fn a_whole_month_costs_the_monthly_price() {
     let month = Month::parse("2026-11").unwrap();
     let prices = price(MonthlyPrice {
-        cpu: of("30"),
-        memory: of("0.0125"),
-        storage: of("100"),
-        accelerators: of("3000"),
+        cpu: Some(of("30")),
+        memory: Some(of("0.0125")),
+        storage: Some(of("100")),
+        accelerators: Some(of("3000")),
     });
     let seconds = 30 * 86_400;
     let all = Resources {
@@ -81,8 +81,8 @@ fn a_whole_month_costs_the_monthly_price() {
 fn the_price_is_rounded_once_and_half_up() {
     let month = Month::parse("2026-11").unwrap();
     let prices = price(MonthlyPrice {
-        cpu: of("0.0025"),
-        memory: of("0.0025"),
+        cpu: Some(of("0.0025")),
+        memory: Some(of("0.0025")),
         ..MonthlyPrice::default()
     });
     let seconds = 30 * 86_400;
@@ -105,7 +105,7 @@ fn only_numbers_are_prices() {
     for wrong in ["", ".5", "-1", "1e3", "0.00001", "12345678", "1,5", "+1"] {
         let price = UnitPrice {
             per_month: MonthlyPrice {
-                cpu: of(wrong),
+                cpu: Some(of(wrong)),
                 ..MonthlyPrice::default()
             },
             ..UnitPrice::default()
@@ -359,8 +359,8 @@ proptest! {
         let month = Month::parse("2026-12").unwrap();
         let seconds = i128::from(month.end() - month.start());
         let prices = price(MonthlyPrice {
-            cpu: of(&fen.to_string()), memory: of(&fen.to_string()), storage: of("9999999.9999"),
-            accelerators: of(&fen.to_string()),
+            cpu: Some(of(&fen.to_string())), memory: Some(of(&fen.to_string())), storage: Some(of("9999999.9999")),
+            accelerators: Some(of(&fen.to_string())),
         });
         let held = Resources { cpu: amount, memory: amount, storage: amount, accelerators: amount };
         let used = held.zip(Resources::ZERO, |a, _| a * seconds);

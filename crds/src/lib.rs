@@ -35,7 +35,7 @@ pub use expansion_phase::{
 };
 pub use names::{condition, group, label, object, refusal, role};
 pub use pool_queue::{EndingGrant, KeptAmounts, KeptInCentre, PoolQueue, PoolQueueSpec, WaitingRequest};
-pub use price::{Currency, MonthlyPrice, Price, UnitPrice};
+pub use price::{Currency, MonthlyPrice, Normalization, Price, UnitPrice};
 pub use quota_ledger::{
     LedgerCeiling, LedgerCentre, LedgerCharge, LedgerPool, LedgerRecord, LedgerState, LedgerTenant, QuotaLedger,
     QuotaLedgerSpec,

@@ -176,7 +176,7 @@ fn whom_one_more_request_leaves_without_room() {
     let (province, mut requests) = (province(), requests());
     // It is not decided on yet, and fits as long as nobody else comes.
     let exam = requests[1].spec.resources.as_mut().unwrap();
-    exam.cpu = Some("40".into());
+    exam.cpu = Some("30".into());
     let comes = |name: &str, seen| {
         let request = requests
             .iter()

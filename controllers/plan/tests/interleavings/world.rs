@@ -1,6 +1,7 @@
 //! The store, the two operators, and what may happen to them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crds::{CentreRow, LedgerState, QuotaLedgerSpec, ResourceRequest, Resources, label};
 use jiff::Timestamp;
@@ -120,7 +121,7 @@ impl World {
         };
         let facts = TenantFacts {
             generation: 1,
-            ceilings: [("x86".to_owned(), Ceiling::plain(ceiling))].into(),
+            ceilings: Arc::new([("x86", Ceiling::plain(ceiling))].into()),
             ..TenantFacts::default()
         };
         Snapshot {

@@ -53,7 +53,7 @@ impl<K: Cached> Cache<K> {
     /// Watches all objects of the kind. Returns the cache and the task that fills it, which never ends by itself: the
     /// process must end when it does. `changed` is notified after every change.
     pub fn start(client: Client, config: watcher::Config, changed: Arc<Notify>) -> (Self, JoinHandle<()>) {
-        Self::watch(Api::all(client), config, changed, Reader::AS_IT_IS)
+        Self::watch(Api::all(client), config, vec![changed], Reader::AS_IT_IS)
     }
 
     /// The same for one namespace.
@@ -61,7 +61,7 @@ impl<K: Cached> Cache<K> {
     where
         K: Resource<Scope = NamespaceResourceScope>,
     {
-        Self::watch(Api::namespaced(client, ns), config, changed, Reader::AS_IT_IS)
+        Self::watch(Api::namespaced(client, ns), config, vec![changed], Reader::AS_IT_IS)
     }
 
     /// A copy of every readable object.
@@ -71,11 +71,11 @@ impl<K: Cached> Cache<K> {
 }
 
 impl<K: Cached, T: Send + Sync + 'static> Cache<K, T> {
-    /// The same, with what is made of the objects.
+    /// The same, with what is made of the objects, for several who look.
     pub fn read(
         client: Client,
         config: watcher::Config,
-        changed: Arc<Notify>,
+        changed: Vec<Arc<Notify>>,
         reader: Reader<K, T>,
     ) -> (Self, JoinHandle<()>) {
         Self::watch(Api::all(client), config, changed, reader)
@@ -84,7 +84,7 @@ impl<K: Cached, T: Send + Sync + 'static> Cache<K, T> {
     fn watch(
         api: Api<DeserializeGuard<K>>,
         config: watcher::Config,
-        changed: Arc<Notify>,
+        changed: Vec<Arc<Notify>>,
         reader: Reader<K, T>,
     ) -> (Self, JoinHandle<()>) {
         let shelf = Arc::new(RwLock::new(Shelf::new()));
@@ -120,7 +120,7 @@ impl<K: Cached, T: Send + Sync + 'static> Cache<K, T> {
                     }
                 };
                 if news {
-                    changed.notify_one();
+                    changed.iter().for_each(|who| who.notify_one());
                 }
             }
         });

@@ -1,13 +1,16 @@
 //! Events: what happened, on the object it happened to. A condition keeps the full text; an event may be lost.
 
 use std::convert::Infallible;
+use std::time::Duration;
 
-use futures::StreamExt as _;
+use futures::future::join;
 use futures::stream::poll_fn;
+use futures::{FutureExt as _, StreamExt as _};
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 use kube::{Client, Resource};
 use tokio::sync::mpsc;
+use tokio::time::sleep;
 
 use crate::call::call;
 
@@ -16,8 +19,10 @@ const LONGEST_NOTE: usize = 1024;
 
 /// Events that wait for the server; what does not fit is lost.
 const QUEUE: usize = 4096;
-/// Events under way at once: few, so that they never stand in the way of what they tell about.
+/// Events under way at once, and how long each of them takes at least: at most ten a second, as the Kubernetes client of
+/// Go allows. An event costs the server nearly as much as the grant that it tells about, and would stand in its way.
 const AT_ONCE: usize = 2;
+const PACE: Duration = Duration::from_millis(200);
 
 /// Takes events in the name of one program. Whoever publishes never waits for the server.
 #[derive(Clone)]
@@ -37,7 +42,9 @@ impl Events {
         let deliver = async move {
             let events = poll_fn(move |context| waiting.poll_recv(context));
             events
-                .for_each_concurrent(AT_ONCE, |(event, object)| write(&recorder, event, object))
+                .for_each_concurrent(AT_ONCE, |(event, object)| {
+                    join(write(&recorder, event, object), sleep(PACE)).map(drop)
+                })
                 .await;
             Ok(())
         };

@@ -12,6 +12,7 @@ use futures::{FutureExt as _, StreamExt as _};
 use kube::core::DeserializeGuard;
 use kube::{Api, Client};
 use prometheus::Registry;
+use tokio::sync::Notify;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
@@ -152,8 +153,12 @@ fn start(
         passes,
     } = figures;
     let (events, deliver) = Events::new(client.clone(), object::CONTROLLER);
+    let (admits, meters) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (requests, watched) = admission::requests(client.clone(), vec![Arc::clone(&admits), Arc::clone(&meters)]);
     let admission = admission::Options {
         client: client.clone(),
+        requests: requests.clone(),
+        changed: admits,
         epoch,
         metrics,
         passes: passes.clone(),
@@ -163,6 +168,7 @@ fn start(
     };
     let controllers = Controllers::new();
     controllers.push(named("events", deliver));
+    controllers.push(named("requests", watched));
     controllers.push(named("admission", admission::run(admission, stop.clone())));
     let common = Common {
         client,
@@ -173,7 +179,7 @@ fn start(
     };
     controllers.push(named("tenant", tenant::run(common.clone(), tenants)));
     controllers.push(named("data-center", data_center::run(common.clone(), centres)));
-    controllers.push(named("metering", metering::run(common)));
+    controllers.push(named("metering", metering::run(common, requests, meters)));
     controllers
 }
 

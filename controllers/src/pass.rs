@@ -70,7 +70,7 @@ const LONGEST_REST: Duration = Duration::from_secs(1);
 /// An error is logged once and retried with growing waits; it never ends the loop.
 ///
 /// A change after some quiet is answered at once. Under a stream of changes passes begin [`INTERVAL`] apart, and after a
-/// long one the loop rests as long as it took.
+/// long one the loop rests as long as it took, but never longer than the pass itself asked for.
 pub async fn drive<E: Display>(
     name: &'static str,
     rhythm: Rhythm,
@@ -107,7 +107,7 @@ pub async fn drive<E: Display>(
             () = changed.notified(), if failures == 0 => {
                 tokio::select! {
                     () = stop.cancelled() => return,
-                    () = sleep_until((Instant::now() + rhythm.gather).max(earliest)) => {}
+                    () = sleep_until((Instant::now() + rhythm.gather).max(earliest).min(deadline)) => {}
                 }
             }
         }

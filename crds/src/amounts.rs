@@ -309,7 +309,11 @@ impl Resources {
 
     /// Whether every resource of `self` fits in `room`; a resource that is not asked always fits.
     pub fn fits(self, room: Self) -> bool {
-        self.iter().zip(room.iter()).all(|((_, a), (_, r))| a <= 0 || a <= r)
+        let fit = |asked: i128, room: i128| asked <= 0 || asked <= room;
+        fit(self.cpu, room.cpu)
+            && fit(self.memory, room.memory)
+            && fit(self.storage, room.storage)
+            && fit(self.accelerators, room.accelerators)
     }
 
     /// Whether nothing is asked.

@@ -6,6 +6,7 @@ use crds::{
     AmountError, ApprovalPolicy, Approver, Decision, RequestApproval, Resources, approval_reason as reason, condition,
     condition_is_true, group,
 };
+use jiff::Timestamp;
 
 /// An approval policy read into numbers. The default asks nobody.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -93,12 +94,20 @@ pub struct Outcome {
     pub given: i32,
     /// Who said no, and why.
     pub rejected: Option<(String, String)>,
-    /// Creation time of the approval that completed the set, RFC 3339.
-    pub decided_at: Option<String>,
+    /// Creation time of the approval that completed the set.
+    pub decided_at: Option<Timestamp>,
     /// The lowest amounts that any counted approval names, by resource.
     pub lowered: BTreeMap<String, i128>,
     /// For each approval by name: whether it counts, or the reason why not.
     pub counted: BTreeMap<String, Result<(), &'static str>>,
+}
+
+/// What no decision adds up to.
+pub fn none(needed: &Needed) -> Outcome {
+    Outcome {
+        missing: needed.0.keys().copied().collect(),
+        ..Outcome::default()
+    }
 }
 
 /// Counts the decisions about the request `uid` of `requester`, oldest first. Nobody approves their own request; two
@@ -120,8 +129,7 @@ pub fn count(uid: &str, requester: &str, needed: &Needed, approvals: &[&RequestA
                 }
                 Decision::Approved => {
                     by_level.insert(spec.level, &spec.approver);
-                    let at = approval.metadata.creation_timestamp.as_ref().map(|t| t.0.to_string());
-                    out.decided_at = at;
+                    out.decided_at = approval.metadata.creation_timestamp.as_ref().map(|t| t.0);
                     for (resource, value) in Resources::try_from(&spec.amounts).unwrap_or_default().iter() {
                         if spec.amounts.0.contains_key(resource) {
                             let lowest = out.lowered.get(resource).map_or(value, |v| value.min(*v));

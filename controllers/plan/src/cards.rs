@@ -21,18 +21,18 @@ fn first_short<'a>(choice: &'a Choice, pool: &Pool, count: impl Fn(&CardNodes) -
     let short = centres.find(|(centre, part)| {
         let rows = pool
             .capacity
-            .get(*centre)
+            .get(&***centre)
             .map(|c| c.cards.as_slice())
             .unwrap_or_default();
         !rows.is_empty() && part.charge().accelerators > in_blocks(rows, block, &count)
     });
-    short.map(|(centre, _)| centre.as_str())
+    short.map(|(centre, _)| &**centre)
 }
 
 /// Why its nodes could never hold it, `English | 中文`.
 pub fn never(choice: &Choice, pool: &Pool) -> Option<String> {
     let centre = first_short(choice, pool, |row| row.cards)?;
-    let (name, n, block) = (&choice.pool, choice.n.accelerators, choice.block);
+    let (name, n, block) = (&choice.pool, choice.grant.n.accelerators, choice.block);
     Some(format!(
         "{name}: asked {n} cards, {block} in one node; {centre} has too few nodes of {block} cards; it will never fit, ask with a smaller perNode | {name}：申请 {n} 卡、单节点 {block} 卡，{centre} 没有足够的 {block} 卡节点，请减小 perNode"
     ))
@@ -41,7 +41,7 @@ pub fn never(choice: &Choice, pool: &Pool) -> Option<String> {
 /// Why the cards that are free now lie on too many nodes, `English | 中文`.
 pub fn scattered(choice: &Choice, pool: &Pool) -> Option<String> {
     let centre = first_short(choice, pool, |row| row.free)?;
-    let (name, n, block) = (&choice.pool, choice.n.accelerators, choice.block);
+    let (name, n, block) = (&choice.pool, choice.grant.n.accelerators, choice.block);
     Some(format!(
         "{name}: asked {n} cards, {block} in one node; {centre} has the cards, but not {block} free ones on enough nodes; it goes on by itself when pods there end, or ask with a smaller perNode | {name}：申请 {n} 卡、单节点 {block} 卡，{centre} 余卡分散在多个节点，待作业结束后自动继续，或减小 perNode"
     ))
@@ -70,10 +70,9 @@ mod tests {
         let part = Part { share: n, survival: n };
         let choice = Choice {
             pool: "gpu".into(),
-            n,
             grant: PoolGrant {
                 n,
-                centres: [("jishi".to_owned(), part)].into(),
+                centres: [("jishi", part)].into(),
             },
             block,
             ..Choice::default()

@@ -5,10 +5,11 @@
 
 use crds::{AmountError, Resources};
 
+use crate::by_name::Name;
 use crate::ledger::Ledger;
 use crate::market::Market;
 use crate::pool::{Sort, in_words};
-use crate::subtree::{Node, Row};
+use crate::subtree::Node;
 
 /// A ceiling of one tenant in one pool.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -20,6 +21,13 @@ pub struct Ceiling {
     /// How much of what is unused its siblings may have.
     pub lend: Resources,
 }
+
+/// The ceiling of a pool that is not listed.
+const CLOSED: Ceiling = Ceiling {
+    amounts: Resources::ZERO,
+    borrow: Resources::ZERO,
+    lend: Resources::ZERO,
+};
 
 impl Ceiling {
     /// Reads a ceiling as it was written.
@@ -47,9 +55,9 @@ impl Ceiling {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Breach {
     /// Pool.
-    pub pool: String,
+    pub pool: Name,
     /// Whose ceiling.
-    pub ancestor: String,
+    pub ancestor: Name,
     /// Resource.
     pub resource: &'static str,
     /// What is added to the subtree.
@@ -77,7 +85,7 @@ impl Breach {
 }
 
 /// Whether a resource comes along with the cards of its pool, so that a ceiling need not name it.
-fn comes_along(card: bool, ceiling: Ceiling, resource: &str) -> bool {
+fn comes_along(card: bool, ceiling: &Ceiling, resource: &str) -> bool {
     card && resource != "accelerators" && ceiling.amounts[resource] == 0
 }
 
@@ -97,7 +105,7 @@ fn beyond(market: Market<'_>, group: &[&str], pool: &str, resource: &str, tenant
         let held = if *name == tenant {
             sum
         } else {
-            market.subtrees.node(name).map_or(0, |n| n.row(pool).held[resource])
+            market.subtrees.node(name).map_or(0, |n| n.holds(pool)[resource])
         };
         let unused = ceiling.amounts[resource] - held;
         borrowed += (-unused).max(0);
@@ -109,18 +117,17 @@ fn beyond(market: Market<'_>, group: &[&str], pool: &str, resource: &str, tenant
 /// The first ceiling that would be broken if the subtree of each ancestor in `lineage` grew by `raises`, by pool.
 pub fn first_breach<'a>(
     lineage: impl IntoIterator<Item = &'a Node>,
-    raises: &[(&str, Resources)],
+    raises: impl Iterator<Item = (&'a Name, Resources)> + Clone,
     market: Market<'_>,
 ) -> Option<Breach> {
     for node in lineage {
-        for (pool, raise) in raises {
-            let Row { ceiling, held, .. } = node.row(pool);
-            let room = ceiling.amounts.minus(held);
+        for (pool, raise) in raises.clone() {
+            let (ceiling, held) = (node.ceiling(pool).unwrap_or(&CLOSED), node.holds(pool));
             // Within a ceiling of which nothing is lent nothing is in the way.
-            if ceiling.lend.is_zero() && raise.fits(room) {
+            if ceiling.lend.is_zero() && raise.fits(ceiling.amounts.minus(held)) {
                 continue;
             }
-            let sort = market.pools.get(*pool).map(|p| &p.sort);
+            let sort = market.pools.get(&**pool).map(|p| &p.sort);
             let card = matches!(sort, Some(Sort::Accelerator { .. }));
             let breach = raise.iter().filter(|(_, v)| *v > 0).find_map(|(resource, asked)| {
                 let one = One {
@@ -143,12 +150,12 @@ pub fn first_breach<'a>(
 
 /// One resource of one pool at one ancestor.
 struct One<'a> {
-    ancestor: &'a str,
-    pool: &'a str,
+    ancestor: &'a Name,
+    pool: &'a Name,
     resource: &'static str,
     asked: i128,
     held: i128,
-    ceiling: Ceiling,
+    ceiling: &'a Ceiling,
 }
 
 impl One<'_> {
@@ -160,8 +167,8 @@ impl One<'_> {
         let (own, sum) = (ceiling.amounts[resource], self.held + self.asked);
         let limit = own + ceiling.borrow[resource];
         let breach = |limit, lent| Breach {
-            pool: self.pool.to_owned(),
-            ancestor: self.ancestor.to_owned(),
+            pool: Name::clone(self.pool),
+            ancestor: Name::clone(self.ancestor),
             resource,
             asked: self.asked,
             limit,
@@ -186,13 +193,11 @@ impl One<'_> {
 /// Why a subtree cannot move under another parent: what it holds does not fit there.
 pub fn overshoot(tenant: &str, parent: &str, market: Market<'_>) -> Option<Breach> {
     let moved = market.subtrees.node(tenant)?;
-    let raises: Vec<(&str, Resources)> = moved.held().collect();
-    let old: Vec<&str> = market.subtrees.lineage(tenant).map(|n| n.name.as_str()).collect();
-    let new = market
-        .subtrees
-        .lineage(parent)
-        .filter(|n| !old.contains(&n.name.as_str()));
-    first_breach(new, &raises, market)
+    let old = market.subtrees.places(tenant);
+    let mut new = market.subtrees.places(parent);
+    new.retain(|place| !old.contains(place));
+    let new = new.into_iter().filter_map(|place| market.subtrees.at(place));
+    first_breach(new, moved.held(), market)
 }
 
 #[cfg(test)]

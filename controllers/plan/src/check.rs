@@ -8,7 +8,6 @@ use crds::{RequestType, Resources};
 use crate::cycle::{CyclePlan, Snapshot};
 use crate::ledger::{Holding, Ledger};
 use crate::market::Choice;
-use crate::needs::needs;
 use crate::quota::SurvivalRule;
 use crate::request::Request;
 
@@ -56,13 +55,15 @@ pub fn grants_broken(requests: &[Request]) -> Vec<String> {
     let mut wrong = Vec::new();
     for request in requests.iter().filter(|r| r.is_live()) {
         let name = request.name();
-        let spec = &request.object.spec;
-        let asked = needs(spec, &BTreeMap::new()).map_or(0, |n| n.len());
+        let nothing = BTreeMap::new();
+        let Ok((needs, alone)) = request.wish.with(&nothing) else {
+            wrong.push(format!("{name} holds what cannot be read"));
+            continue;
+        };
         let changed = request.allocation().is_some_and(|a| !a.changes.is_empty());
-        if !changed && request.holds.len() < asked {
-            wrong.push(format!("{name} holds {} of {asked} pools", request.holds.len()));
+        if !changed && request.holds.len() < needs.len() {
+            wrong.push(format!("{name} holds {} of {} pools", request.holds.len(), needs.len()));
         }
-        let alone = SurvivalRule::try_from(&spec.survival).unwrap_or(SurvivalRule::None);
         for (pool, grant) in &request.holds {
             let shares = grant.centres.values().map(|p| p.share);
             let sum = shares.fold(Resources::ZERO, Resources::plus);
@@ -72,8 +73,8 @@ pub fn grants_broken(requests: &[Request]) -> Vec<String> {
             for (centre, part) in &grant.centres {
                 if !carried(alone, grant.n).fits(part.survival) {
                     wrong.push(format!(
-                        "{name}/{pool}: {centre} carries {} alone of {}, asked {}",
-                        part.survival, grant.n, spec.survival.0
+                        "{name}/{pool}: {centre} carries {} alone of {}, asked {alone:?}",
+                        part.survival, grant.n
                     ));
                 }
             }
@@ -96,22 +97,17 @@ pub fn order_broken(snapshot: &Snapshot, plan: &CyclePlan) -> Vec<String> {
     let Some(next) = &plan.swap else {
         return Vec::new();
     };
-    let turn = |r: &Request| (Reverse(r.object.spec.priority), r.created(), r.uid().to_owned());
+    let turn = |r: &Request| (Reverse(r.wish.priority), r.created(), r.uid().to_owned());
     let served = |r: &&Request| next.records.contains_key(r.uid()) && !snapshot.ledger.records.contains_key(r.uid());
-    let plain = || {
-        snapshot
-            .requests
-            .iter()
-            .map(|r| &**r)
-            .filter(|r| r.kind() == RequestType::New && r.holds.is_empty())
-    };
+    let indexed = || snapshot.requests.iter().map(|r| &**r).enumerate();
+    let plain = || indexed().filter(|(_, r)| r.kind() == RequestType::New && r.holds.is_empty());
     let mut wrong = Vec::new();
-    for (earlier, found) in plain().filter_map(|r| Some((r, plan.assessments.get(r.uid())?))) {
+    for (earlier, found) in plain().filter_map(|(index, r)| Some((r, plan.assessment(index)?))) {
         let waits = found
             .refusal
             .as_ref()
             .is_some_and(|r| r.reason == crds::request_reason::WAITING_FOR_QUOTA);
-        for later in plain().filter(served).filter(|l| waits && turn(earlier) < turn(l)) {
+        for later in plain().map(|(_, r)| r).filter(served).filter(|l| waits && turn(earlier) < turn(l)) {
             let got = next.records.get(later.uid()).map(|r| &r.to);
             let no_more = |choice: &Choice| {
                 let part = |centre| got?.get(&choice.pool)?.centres.get(centre);

@@ -1,6 +1,6 @@
 //! What if this request comes: who fits into the room that is free now, and would not fit beside it.
 
-use crate::admission::{Case, Standing, if_approved};
+use crate::admission::{Case, if_approved};
 use crate::ledger::{Ledger, Record};
 use crate::market::{Choice, Market, grant};
 use crate::request::Request;
@@ -12,7 +12,6 @@ pub fn crowded_out<'a>(
     case: &Case<'_>,
     choices: &[Choice],
     others: &[Case<'a>],
-    standing: &Standing,
     market: Market<'_>,
 ) -> Vec<&'a Request> {
     let ledger = granted(case, choices, market);
@@ -23,7 +22,7 @@ pub fn crowded_out<'a>(
         ..market
     };
     let fits = |other: &Case<'_>, market| {
-        let found = if_approved(other, standing, market);
+        let found = if_approved(other, market);
         found.is_ok_and(|(choices, refusal)| !choices.is_empty() && refusal.is_none())
     };
     let others = others.iter().filter(|o| fits(o, market) && !fits(o, after));

@@ -2,7 +2,9 @@
 //! time is an argument. Each rule stands in one place, by its name.
 
 pub mod admission;
+pub mod applicant;
 pub mod approvals;
+pub mod by_name;
 pub mod cards;
 pub mod ceilings;
 pub mod centre;
@@ -19,6 +21,7 @@ pub mod phase;
 pub mod pool;
 pub mod published;
 pub mod quota;
+pub mod refusal;
 pub mod request;
 pub mod request_status;
 pub mod subtree;

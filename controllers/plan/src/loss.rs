@@ -24,7 +24,7 @@ pub struct Short {
 
 /// What the centres that are left hold of a grant: their survival parts, which were charged from the first day.
 fn keeps(grant: &PoolGrant, lost: &str) -> Resources {
-    let left = grant.centres.iter().filter(|(centre, _)| *centre != lost);
+    let left = grant.centres.iter().filter(|(centre, _)| &***centre != lost);
     left.fold(Resources::ZERO, |sum, (_, part)| sum.plus(part.survival))
         .each_min(grant.n)
 }
@@ -38,7 +38,7 @@ pub fn short(requests: &[Request], lost: &str) -> Vec<Short> {
         .map(|(request, pool, grant)| Short {
             tenant: request.tenant().to_owned(),
             name: request.name().to_owned(),
-            pool: pool.clone(),
+            pool: pool.to_string(),
             granted: grant.n,
             keeps: keeps(grant, lost),
         })
@@ -49,7 +49,7 @@ pub fn short(requests: &[Request], lost: &str) -> Vec<Short> {
 /// What still fits into a pool as a grant with survival `Full` while that centre is lost: nothing where one centre or none
 /// is left, because nothing would survive the next loss.
 pub fn free_dual_active(pool: &Pool, ledger: &Ledger, lost: &str) -> Resources {
-    let left: Vec<_> = pool.slots.iter().filter(|s| s.name != lost).collect();
+    let left: Vec<_> = pool.slots.iter().filter(|s| &*s.name != lost).collect();
     if left.len() < 2 {
         return Resources::ZERO;
     }
@@ -68,7 +68,7 @@ mod tests {
         let slots: Vec<Slot> = slots
             .iter()
             .map(|name| Slot {
-                name: (*name).to_owned(),
+                name: (*name).into(),
                 weight: 1,
                 primary: false,
             })
@@ -82,7 +82,7 @@ mod tests {
             "spec": {"displayName": "r", "type": "New"}}));
         let mut request = Request::read(object.unwrap(), false).unwrap();
         let centres = parts(n, rule, &slots, 1);
-        request.holds.insert("x86".to_owned(), PoolGrant { n, centres });
+        request.holds.insert("x86", PoolGrant { n, centres });
         request
     }
 

@@ -4,17 +4,19 @@
 //! that the grant draws on already. The one with the most room that fits is taken; where none fits, the one that can commit
 //! the most. Ties go by name.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use crds::{Architecture, Intake, RequestArchitecture, ResourceRequestSpec, Resources, request_reason as reason};
+use crds::{Architecture, Intake, RequestArchitecture, Resources, request_reason as reason};
 
+use crate::by_name::Name;
 use crate::cards;
-use crate::ledger::Ledger;
-use crate::needs::{Need, Refusal, needs};
+use crate::ledger::{Ledger, PoolEntry};
+use crate::needs::{Need, Wish};
 use crate::pool::{Pool, in_words};
 use crate::quota::{Grant, PoolGrant, Slot, SurvivalRule, fits_beyond, parts};
+use crate::refusal::Refusal;
 use crate::subtree::Subtrees;
-use crate::tenants::TenantFacts;
 
 /// What the first of a queue keeps for itself, by pool and centre.
 pub type Kept = BTreeMap<String, BTreeMap<String, Resources>>;
@@ -28,21 +30,41 @@ pub struct Market<'a> {
     pub ledger: &'a Ledger,
     /// Its tenants with what their subtrees hold.
     pub subtrees: &'a Subtrees,
-    /// Tenants by name.
-    pub tenants: &'a BTreeMap<String, TenantFacts>,
     /// What is kept for those ahead.
     pub kept: &'a Kept,
 }
 
-impl Market<'_> {
+impl<'a> Market<'a> {
     /// What is left of the pool in that centre for whoever asks now.
-    pub fn free(&self, pool: &str, centre: &str) -> Resources {
-        let kept = self.kept.get(pool).and_then(|centres| centres.get(centre));
-        self.ledger.free(pool, centre).minus(kept.copied().unwrap_or_default())
+    pub fn free(self, pool: &str, centre: &str) -> Resources {
+        self.stall(pool).free(centre)
     }
 
-    fn committable(&self, pool: &str, centre: &str) -> Option<Resources> {
-        self.ledger.centre(pool, centre).map(|c| c.committable)
+    fn stall(self, pool: &str) -> Stall<'a> {
+        Stall {
+            entry: self.ledger.pools.get(pool),
+            kept: self.kept.get(pool),
+        }
+    }
+}
+
+/// A pool as the ledger has it.
+#[derive(Clone, Copy)]
+struct Stall<'a> {
+    entry: Option<&'a PoolEntry>,
+    kept: Option<&'a BTreeMap<String, Resources>>,
+}
+
+impl Stall<'_> {
+    fn free(self, centre: &str) -> Resources {
+        let left = self.entry.and_then(|e| e.centres.get(centre));
+        let left = left.map_or(Resources::ZERO, |c| c.committable.minus(c.charged));
+        let kept = self.kept.and_then(|centres| centres.get(centre));
+        kept.map_or(left, |kept| left.minus(*kept))
+    }
+
+    fn committable(self, centre: &str) -> Option<Resources> {
+        Some(self.entry?.centres.get(centre)?.committable)
     }
 }
 
@@ -50,11 +72,11 @@ impl Market<'_> {
 #[derive(Clone, Copy, Debug)]
 pub struct Asker<'a> {
     /// What is asked.
-    pub spec: &'a ResourceRequestSpec,
+    pub wish: &'a Wish,
     /// Lower amounts that approvers set.
     pub lowered: &'a BTreeMap<String, i128>,
     /// Pools that are open to the tenant.
-    pub open: &'a [&'a str],
+    pub open: &'a [&'a Pool],
     /// The grant that is to be altered; empty for a new one.
     pub base: &'a Grant,
 }
@@ -63,10 +85,8 @@ pub struct Asker<'a> {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Choice {
     /// Pool.
-    pub pool: String,
-    /// Amount n, with the CPU and memory that cards bring.
-    pub n: Resources,
-    /// Its parts over the centres.
+    pub pool: Name,
+    /// Amount n, with the CPU and memory that cards bring, and its parts over the centres.
     pub grant: PoolGrant,
     /// What the grant that is altered has of it.
     pub base: PoolGrant,
@@ -90,45 +110,57 @@ impl Choice {
 
     /// Whether it asks for more than there is already, anywhere.
     pub fn raises(&self) -> bool {
-        let more = |centre: &String| !self.added(centre).fits(Resources::ZERO);
-        !self.n.fits(self.base.n) || self.grant.centres.keys().any(more)
+        let more = |centre: &Name| !self.added(centre).fits(Resources::ZERO);
+        !self.grant.n.fits(self.base.n) || self.grant.centres.keys().any(more)
     }
 
     /// The first centre with too little left.
-    pub fn short<'a>(&'a self, market: Market<'_>) -> Option<(&'a str, Resources)> {
+    pub fn short(&self, market: Market<'_>) -> Option<(&Name, Resources)> {
+        self.short_at(market.stall(&self.pool))
+    }
+
+    fn short_at(&self, stall: Stall<'_>) -> Option<(&Name, Resources)> {
         let mut centres = self.grant.centres.iter();
-        let full = centres.find(|(c, p)| !fits_beyond(p.charge(), self.held(c), market.free(&self.pool, c)));
-        full.map(|(centre, _)| (centre.as_str(), self.added(centre)))
+        let full = centres.find(|(c, p)| !fits_beyond(p.charge(), self.held(c), stall.free(c)));
+        full.map(|(centre, _)| (centre, self.added(centre)))
     }
 
     /// The first centre whose capacity is not known.
-    pub fn unknown(&self, pool: Option<&Pool>) -> Option<&str> {
-        let mut centres = self.grant.centres.keys().map(String::as_str);
+    pub fn unknown(&self, pool: Option<&Pool>) -> Option<&Name> {
+        let mut centres = self.grant.centres.keys();
         centres.find(|c| !pool.is_some_and(|p| p.known_in(c)))
     }
 
-    fn fits_now(&self, pool: &Pool, market: Market<'_>) -> bool {
+    fn fits_now(&self, pool: &Pool, stall: Stall<'_>) -> bool {
         let takes = pool.intake == Intake::Open && self.unknown(Some(pool)).is_none();
-        !self.raises() || takes && self.short(market).is_none() && cards::scattered(self, pool).is_none()
-    }
-
-    fn room(&self, market: Market<'_>) -> Resources {
-        fold_min(self.grant.centres.keys().map(|c| market.free(&self.pool, c)))
-    }
-
-    fn committable(&self, market: Market<'_>) -> Resources {
-        let of = |c: &String| market.committable(&self.pool, c).unwrap_or_default();
-        fold_min(self.grant.centres.keys().map(of))
+        !self.raises() || takes && self.short_at(stall).is_none() && cards::scattered(self, pool).is_none()
     }
 
     /// Whether it would not even fit into the empty pool. A centre whose capacity is not known says nothing.
-    fn exceeds(&self, market: Market<'_>) -> bool {
-        let beyond = |(centre, part): (&String, &crate::quota::Part)| {
-            let most = market.committable(&self.pool, centre);
+    fn exceeds(&self, pool: &Pool, stall: Stall<'_>) -> bool {
+        let beyond = |(centre, part): (&Name, &crate::quota::Part)| {
+            let most = stall.committable(centre);
             most.is_some_and(|most| !fits_beyond(part.charge(), self.held(centre), most.minus(self.held(centre))))
         };
-        let pool = market.pools.get(&self.pool);
-        self.grant.centres.iter().any(beyond) || pool.is_some_and(|p| cards::never(self, p).is_some())
+        self.grant.centres.iter().any(beyond) || cards::never(self, pool).is_some()
+    }
+}
+
+/// A choice that could be made, and where.
+struct Offer<'a> {
+    choice: Choice,
+    pool: &'a Pool,
+    stall: Stall<'a>,
+}
+
+impl Offer<'_> {
+    fn room(&self) -> Resources {
+        fold_min(self.choice.grant.centres.keys().map(|c| self.stall.free(c)))
+    }
+
+    fn committable(&self) -> Resources {
+        let of = |c: &Name| self.stall.committable(c).unwrap_or_default();
+        fold_min(self.choice.grant.centres.keys().map(of))
     }
 }
 
@@ -142,14 +174,9 @@ fn fold_min(values: impl Iterator<Item = Resources>) -> Resources {
 /// The reason why no choice can ever be right: `Misconfigured`, `NoMatchingPool`, `ExceedsMaxQuota`.
 pub fn resolve(asker: Asker<'_>, market: Market<'_>) -> Result<Vec<Choice>, Refusal> {
     let misconfigured = |text: String| Refusal::new(reason::MISCONFIGURED, text);
-    let needs = needs(asker.spec, asker.lowered).map_err(|e| misconfigured(e.to_string()))?;
-    let rule = SurvivalRule::try_from(&asker.spec.survival).map_err(|s| {
-        misconfigured(format!(
-            "survival {s:?} is none of Full, None, 1% to 99% | survival 不合法"
-        ))
-    })?;
-    let mut choices: Vec<Choice> = Vec::new();
-    for need in &needs {
+    let (needs, rule) = asker.wish.with(asker.lowered).map_err(misconfigured)?;
+    let mut choices: Vec<Choice> = Vec::with_capacity(needs.len());
+    for need in &*needs {
         let choice = choose(need, asker, rule, market)?;
         if choices.iter().any(|c| c.pool == choice.pool) {
             let text = format!(
@@ -164,102 +191,110 @@ pub fn resolve(asker: Asker<'_>, market: Market<'_>) -> Result<Vec<Choice>, Refu
 }
 
 fn choose(need: &Need, asker: Asker<'_>, rule: SurvivalRule, market: Market<'_>) -> Result<Choice, Refusal> {
-    let preferred: &[Option<Architecture>] = match asker.spec.architecture {
+    let preferred: &[Option<Architecture>] = match asker.wish.architecture {
         RequestArchitecture::Any => &[Some(Architecture::Amd64), Some(Architecture::Arm64)],
         RequestArchitecture::Amd64 => &[Some(Architecture::Amd64)],
         RequestArchitecture::Arm64 => &[Some(Architecture::Arm64)],
     };
-    let mut offers: Vec<Choice> = Vec::new();
+    let mut offers: Vec<Offer<'_>> = Vec::new();
     for architecture in preferred {
-        let matching: Vec<&Pool> = asker
-            .open
-            .iter()
-            .filter_map(|name| market.pools.get(*name))
-            .filter(|p| need.matches(p, asker.spec.zone, *architecture))
-            .collect();
+        let open = asker.open.iter().copied();
+        let matching = || open.clone().filter(|p| need.matches(p, asker.wish.zone, *architecture));
         // What a grant draws on already is not moved to another pool.
-        let stays = matching.iter().any(|p| asker.base.contains_key(&p.name));
-        let mut here: Vec<_> = matching
-            .into_iter()
-            .filter(|p| !stays || asker.base.contains_key(&p.name))
-            .filter_map(|p| offer(p, need, asker, rule, market))
-            .collect();
-        here.sort_by(|a, b| {
-            let by_room = b.room(market).cmp(&a.room(market));
-            by_room.then_with(|| a.pool.cmp(&b.pool))
+        let stays = !asker.base.is_empty() && matching().any(|p| asker.base.contains_key(&p.name));
+        let here = matching().filter(|p| !stays || asker.base.contains_key(&p.name));
+        // One is what there mostly is.
+        let mut found: Vec<Offer<'_>> = Vec::with_capacity(1);
+        found.extend(here.filter_map(|p| offer(p, need, asker, rule, market)));
+        found.sort_by(|a, b| {
+            let by_room = b.room().cmp(&a.room());
+            by_room.then_with(|| a.choice.pool.cmp(&b.choice.pool))
         });
-        if let Some(fitting) = here.iter().find(|c| c.fits || stays) {
-            offers = vec![fitting.clone()];
+        if let Some(fitting) = found.iter().position(|o| o.choice.fits || stays) {
+            found.swap(0, fitting);
+            found.truncate(1);
+            offers = found;
             break;
         }
-        let known: Vec<_> = here
-            .into_iter()
-            .filter(|c| !offers.iter().any(|o| o.pool == c.pool))
-            .collect();
-        offers.extend(known);
+        found.retain(|o| !offers.iter().any(|known| known.choice.pool == o.choice.pool));
+        if offers.is_empty() {
+            offers = found;
+        } else {
+            offers.append(&mut found);
+        }
     }
     if offers.is_empty() {
         let what = need.in_words();
         let text = format!(
             "no pool for {what} is open to the tenant in zone {:?}; ask the platform team for a ceiling | {what} 无可用资源池，请联系平台组开通上限",
-            asker.spec.zone,
+            asker.wish.zone,
         );
         return Err(Refusal::new(reason::NO_MATCHING_POOL, text));
     }
-    offers.sort_by_key(|c| std::cmp::Reverse(c.committable(market)));
-    match offers.iter().find(|c| !c.exceeds(market)) {
-        Some(possible) => Ok(possible.clone()),
-        None => Err(never_fits(need, &offers, market)),
+    offers.sort_by_key(|o| std::cmp::Reverse(o.committable()));
+    match offers.iter().position(|o| !o.choice.exceeds(o.pool, o.stall)) {
+        Some(possible) => Ok(offers.swap_remove(possible).choice),
+        None => Err(never_fits(need, &offers)),
     }
 }
 
 /// What the pool would give, whether or not it fits now; nothing where a pool without centres was named.
-fn offer(pool: &Pool, need: &Need, asker: Asker<'_>, rule: SurvivalRule, market: Market<'_>) -> Option<Choice> {
+fn offer<'a>(
+    pool: &'a Pool,
+    need: &Need,
+    asker: Asker<'_>,
+    rule: SurvivalRule,
+    market: Market<'a>,
+) -> Option<Offer<'a>> {
     let base = asker.base.get(&pool.name).cloned().unwrap_or_default();
-    let slots = slots(pool, asker, rule, &base, market);
+    let stall = market.stall(&pool.name);
+    let slots = slots(pool, asker, rule, &base, stall);
     let n = pool.with_cards(need.amounts());
     let grant = PoolGrant {
         n,
         centres: parts(n, rule, &slots, need.block()),
     };
     let mut choice = Choice {
-        pool: pool.name.clone(),
-        n,
+        pool: Name::clone(&pool.name),
         grant,
         base,
         block: need.block(),
         fits: false,
     };
-    choice.fits = choice.fits_now(pool, market);
-    (!slots.is_empty()).then_some(choice)
+    choice.fits = choice.fits_now(pool, stall);
+    (!slots.is_empty()).then_some(Offer { choice, pool, stall })
 }
 
 /// The centres of a grant: all of the pool, or with survival `None` the one that was named, that it lives in, or that has
 /// the most room.
-fn slots(pool: &Pool, asker: Asker<'_>, rule: SurvivalRule, base: &PoolGrant, market: Market<'_>) -> Vec<Slot> {
+fn slots<'a>(
+    pool: &'a Pool,
+    asker: Asker<'_>,
+    rule: SurvivalRule,
+    base: &PoolGrant,
+    stall: Stall<'_>,
+) -> Cow<'a, [Slot]> {
     if rule != SurvivalRule::None {
-        return pool.slots.clone();
+        return Cow::Borrowed(&pool.slots);
     }
     let lives = base.centres.keys().next().filter(|_| base.centres.len() == 1);
-    if let Some(centre) = asker.spec.centre.as_ref().or(lives) {
-        return pool.slots.iter().filter(|s| s.name == *centre).cloned().collect();
+    if let Some(centre) = asker.wish.centre.as_deref().or(lives.map(|name| &**name)) {
+        return pool.slots.iter().filter(|s| &*s.name == centre).cloned().collect();
     }
-    let emptier = |s: &&Slot| (pool.known_in(&s.name), market.free(&pool.name, &s.name), s.primary);
+    let emptier = |s: &&Slot| (pool.known_in(&s.name), stall.free(&s.name), s.primary);
     pool.slots.iter().max_by_key(emptier).cloned().into_iter().collect()
 }
 
-fn never_fits(need: &Need, offers: &[Choice], market: Market<'_>) -> Refusal {
-    let of_nodes = offers
-        .iter()
-        .find_map(|offer| cards::never(offer, market.pools.get(&offer.pool)?));
+fn never_fits(need: &Need, offers: &[Offer<'_>]) -> Refusal {
+    let of_nodes = offers.iter().find_map(|offer| cards::never(&offer.choice, offer.pool));
     let largest = offers.first();
     let text = largest.and_then(|offer| {
-        let limit = offer.committable(market);
+        let limit = offer.committable();
         let (resource, asked) = need.amounts().iter().find(|(r, v)| *v > limit[r])?;
         let (asked, limit) = (in_words(resource, asked), in_words(resource, limit[resource]));
         Some(format!(
             "{}: asked {asked}, largest possible grant {limit}; it will never fit, ask for less or for a lower survival | 申请 {asked}，可授予上限 {limit}，等待也无法满足",
-            offer.pool,
+            offer.pool.name,
         ))
     });
     let fallback = || {
@@ -271,14 +306,16 @@ fn never_fits(need: &Need, offers: &[Choice], market: Market<'_>) -> Refusal {
 
 /// The grant that the choices make up.
 pub fn grant(choices: &[Choice]) -> Grant {
-    choices.iter().map(|c| (c.pool.clone(), c.grant.clone())).collect()
+    choices
+        .iter()
+        .map(|c| (Name::clone(&c.pool), c.grant.clone()))
+        .collect()
 }
 
 /// The choices that leave a grant as it is.
 pub fn unchanged(base: &Grant) -> Vec<Choice> {
-    let same = |(pool, grant): (&String, &PoolGrant)| Choice {
-        pool: pool.clone(),
-        n: grant.n,
+    let same = |(pool, grant): (&Name, &PoolGrant)| Choice {
+        pool: Name::clone(pool),
         grant: grant.clone(),
         base: grant.clone(),
         block: 1,

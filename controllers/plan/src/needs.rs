@@ -1,45 +1,22 @@
-//! What a department needs, read into numbers, and why it does not get it.
+//! What a department needs, read into numbers.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use crds::{AcceleratorUse, AmountError, Architecture, ResourceRequestSpec, Resources, StorageTier, Zone};
+use crds::{
+    AcceleratorUse, AmountError, Architecture, RequestArchitecture, RequestType, ResourceRequestSpec, Resources,
+    StorageTier, Zone,
+};
 
+use crate::by_name::Name;
 use crate::pool::{Pool, Sort};
-
-/// Why a request does not get its grant now.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    /// One of [`crds::request_reason`].
-    pub reason: &'static str,
-    /// `English | 中文`; durable facts only, no figure that changes while it waits.
-    pub message: String,
-    /// Pools it waits for, with what it asks of each.
-    pub pools: BTreeMap<String, Resources>,
-}
-
-impl Refusal {
-    /// A refusal that waits for no pool.
-    pub fn new(reason: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            reason,
-            message: message.into(),
-            pools: BTreeMap::new(),
-        }
-    }
-
-    /// The same, naming the pools it waits for.
-    #[must_use]
-    pub fn waiting_for(mut self, pools: BTreeMap<String, Resources>) -> Self {
-        self.pools = pools;
-        self
-    }
-}
+use crate::quota::SurvivalRule;
 
 /// One thing that is needed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Need {
     /// From a pool by name.
-    Named(String, Resources),
+    Named(Name, Resources),
     /// vCPU and memory.
     Compute(Resources),
     /// Cards for a use, and how many of them must lie in one node.
@@ -85,12 +62,55 @@ impl Need {
     }
 }
 
-/// Reads what is asked, with the amounts that approvers lowered.
-pub(crate) fn needs(spec: &ResourceRequestSpec, lowered: &BTreeMap<String, i128>) -> Result<Vec<Need>, AmountError> {
+/// What a spec asks, read once: every decision about a request looks at it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wish {
+    needs: Result<Vec<Need>, AmountError>,
+    rule: Result<SurvivalRule, String>,
+    pub(crate) centre: Option<Name>,
+    pub(crate) until: Option<Name>,
+    pub(crate) priority: i32,
+    pub(crate) kind: RequestType,
+    pub(crate) zone: Zone,
+    pub(crate) architecture: RequestArchitecture,
+}
+
+impl Wish {
+    /// Reads a spec.
+    pub fn read(spec: &ResourceRequestSpec) -> Self {
+        Self {
+            needs: needs(spec),
+            rule: SurvivalRule::try_from(&spec.survival),
+            centre: spec.centre.as_deref().map(Name::from),
+            until: spec.until.as_deref().map(Name::from),
+            priority: spec.priority,
+            kind: spec.type_,
+            zone: spec.zone,
+            architecture: spec.architecture,
+        }
+    }
+
+    /// What is needed, with the amounts that approvers lowered, and what must survive.
+    ///
+    /// # Errors
+    /// What of it cannot be read, `English | 中文`.
+    pub(crate) fn with(&self, lowered: &BTreeMap<String, i128>) -> Result<(Cow<'_, [Need]>, SurvivalRule), String> {
+        let needs = self.needs.as_ref().map_err(ToString::to_string)?;
+        let survival = |s: &String| format!("survival {s:?} is none of Full, None, 1% to 99% | survival 不合法");
+        let rule = *self.rule.as_ref().map_err(survival)?;
+        let mut needs = Cow::Borrowed(needs.as_slice());
+        for (resource, lowest) in lowered {
+            lower(needs.to_mut(), resource, *lowest);
+        }
+        Ok((needs, rule))
+    }
+}
+
+fn needs(spec: &ResourceRequestSpec) -> Result<Vec<Need>, AmountError> {
     let mut out = Vec::new();
     if let Some(pools) = &spec.pools {
         for pool in pools {
-            out.push(Need::Named(pool.name.clone(), (&pool.amounts).try_into()?));
+            out.push(Need::Named(pool.name.as_str().into(), (&pool.amounts).try_into()?));
         }
     }
     if let Some(need) = &spec.resources {
@@ -122,9 +142,6 @@ pub(crate) fn needs(spec: &ResourceRequestSpec, lowered: &BTreeMap<String, i128>
                 },
             ));
         }
-    }
-    for (resource, lowest) in lowered {
-        lower(&mut out, resource, *lowest);
     }
     Ok(out)
 }

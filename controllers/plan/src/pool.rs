@@ -9,6 +9,7 @@ use crds::{
 use jiff::{SignedDuration, Timestamp};
 
 use crate::approvals::Policy;
+use crate::by_name::Name;
 use crate::phase::{self, Found};
 use crate::quota::{self, Slot};
 
@@ -75,7 +76,7 @@ impl Capacity {
 #[derive(Clone, Debug)]
 pub struct Pool {
     /// Name.
-    pub name: String,
+    pub name: Name,
     /// Generation of the spec.
     pub generation: i64,
     /// What it is made of.
@@ -143,7 +144,7 @@ impl Pool {
             .centres
             .iter()
             .map(|c| Slot {
-                name: c.name.clone(),
+                name: c.name.as_str().into(),
                 weight: c.weight.into(),
                 primary: primary(&c.name),
             })
@@ -156,7 +157,7 @@ impl Pool {
             }
         }
         Ok(Self {
-            name: pool.metadata.name.clone().unwrap_or_default(),
+            name: pool.metadata.name.as_deref().unwrap_or_default().into(),
             generation: pool.metadata.generation.unwrap_or_default(),
             sort,
             zone: spec.zone,

@@ -12,6 +12,7 @@ use crate::cycle::{CyclePlan, Snapshot, approved_at};
 use crate::ledger::Ledger;
 use crate::pool::{Capacity, Pool, Sort};
 use crate::quota::SurvivalRule;
+use crate::refusal::Refusal;
 use crate::subtree::{Node, Subtrees};
 
 /// Figures of a pool.
@@ -79,7 +80,7 @@ pub fn figures(pool: &Pool, ledger: &Ledger) -> Figures {
     let mut free: Option<Resources> = None;
     let (mut centres, mut over_committed, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
     for slot in &pool.slots {
-        let capacity = pool.capacity.get(&slot.name);
+        let capacity = pool.capacity.get(&*slot.name);
         let charged = ledger
             .centre(&pool.name, &slot.name)
             .map_or(Resources::ZERO, |c| c.charged);
@@ -97,13 +98,13 @@ pub fn figures(pool: &Pool, ledger: &Ledger) -> Figures {
             ));
         }
         if !pool.known_in(&slot.name) {
-            unknown.push(slot.name.clone());
+            unknown.push(slot.name.to_string());
         }
         let left = sum.committable().minus(charged).each_max(Resources::ZERO);
         free = Some(free.map_or(left, |f| f.each_min(left)));
         total = total.plus(sum);
         centres.push(CentrePool {
-            name: slot.name.clone(),
+            name: slot.name.to_string(),
             figures: sum.figures(pool),
             reported_at: capacity.and_then(|c| c.reported_at.clone()),
         });
@@ -163,7 +164,7 @@ pub fn nodes_that_wait(pool: &Pool) -> (bool, &'static str, String) {
 pub fn tenant_charged(tenant: &str, subtrees: &Subtrees) -> Vec<PoolAmounts> {
     let sums = subtrees.node(tenant).into_iter().flat_map(Node::held);
     sums.map(|(pool, sum)| PoolAmounts {
-        pool: pool.to_owned(),
+        pool: pool.to_string(),
         amounts: sum.to_amounts(),
     })
     .collect()
@@ -205,7 +206,7 @@ pub fn limits(snapshot: &Snapshot, ledger: &Ledger) -> AdmissionLimitsSpec {
                 Sort::Compute(_) => (None, None),
             };
             let row = LargestGrant {
-                name: pool.name.clone(),
+                name: pool.name.to_string(),
                 kind: pool.sort.kind(),
                 architecture: pool.architecture(),
                 zone: pool.zone,
@@ -230,27 +231,23 @@ pub fn queues(snapshot: &Snapshot, plan: &CyclePlan) -> BTreeMap<String, PoolQue
         .keys()
         .map(|name| (name.clone(), PoolQueueSpec::default()))
         .collect();
-    let by_uid: BTreeMap<&str, _> = snapshot.requests.iter().map(|r| (r.uid(), r)).collect();
-    for uid in &plan.order {
-        let (Some(request), Some(assessment)) = (by_uid.get(uid.as_str()), plan.assessments.get(uid)) else {
+    for index in &plan.order {
+        let (Some(request), Some(assessment)) = (snapshot.requests.get(*index), plan.assessment(*index)) else {
             continue;
         };
-        let Some(refusal) = assessment
-            .refusal
-            .as_ref()
-            .filter(|_| assessment.outcome.missing.is_empty())
-        else {
+        if !assessment.refusal.as_ref().is_some_and(Refusal::waits) {
             continue;
-        };
-        for (pool, n) in &refusal.pools {
-            let Some(queue) = queues.get_mut(pool).filter(|q| q.waiting.len() < 200) else {
+        }
+        for choice in &assessment.choices {
+            let Some(queue) = queues.get_mut(&*choice.pool).filter(|q| q.waiting.len() < 200) else {
                 continue;
             };
+            let approved_at = approved_at(request, assessment);
             queue.waiting.push(WaitingRequest {
-                uid: uid.clone(),
-                priority: request.object.spec.priority,
-                approved_at: approved_at(request, assessment),
-                amounts: n.to_amounts(),
+                uid: request.uid().to_owned(),
+                priority: request.object().spec.priority,
+                approved_at: approved_at.map(|at| at.to_string()).unwrap_or_default(),
+                amounts: choice.grant.n.to_amounts(),
             });
         }
     }
@@ -268,7 +265,7 @@ pub fn queues(snapshot: &Snapshot, plan: &CyclePlan) -> BTreeMap<String, PoolQue
     ends.sort_by_key(|(date, uid, _)| (*date, *uid));
     for (date, _, holds) in ends {
         for (pool, grant) in holds {
-            if let Some(queue) = queues.get_mut(pool).filter(|q| q.ends.len() < 5) {
+            if let Some(queue) = queues.get_mut(&**pool).filter(|q| q.ends.len() < 5) {
                 queue.ends.push(EndingGrant {
                     date: date.to_string(),
                     amounts: grant.n.to_amounts(),

@@ -2,9 +2,9 @@
 //!
 //! Exact integers throughout ([`Resources`]: milli-vCPU, bytes, cards). Source of the rules: docs/concepts.md, "Quota".
 
-use std::collections::BTreeMap;
-
 use crds::{AllocationPool, CentreShare, InForce, Reserve, Resources, Survival};
+
+use crate::by_name::{ByName, Name};
 
 /// Finest step of memory in a split, in bytes: 1Mi.
 pub const MEMORY_STEP: i128 = 1 << 20;
@@ -41,7 +41,7 @@ impl TryFrom<&Survival> for SurvivalRule {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Slot {
     /// Centre.
-    pub name: String,
+    pub name: Name,
     /// Weight of its share.
     pub weight: i128,
     /// Takes the remainder.
@@ -70,35 +70,32 @@ pub struct PoolGrant {
     /// Granted amount, counted once against ceilings.
     pub n: Resources,
     /// Parts by centre.
-    pub centres: BTreeMap<String, Part>,
+    pub centres: ByName<Part>,
 }
 
 /// A grant over pools, by pool. Empty means nothing is held.
-pub type Grant = BTreeMap<String, PoolGrant>;
+pub type Grant = ByName<PoolGrant>;
 
-/// Splits `total` by weight in whole `step`s; what is left over goes to the primary, or to the first slot.
-fn split(total: i128, step: i128, slots: &[Slot]) -> Vec<i128> {
+/// Splits `total` by weight in whole `step`s; what is left over goes to the primary, or to the first slot. `put` is told the
+/// number of each slot and its part.
+fn split(total: i128, step: i128, slots: &[Slot], mut put: impl FnMut(usize, i128)) {
     if total == 0 {
-        return vec![0; slots.len()];
+        return;
     }
     let weights: i128 = slots.iter().map(|s| s.weight).sum();
     let steps = total / step;
-    let mut parts: Vec<i128> = slots
-        .iter()
-        .map(|s| {
-            if weights > 0 {
-                steps * s.weight / weights * step
-            } else {
-                0
-            }
-        })
-        .collect();
-    let rest = total - parts.iter().sum::<i128>();
+    let of = |slot: &Slot| {
+        if weights > 0 {
+            steps * slot.weight / weights * step
+        } else {
+            0
+        }
+    };
+    let rest = total - slots.iter().map(of).sum::<i128>();
     let heir = slots.iter().position(|s| s.primary).unwrap_or(0);
-    if let Some(part) = parts.get_mut(heir) {
-        *part += rest;
+    for (place, slot) in slots.iter().enumerate() {
+        put(place, of(slot) + if place == heir { rest } else { 0 });
     }
-    parts
 }
 
 fn ceil_percent(n: i128, percent: i128, step: i128) -> i128 {
@@ -117,22 +114,11 @@ pub fn fits_beyond(charge: Resources, held: Resources, room: Resources) -> bool 
 /// The parts of a grant of `n` over the slots of its pool. Storage is copied, not divided. Cards are divided in blocks of
 /// `block`, those that must lie in one node; where a card brings CPU and memory of its node, these follow the cards. With
 /// [`SurvivalRule::None`] pass the one slot that was chosen.
-pub fn parts(n: Resources, rule: SurvivalRule, slots: &[Slot], block: i128) -> BTreeMap<String, Part> {
-    if rule == SurvivalRule::None {
-        return slots
-            .iter()
-            .map(|s| (s.name.clone(), Part { share: n, survival: n }))
-            .collect();
+pub fn parts(n: Resources, rule: SurvivalRule, slots: &[Slot], block: i128) -> ByName<Part> {
+    let mut parts = vec![n; slots.len()];
+    if rule != SurvivalRule::None {
+        divide(n, slots, block, &mut parts);
     }
-    let cards = split(n.accelerators, block, slots);
-    let by_cards = |total: i128, step: i128| -> Vec<i128> {
-        if n.accelerators > 0 {
-            cards.iter().map(|c| total * c / n.accelerators).collect()
-        } else {
-            split(total, step, slots)
-        }
-    };
-    let (cpu, memory) = (by_cards(n.cpu, 1), by_cards(n.memory, MEMORY_STEP));
     let survival = match rule {
         SurvivalRule::Full | SurvivalRule::None => n,
         SurvivalRule::Percent(p) => {
@@ -152,18 +138,31 @@ pub fn parts(n: Resources, rule: SurvivalRule, slots: &[Slot], block: i128) -> B
             }
         }
     };
-    let zipped = slots.iter().zip(cpu).zip(memory).zip(cards);
-    zipped
-        .map(|(((slot, cpu), memory), accelerators)| {
-            let share = Resources {
-                cpu,
-                memory,
-                storage: n.storage,
-                accelerators,
-            };
-            (slot.name.clone(), Part { share, survival })
-        })
+    let named = slots.iter().zip(parts);
+    named
+        .map(|(slot, share)| (Name::clone(&slot.name), Part { share, survival }))
         .collect()
+}
+
+/// The shares of `n`; storage stays as it is.
+fn divide(n: Resources, slots: &[Slot], block: i128, shares: &mut [Resources]) {
+    let mut set = |resource: &'static str, total: i128, step: i128| {
+        split(total, step, slots, |place, part| {
+            if let Some(share) = shares.get_mut(place) {
+                share[resource] = part;
+            }
+        });
+    };
+    set("accelerators", n.accelerators, block);
+    if n.accelerators == 0 {
+        set("cpu", n.cpu, 1);
+        set("memory", n.memory, MEMORY_STEP);
+        return;
+    }
+    for share in shares {
+        share.cpu = n.cpu * share.accelerators / n.accelerators;
+        share.memory = n.memory * share.accelerators / n.accelerators;
+    }
 }
 
 /// Gross capacity: what was found or declared, CPU times the over-commit ratio in thousandths.
@@ -191,8 +190,8 @@ pub fn reserved(gross: Resources, reserve: Option<&Reserve>) -> Result<Resources
 
 /// As it is stored in an allocation or a ledger record.
 pub fn to_stored(grant: &Grant) -> Vec<AllocationPool> {
-    let share = |(name, part): (&String, &Part)| CentreShare {
-        name: name.clone(),
+    let share = |(name, part): (&Name, &Part)| CentreShare {
+        name: name.to_string(),
         share: part.share.to_amounts(),
         survival: part.survival.to_amounts(),
         in_force: InForce::Share,
@@ -200,7 +199,7 @@ pub fn to_stored(grant: &Grant) -> Vec<AllocationPool> {
     grant
         .iter()
         .map(|(name, pool)| AllocationPool {
-            name: name.clone(),
+            name: name.to_string(),
             amounts: pool.n.to_amounts(),
             centres: pool.centres.iter().map(share).collect(),
         })
@@ -220,13 +219,13 @@ pub fn from_stored(pools: &[AllocationPool]) -> Result<Grant, crds::AmountError>
                     share: (&c.share).try_into()?,
                     survival: (&c.survival).try_into()?,
                 };
-                Ok((c.name.clone(), part))
+                Ok((c.name.as_str(), part))
             });
             let grant = PoolGrant {
                 n: (&pool.amounts).try_into()?,
                 centres: centres.collect::<Result<_, _>>()?,
             };
-            Ok((pool.name.clone(), grant))
+            Ok((pool.name.as_str(), grant))
         })
         .collect()
 }
@@ -368,7 +367,7 @@ mod tests {
                     prop_assert!(part.survival.cpu * 100 >= n.cpu * p || rule == SurvivalRule::Full);
                 }
             }
-            prop_assert_eq!(from_stored(&to_stored(&Grant::from([("x86".into(), PoolGrant { n, centres: parts(n, SurvivalRule::Full, &slots([w, 2]), 1) })]))).unwrap()["x86"].n, n);
+            prop_assert_eq!(from_stored(&to_stored(&Grant::from([("x86", PoolGrant { n, centres: parts(n, SurvivalRule::Full, &slots([w, 2]), 1) })]))).unwrap()["x86"].n, n);
         }
     }
 }

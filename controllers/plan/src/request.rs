@@ -1,19 +1,30 @@
 //! A request as decisions see it.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use crds::{AmountError, CentreRow, RequestType, ResourceRequest, Resources, label};
+use crds::{AmountError, CentreRow, RequestType, ResourceRequest, label};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::Offset;
 
+use crate::needs::Wish;
 use crate::quota::{Grant, from_stored};
 
 /// A request, and what it holds.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// The object as it was read.
-    pub object: ResourceRequest,
+    /// The object as it was read. Nothing alters it, so what was read from it below stays true.
+    object: Arc<ResourceRequest>,
+    /// When it was created.
+    created: Option<Timestamp>,
+    /// The first bytes of its uid, which are nearly always enough to tell it from others.
+    pub(crate) mark: Mark,
+    /// Whether it is being deleted.
+    deleting: bool,
+    /// Whether it has an allocation.
+    granted: bool,
+    /// What it asks.
+    pub wish: Wish,
     /// What its allocation says; empty where there is none.
     pub holds: Grant,
     /// What it held before a lowering that the centres have not all confirmed; empty where there is none.
@@ -35,7 +46,12 @@ impl Request {
         let holds = from_stored(allocation.map(|a| a.pools.as_slice()).unwrap_or_default())?;
         let before = from_stored(allocation.map(|a| a.before.as_slice()).unwrap_or_default())?;
         Ok(Self {
-            object,
+            mark: mark(object.metadata.uid.as_deref().unwrap_or_default()),
+            created: object.metadata.creation_timestamp.as_ref().map(|t| t.0),
+            deleting: object.metadata.deletion_timestamp.is_some(),
+            granted: allocation.is_some(),
+            wish: Wish::read(&object.spec),
+            object: Arc::new(object),
             holds,
             before,
             fresh,
@@ -64,6 +80,11 @@ impl Request {
             || old.status != new.status
     }
 
+    /// The object as it was read.
+    pub fn object(&self) -> &Arc<ResourceRequest> {
+        &self.object
+    }
+
     /// Uid.
     pub fn uid(&self) -> &str {
         self.object.metadata.uid.as_deref().unwrap_or_default()
@@ -81,7 +102,7 @@ impl Request {
 
     /// Whether it is being deleted, which is irrevocable.
     pub fn deleting(&self) -> bool {
-        self.object.metadata.deletion_timestamp.is_some()
+        self.deleting
     }
 
     /// Whether the admission policy stamped the finalizer that keeps it while it may be charged.
@@ -106,7 +127,8 @@ impl Request {
 
     /// The allocation.
     pub fn allocation(&self) -> Option<&crds::Allocation> {
-        self.object.status.as_ref()?.allocation.as_ref()
+        let status = self.granted.then_some(self.object.status.as_ref()).flatten();
+        status?.allocation.as_ref()
     }
 
     /// Whether its allocation ended, which is irrevocable.
@@ -116,7 +138,7 @@ impl Request {
 
     /// What it asks.
     pub fn kind(&self) -> RequestType {
-        self.object.spec.type_
+        self.wish.kind
     }
 
     /// Whether its grant, if any, is its own.
@@ -145,11 +167,10 @@ impl Request {
     /// Whether the grant of `other` is the one it speaks of: of that name, in the same tenant, and no younger; another one
     /// that took over the name later is not meant.
     pub fn speaks_of(&self, other: &Self) -> bool {
-        let time = |r: &Self| r.object.metadata.creation_timestamp.clone();
         other.asks_grant()
             && self.target() == Some(other.name())
             && self.tenant() == other.tenant()
-            && time(other) <= time(self)
+            && other.created <= self.created
     }
 
     /// Whether that change was written into this grant.
@@ -166,14 +187,9 @@ impl Request {
             .unwrap_or_default()
     }
 
-    /// When it was created, RFC 3339.
-    pub fn created(&self) -> String {
-        self.object
-            .metadata
-            .creation_timestamp
-            .as_ref()
-            .map(|t| t.0.to_string())
-            .unwrap_or_default()
+    /// When it was created; nothing of what was not applied yet.
+    pub fn created(&self) -> Option<Timestamp> {
+        self.created
     }
 
     /// The resourceVersion of this copy.
@@ -187,21 +203,17 @@ impl Request {
     }
 }
 
+/// The first bytes of a uid, in its order.
+pub(crate) type Mark = [u8; 8];
+
+/// Those of this uid.
+pub(crate) fn mark(uid: &str) -> Mark {
+    let mut mark = Mark::default();
+    mark.iter_mut().zip(uid.bytes()).for_each(|(to, from)| *to = from);
+    mark
+}
+
 /// The date in the province, UTC+8 the year round.
 pub fn date_at(now: Timestamp) -> Date {
     Offset::constant(8).to_datetime(now).date()
-}
-
-/// Sum by pool of what these requests hold in a centre.
-pub fn held_in<'a>(requests: impl IntoIterator<Item = &'a Request>, centre: &str) -> BTreeMap<String, Resources> {
-    let mut sums: BTreeMap<String, Resources> = BTreeMap::new();
-    for request in requests {
-        for (pool, grant) in &request.holds {
-            if let Some(part) = grant.centres.get(centre) {
-                let sum = sums.entry(pool.clone()).or_default();
-                *sum = sum.plus(part.share);
-            }
-        }
-    }
-    sums
 }

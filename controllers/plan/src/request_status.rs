@@ -41,8 +41,8 @@ impl Summary {
 
 /// The whole status that the operator stands for; rows of the centres are taken over as they are.
 pub fn status(request: &Request, assessment: Option<&Assessment>, snapshot: &Snapshot) -> ResourceRequestStatus {
-    let mut status = request.object.status.clone().unwrap_or_default();
-    let (generation, now) = (request.object.metadata.generation, snapshot.now);
+    let mut status = request.object().status.clone().unwrap_or_default();
+    let (generation, now) = (request.object().metadata.generation, snapshot.now);
     metering::record(&mut status, now);
     if request.kind() != RequestType::Release {
         approvals(&mut status, request, assessment, now);
@@ -61,7 +61,7 @@ pub fn status(request: &Request, assessment: Option<&Assessment>, snapshot: &Sna
     status.phase = Some(summary.phase.to_owned());
     status.gpu = gpu(request);
     let until = request.until().map(|d| d.to_string());
-    status.until = until.or_else(|| request.object.spec.until.clone().filter(|_| !request.asks_grant()));
+    status.until = until.or_else(|| request.object().spec.until.clone().filter(|_| !request.asks_grant()));
     status.observed_generation = generation;
     set_condition(
         &mut status.conditions,
@@ -108,7 +108,7 @@ fn grant_conditions(status: &mut ResourceRequestStatus, request: &Request, summa
             Some(value),
             summary.reason,
             words,
-            request.object.metadata.generation,
+            request.object().metadata.generation,
             now,
         );
     }
@@ -129,13 +129,13 @@ fn ending(status: &mut ResourceRequestStatus, request: &Request, stage: Stage, n
         Some(ends),
         why,
         words,
-        request.object.metadata.generation,
+        request.object().metadata.generation,
         now,
     );
 }
 
 fn gpu(request: &Request) -> Option<String> {
-    let cards = request.object.spec.resources.as_ref()?.accelerators.as_ref()?;
+    let cards = request.object().spec.resources.as_ref()?.accelerators.as_ref()?;
     Some(
         cards
             .iter()
@@ -189,10 +189,10 @@ fn approvals(status: &mut ResourceRequestStatus, request: &Request, assessment: 
         ),
     };
     if approved {
-        let at = outcome.decided_at.clone().unwrap_or_else(|| request.created());
-        status.approved_at = Some(at);
+        let at = outcome.decided_at.or_else(|| request.created());
+        status.approved_at = Some(at.map(|at| at.to_string()).unwrap_or_default());
     }
-    let generation = request.object.metadata.generation;
+    let generation = request.object().metadata.generation;
     set_condition(
         &mut status.conditions,
         condition::APPROVED,
@@ -231,7 +231,7 @@ fn waiting(assessment: Option<&Assessment>) -> Summary {
         }
         _ => "PendingQuota",
     };
-    Summary::new(phase, refusal.reason, refusal.message.clone())
+    Summary::new(phase, refusal.reason, refusal.message())
 }
 
 /// Whether every centre of the grant reports exactly this record as applied.
@@ -242,7 +242,7 @@ fn everywhere_applied(request: &Request) -> bool {
         request
             .rows()
             .iter()
-            .any(|r| r.name == *c && r.record == record && r.reason == "Applied")
+            .any(|r| r.name == **c && r.record == record && r.reason == "Applied")
     })
 }
 
@@ -273,8 +273,8 @@ fn granted(request: &Request, stage: Stage) -> Summary {
     }
     let all = request.holds.values().flat_map(|g| g.centres.keys());
     let missing: std::collections::BTreeSet<_> = all
-        .filter(|c| !request.rows().iter().any(|r| r.name == **c && r.record == record))
-        .map(String::as_str)
+        .filter(|c| !request.rows().iter().any(|r| r.name == ***c && r.record == record))
+        .map(|c| &**c)
         .collect();
     let names = missing.into_iter().collect::<Vec<_>>().join(", ");
     Summary::new(
@@ -305,7 +305,7 @@ fn ended(request: &Request, now: Timestamp) -> Summary {
 
 /// Whether it did its work; what was completed stays so after the target's history is gone.
 fn completed_before(request: &Request) -> bool {
-    let conditions = request.object.status.as_ref().map(|s| s.conditions.as_slice());
+    let conditions = request.object().status.as_ref().map(|s| s.conditions.as_slice());
     crds::find_condition(conditions.unwrap_or_default(), condition::READY)
         .is_some_and(|c| c.reason == reason::COMPLETED && c.status == "True")
 }
@@ -326,7 +326,7 @@ fn exception(request: &Request, assessment: Option<&Assessment>, now: Timestamp)
     if assessment.is_none_or(|a| a.refusal.is_some()) {
         return waiting(assessment);
     }
-    let until = request.object.spec.until.as_deref().unwrap_or_default();
+    let until = request.object().spec.until.as_deref().unwrap_or_default();
     if until.parse().is_ok_and(|until: jiff::civil::Date| until < date_at(now)) {
         let words = format!(
             "the leave ended on {until}; move it to this cloud, or ask for a new exception | 例外已于 {until} 到期，请迁入本云或重新申请"

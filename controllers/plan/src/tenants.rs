@@ -1,10 +1,12 @@
 //! The tree of tenants: one root, parents that exist, no cycle. An invalid subtree is named and isolated; the others go on.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crds::{AmountError, Intake, Tenant, tenant_reason as reason};
 
 use crate::approvals::Policy;
+use crate::by_name::ByName;
 use crate::ceilings::Ceiling;
 
 /// A tenant as decisions see it: its spec read into numbers.
@@ -15,7 +17,7 @@ pub struct TenantFacts {
     /// Parent.
     pub parent: Option<String>,
     /// Ceilings by pool.
-    pub ceilings: BTreeMap<String, Ceiling>,
+    pub ceilings: Arc<ByName<Ceiling>>,
     /// Who must agree; where there is none, the pools say.
     pub policy: Option<Policy>,
     /// What it may still be granted by its own spec; those above it count too.
@@ -31,11 +33,11 @@ impl TenantFacts {
     /// An amount cannot be read.
     pub fn read(tenant: &Tenant) -> Result<Self, AmountError> {
         let spec = &tenant.spec;
-        let ceilings = spec.ceilings.iter().map(|c| Ok((c.pool.clone(), Ceiling::read(c)?)));
+        let ceilings = spec.ceilings.iter().map(|c| Ok((c.pool.as_str(), Ceiling::read(c)?)));
         Ok(Self {
             generation: tenant.metadata.generation.unwrap_or_default(),
             parent: spec.parent_ref.clone(),
-            ceilings: ceilings.collect::<Result<_, AmountError>>()?,
+            ceilings: Arc::new(ceilings.collect::<Result<_, AmountError>>()?),
             policy: spec.approval.as_ref().map(Policy::read).transpose()?,
             intake: spec.intake,
             grace_days: spec.grace_days,

@@ -77,7 +77,7 @@ fn started(request: &Request) -> Option<Date> {
 
 /// The last day of the trial run that comes before a new grant's months.
 fn trial_run(request: &Request) -> Option<Date> {
-    let days = request.object.spec.term.as_ref()?.trial_days?;
+    let days = request.object().spec.term.as_ref()?.trial_days?;
     let start = started(request).filter(|_| request.kind() == RequestType::New)?;
     start.checked_add(i64::from(days).days()).ok()
 }

@@ -7,6 +7,7 @@
 )]
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crds::{DataCenter, LedgerState, QuotaPool, RequestApproval, ResourceRequest, Resources, request_reason as reason};
 use jiff::Timestamp;
@@ -55,9 +56,10 @@ impl World {
         };
         let ceilings = self
             .ceiling
-            .map(|c| ("x86".to_owned(), Ceiling::plain(cpu(c))))
+            .map(|c| ("x86", Ceiling::plain(cpu(c))))
             .into_iter()
             .collect();
+        let ceilings = Arc::new(ceilings);
         let tenant = TenantFacts {
             generation: 1,
             ceilings,
@@ -87,7 +89,7 @@ impl World {
                 .collect(),
             ..Snapshot::default()
         };
-        cycle(&snapshot).assessments["u"].refusal.as_ref().unwrap().reason
+        cycle(&snapshot).assessment(0).unwrap().refusal.as_ref().unwrap().reason
     }
 
     fn decided(mut self, decision: &str, counted: bool) -> Self {

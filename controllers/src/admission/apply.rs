@@ -50,10 +50,10 @@ pub(super) async fn allocation(
     let Some(request) = snapshot.requests.get(apply.request) else {
         return Ok(());
     };
-    let mut object = request.object.clone();
+    let mut object = ResourceRequest::clone(request.object());
     object.status.get_or_insert_default().allocation = Some(apply.allocation.clone());
     let granted = Request::read(object, true)?;
-    let status = request_status::status(&granted, plan.assessments.get(request.uid()), snapshot);
+    let status = request_status::status(&granted, plan.assessment(apply.request), snapshot);
     let patch = json!({"metadata": precondition(request), "status": own_part(&status)});
     let api = requests(options.client.clone(), request);
     options.fail_points.reached(Step::BeforeApply);
@@ -72,9 +72,11 @@ pub(super) async fn allocation(
     options.fail_points.reached(Step::AfterApply);
     if let Some(phase) = started.get(request.uid()) {
         let words = format!("{phase} was accepted and made room; the grant follows | {phase} 扩容到位，转入开通");
-        options.events.publish(&request.object, false, CAPACITY_ADDED, &words);
+        options
+            .events
+            .publish(&**request.object(), false, CAPACITY_ADDED, &words);
     }
-    announce(&options.events, &request.object, &status);
+    announce(&options.events, request.object(), &status);
     let written = Arc::new(Request::own_answer(written)?);
     let mut own = own.lock().unwrap_or_else(PoisonError::into_inner);
     own.insert(written.uid().to_owned(), written);

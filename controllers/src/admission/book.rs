@@ -4,15 +4,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crds::{LedgerState, QuotaLedger, QuotaLedgerSpec, ResourceRequest, label, object};
+use crds::{AmountError, LedgerState, QuotaLedger, QuotaLedgerSpec, ResourceRequest, label, object};
 use futures::future::BoxFuture;
 use futures::{StreamExt as _, TryStreamExt as _};
 use jiff::Timestamp;
-use kube::api::{ListParams, Patch, PatchParams, PostParams};
+use kube::api::{ListParams, ObjectMeta, Patch, PatchParams, PostParams};
 use kube::core::DeserializeGuard;
 use kube::{Api, Client, ResourceExt as _};
 use plan::cycle::Snapshot;
 use plan::ledger::{Holding, Ledger};
+use plan::quota::Grant;
 use plan::request::Request;
 
 use super::{AdmissionMetrics, Error, WRITES_AT_ONCE};
@@ -112,7 +113,8 @@ impl Book {
             .map(|(uid, (ns, name))| [uid, ns, name].map(str::to_owned))
             .collect();
         let found = if names.len() * LIST_FROM_ONE_IN > snapshot.requests.len() {
-            self.list().await?
+            self.list(|guard| of_others(&guard.uid().unwrap_or_default()).then_some(guard))
+                .await?
         } else {
             self.get(&names).await?
         };
@@ -148,14 +150,15 @@ impl Book {
         Ok(found.into_iter().flatten().collect())
     }
 
-    /// Every request, from one consistent snapshot of the store.
-    async fn list(&self) -> Result<Vec<Guarded>, Error> {
+    /// What `keep` makes of every request, from one consistent snapshot of the store. Page by page, because all of them at
+    /// once would be most of this process's memory.
+    async fn list<T>(&self, mut keep: impl FnMut(Guarded) -> Option<T>) -> Result<Vec<T>, Error> {
         let api: Api<Guarded> = Api::all(self.client.clone());
         let mut params = ListParams::default().limit(PAGE);
         let mut out = Vec::new();
         loop {
             let page = call("list all requests", api.list(&params)).await?;
-            out.extend(page.items);
+            out.extend(page.items.into_iter().filter_map(&mut keep));
             match page.metadata.continue_.filter(|c| !c.is_empty()) {
                 Some(token) => params = ListParams::default().limit(PAGE).continue_token(&token),
                 None => return Ok(out),
@@ -164,14 +167,16 @@ impl Book {
     }
 
     /// The same where each must be understood: what an unreadable request holds is not known, and unknown is not zero.
-    async fn list_readable(&self) -> Result<Vec<ResourceRequest>, Error> {
-        let (mut out, mut unreadable) = (Vec::new(), 0);
-        for guard in self.list().await? {
-            match guard.0 {
-                Ok(request) => out.push(request),
-                Err(_) => unreadable += 1,
+    async fn list_readable<T>(&self, read: impl Fn(ResourceRequest) -> T) -> Result<Vec<T>, Error> {
+        let mut unreadable = 0;
+        let read = |guard: Guarded| match guard.0 {
+            Ok(request) => Some(read(request)),
+            Err(_) => {
+                unreadable += 1;
+                None
             }
-        }
+        };
+        let out = self.list(read).await?;
         if unreadable > 0 {
             return Err(Error::Unreadable(unreadable));
         }
@@ -186,26 +191,24 @@ impl Book {
         };
         let uid = object.uid().unwrap_or_default();
         let counting = ledger.state == LedgerState::Recounting;
-        let mut requests = self.list_readable().await?;
         if counting {
+            let requests = self.list_readable(|request| request.metadata).await?;
             self.stamp(&requests, &uid).await?;
             self.fail_points.reached(Step::RecountStamped);
-            requests = self.list_readable().await?;
         }
-        self.fail_points.reached(Step::RecountListed);
-        let requests = requests
-            .into_iter()
-            .map(|r| Request::read(r, true).map(Arc::new))
-            .collect::<Result<Vec<_>, _>>()?;
         let before = ledger.clone();
-        if counting {
+        let held = if counting {
+            let requests: Vec<_> = self.list_readable(|r| Request::read(r, true).map(Arc::new)).await?;
+            let requests = requests.into_iter().collect::<Result<Vec<_>, _>>()?;
             plan::cycle::restore(&mut ledger, &requests, now);
-        }
-        let holdings = requests.iter().map(|r| Holding {
-            uid: r.uid(),
-            tenant: r.tenant(),
-            grant: &r.holds,
-        });
+            requests.iter().map(|r| holding(r)).collect()
+        } else {
+            let read = |request| Ok(holding(&Request::read(request, true)?));
+            let held = self.list_readable(read).await?.into_iter();
+            held.collect::<Result<Vec<_>, AmountError>>()?
+        };
+        self.fail_points.reached(Step::RecountListed);
+        let holdings = held.iter().map(|(uid, tenant, grant)| Holding { uid, tenant, grant });
         let differences = ledger.recount(holdings);
         ledger.state = LedgerState::Open;
         ledger.epoch = self.epoch;
@@ -245,20 +248,19 @@ impl Book {
         Ok((created, ledger))
     }
 
-    async fn stamp(&self, requests: &[ResourceRequest], uid: &str) -> Result<(), Error> {
+    async fn stamp(&self, requests: &[ObjectMeta], uid: &str) -> Result<(), Error> {
         let mut writes: Vec<BoxFuture<'_, Result<(), CallError>>> = Vec::new();
-        for request in requests
-            .iter()
-            .filter(|r| r.annotations().get(LEDGER).map(String::as_str) != Some(uid))
-        {
-            let api: Api<ResourceRequest> =
-                Api::namespaced(self.client.clone(), &request.namespace().unwrap_or_default());
-            let patch = serde_json::json!({"metadata": {"uid": request.uid(), "annotations": {LEDGER: uid}}});
+        let stamped =
+            |r: &ObjectMeta| r.annotations.as_ref().and_then(|a| a.get(LEDGER)).map(String::as_str) == Some(uid);
+        for request in requests.iter().filter(|r| !stamped(r)) {
+            let tenant = request.namespace.as_deref().unwrap_or_default();
+            let api: Api<ResourceRequest> = Api::namespaced(self.client.clone(), tenant);
+            let patch = serde_json::json!({"metadata": {"uid": request.uid, "annotations": {LEDGER: uid}}});
             writes.push(Box::pin(async move {
-                let name = request.name_any();
+                let name = request.name.as_deref().unwrap_or_default();
                 match call(
                     "stamp a request",
-                    api.patch(&name, &PatchParams::default(), &Patch::Merge(patch)),
+                    api.patch(name, &PatchParams::default(), &Patch::Merge(patch)),
                 )
                 .await
                 {
@@ -275,12 +277,17 @@ impl Book {
     }
 }
 
+/// Uid, tenant, and what is held.
+fn holding(request: &Request) -> (String, String, Grant) {
+    (request.uid().to_owned(), request.tenant().to_owned(), request.holds.clone())
+}
+
 /// The finalizers of a request without ours; what was never granted has nothing to be metered.
 pub(super) fn without_ours(request: &Request) -> Vec<String> {
-    let status = request.object.status.as_ref();
+    let status = request.object().status.as_ref();
     let metered = status.is_none_or(|s| s.history.is_empty());
     request
-        .object
+        .object()
         .finalizers()
         .iter()
         .filter(|f| *f != label::CHARGED && !(metered && *f == label::METERED))

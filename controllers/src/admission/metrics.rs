@@ -118,7 +118,7 @@ impl AdmissionMetrics {
         let mut by_reason: BTreeMap<&str, (usize, f64)> = BTreeMap::new();
         let mut exceptions: BTreeMap<&str, usize> = BTreeMap::new();
         for request in &snapshot.requests {
-            let conditions = request.object.status.as_ref().map(|s| s.conditions.as_slice());
+            let conditions = request.object().status.as_ref().map(|s| s.conditions.as_slice());
             let ready = find_condition(conditions.unwrap_or_default(), condition::READY);
             let reason = ready.map_or(SUBMITTED, |c| c.reason.as_str());
             if request.kind() == RequestType::Exception {
@@ -126,7 +126,7 @@ impl AdmissionMetrics {
             }
             let (number, oldest) = by_reason.entry(reason).or_insert((0, f64::INFINITY));
             *number += 1;
-            if let Some(created) = request.object.creation_timestamp() {
+            if let Some(created) = request.object().creation_timestamp() {
                 *oldest = oldest.min(created.0.as_duration().as_secs_f64());
             }
         }

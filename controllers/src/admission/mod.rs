@@ -23,6 +23,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 pub use metrics::AdmissionMetrics;
+pub use observe::{Requests, requests};
 
 use crate::call::CallError;
 use crate::clock::Clock;
@@ -47,6 +48,10 @@ const WRITES_AT_ONCE: usize = 16;
 pub struct Options {
     /// Client of the hub.
     pub client: Client,
+    /// All requests.
+    pub requests: Requests,
+    /// Told of each change; the requests tell it too.
+    pub changed: Arc<Notify>,
     /// Epoch of this leadership.
     pub epoch: i64,
     /// Where its figures go.
@@ -101,8 +106,8 @@ impl Error {
 /// # Errors
 /// A cache that never filled.
 pub async fn run(options: Options, stop: CancellationToken) -> Result<(), Error> {
-    let changed = Arc::new(Notify::new());
-    let (caches, tasks) = Caches::start(&options.client, &changed);
+    let changed = Arc::clone(&options.changed);
+    let (caches, tasks) = Caches::start(&options.client, options.requests.clone(), &changed);
     caches.ready().await?;
     let mut controller = Controller {
         book: Book::new(options.client.clone(), options.epoch, options.fail_points.clone()),

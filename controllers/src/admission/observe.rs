@@ -10,7 +10,7 @@ use crds::{
 use jiff::Timestamp;
 use kube::runtime::watcher::Config;
 use kube::{Client, ResourceExt as _};
-use plan::admission::Standing;
+use plan::applicant::Standing;
 use plan::cycle::{Reading, Snapshot};
 use plan::ledger::Ledger;
 use plan::pool::Pool;
@@ -25,13 +25,26 @@ use crate::cache::{Cache, NotReady, Reader};
 /// How long the first lists may take.
 const FIRST_LIST: Duration = Duration::from_secs(30);
 
+/// Requests, each read once for all controllers.
+pub type Requests = Cache<ResourceRequest, Request>;
+
+/// Watches the requests. Each of `changed` is told of what is new.
+pub fn requests(client: Client, changed: Vec<Arc<Notify>>) -> (Requests, JoinHandle<()>) {
+    // A request whose allocation cannot be read stays out of every decision; its charge stays in the ledger.
+    let reader = Reader {
+        read: |object| Request::read(object, false).map_err(|error| error.to_string()),
+        news: Request::differs,
+    };
+    Cache::read(client, Config::default(), changed, reader)
+}
+
 /// Everything that is watched.
 pub(super) struct Caches {
     pub(super) centres: Cache<DataCenter>,
     pub(super) pools: Cache<QuotaPool>,
     pub(super) phases: Cache<ExpansionPhase>,
     pub(super) tenants: Cache<Tenant>,
-    pub(super) requests: Cache<ResourceRequest, Request>,
+    pub(super) requests: Requests,
     pub(super) approvals: Cache<RequestApproval>,
     pub(super) ledgers: Cache<QuotaLedger>,
     pub(super) limits: Cache<AdmissionLimits>,
@@ -39,7 +52,7 @@ pub(super) struct Caches {
 }
 
 impl Caches {
-    pub(super) fn start(client: &Client, changed: &Arc<Notify>) -> (Self, Vec<JoinHandle<()>>) {
+    pub(super) fn start(client: &Client, requests: Requests, changed: &Arc<Notify>) -> (Self, Vec<JoinHandle<()>>) {
         let mut tasks = Vec::new();
         macro_rules! watch {
             () => {{
@@ -48,13 +61,6 @@ impl Caches {
                 cache
             }};
         }
-        // A request whose allocation cannot be read stays out of every decision; its charge stays in the ledger.
-        let reader = Reader {
-            read: |object| Request::read(object, false).map_err(|error| error.to_string()),
-            news: Request::differs,
-        };
-        let (requests, task) = Cache::read(client.clone(), Config::default(), Arc::clone(changed), reader);
-        tasks.push(task);
         let caches = Self {
             centres: watch!(),
             pools: watch!(),

@@ -37,7 +37,7 @@ impl Unblocks {
             return;
         }
         let short = [reason::WAITING_FOR_QUOTA, reason::EXCEEDS_MAX_QUOTA];
-        let refusals = plan.assessments.values().filter_map(|a| a.refusal.as_ref());
+        let refusals = plan.assessments.iter().flatten().filter_map(|a| a.refusal.as_ref());
         let somebody_waits = refusals.into_iter().any(|r| short.contains(&r.reason));
         let count = |phase: &ExpansionPhase| {
             if !somebody_waits || phase.spec.stage == PhaseStage::Accepted {

@@ -113,7 +113,7 @@ fn pool_status<'a>(
         ),
         Ok(read) => {
             let figures = published::figures(&read, &snapshot.ledger);
-            shown.push((read.name.clone(), figures.clone()));
+            shown.push((read.name.to_string(), figures.clone()));
             let (ready, reason, words) = readiness(&figures, &read);
             set(condition::READY, Some(ready), reason, words);
             if let Some((drained, words)) = published::drained(&read, snapshot, said) {

@@ -18,22 +18,22 @@ use crate::call::call;
 /// its status with its allocation.
 pub(super) fn requests<'a>(options: &'a Options, snapshot: &'a Snapshot, plan: &'a CyclePlan) -> Vec<Write<'a>> {
     let mut writes: Vec<Write<'a>> = Vec::new();
-    for request in &snapshot.requests {
+    for (index, request) in snapshot.requests.iter().enumerate() {
         let undecided = snapshot
             .ledger
             .records
             .get(request.uid())
             .is_some_and(|r| request.record() != Some(r.id.as_str()));
         let touched_now = plan.touched.contains(request.uid());
-        let assessment = plan.assessments.get(request.uid());
+        let assessment = plan.assessment(index);
         // It fits and waits for its turn in the ledger: its status comes with its allocation.
-        let comes_next = assessment.is_some_and(|a| a.grant.is_some()) && request.guarded();
+        let comes_next = assessment.is_some_and(|a| a.fits) && request.guarded();
         let leaves_now = request.deleting() && request.holds.is_empty();
         if undecided || touched_now || comes_next || leaves_now {
             continue;
         }
         let wanted = request_status::status(request, assessment, snapshot);
-        if request.object.status.as_ref() == Some(&wanted) {
+        if request.object().status.as_ref() == Some(&wanted) {
             continue;
         }
         writes.push(Box::pin(async move {
@@ -48,7 +48,7 @@ pub(super) fn requests<'a>(options: &'a Options, snapshot: &'a Snapshot, plan: &
             let why = |status: &ResourceRequestStatus| {
                 crds::find_condition(&status.conditions, condition::READY).map(|c| c.reason.clone())
             };
-            let (before, after) = (request.object.status.as_ref().and_then(why), why(&wanted));
+            let (before, after) = (request.object().status.as_ref().and_then(why), why(&wanted));
             tracing::info!(
                 tenant = request.tenant(),
                 request = request.name(),
@@ -60,8 +60,8 @@ pub(super) fn requests<'a>(options: &'a Options, snapshot: &'a Snapshot, plan: &
             let ending = |status: &ResourceRequestStatus| {
                 crds::find_condition(&status.conditions, condition::EXPIRING).map(|c| c.message.clone())
             };
-            if before != after || request.object.status.as_ref().and_then(ending) != ending(&wanted) {
-                announce(&options.events, &request.object, &wanted);
+            if before != after || request.object().status.as_ref().and_then(ending) != ending(&wanted) {
+                announce(&options.events, request.object(), &wanted);
             }
             Ok(())
         }));
@@ -70,9 +70,11 @@ pub(super) fn requests<'a>(options: &'a Options, snapshot: &'a Snapshot, plan: &
 }
 
 /// Requests by tenant and name.
-fn named(snapshot: &Snapshot) -> BTreeMap<(&str, &str), &Request> {
-    let requests = snapshot.requests.iter();
-    requests.map(|r| ((r.tenant(), r.name()), &**r)).collect()
+fn named(snapshot: &Snapshot) -> BTreeMap<(&str, &str), (usize, &Request)> {
+    let requests = snapshot.requests.iter().enumerate();
+    requests
+        .map(|(index, r)| ((r.tenant(), r.name()), (index, &**r)))
+        .collect()
 }
 
 /// Whether each approval counts. Once its request is granted the answer stays.
@@ -120,17 +122,20 @@ pub(super) fn approvals<'a>(client: &'a Client, snapshot: &'a Snapshot, plan: &'
 }
 
 /// Counted or not, with the reason; nothing while its request is not being assessed and the answer is known.
-fn verdict(approval: &RequestApproval, target: Option<&Request>, plan: &CyclePlan) -> Option<(bool, &'static str)> {
+fn verdict(
+    approval: &RequestApproval,
+    target: Option<(usize, &Request)>,
+    plan: &CyclePlan,
+) -> Option<(bool, &'static str)> {
     let wanted = &approval.spec.request_ref;
-    let Some(target) = target else {
+    let Some((index, target)) = target else {
         return Some((false, approval_reason::REQUEST_NOT_FOUND));
     };
     if target.uid() != wanted.uid {
         return Some((false, approval_reason::UID_MISMATCH));
     }
     let assessed = plan
-        .assessments
-        .get(target.uid())
+        .assessment(index)
         .and_then(|a| a.outcome.counted.get(&approval.name_any()));
     match assessed {
         Some(Ok(())) => Some((true, approval_reason::COUNTED)),

@@ -8,13 +8,14 @@ mod apply;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crds::{QuotaPool, ResourceRequest, UsageReport};
+use crds::{QuotaPool, UsageReport};
 use futures::future::select_all;
 use kube::Client;
 use kube::runtime::watcher::Config;
 use plan::metering::{MeteringError, Snapshot};
 use tokio::sync::Notify;
 
+use crate::admission::Requests;
 use crate::cache::{Cache, NotReady};
 use crate::call::CallError;
 use crate::clock::Clock;
@@ -50,16 +51,16 @@ enum Error {
 struct Controller {
     client: Client,
     clock: Clock,
-    requests: Cache<ResourceRequest>,
+    requests: Requests,
     pools: Cache<QuotaPool>,
     reports: Cache<UsageReport>,
 }
 
-/// Runs until it is stopped.
+/// Runs until it is stopped. `requests` tells `changed` of what is new.
 ///
 /// # Errors
 /// A cache that never filled.
-pub async fn run(common: Common) -> Result<(), NotReady> {
+pub async fn run(common: Common, requests: Requests, changed: Arc<Notify>) -> Result<(), NotReady> {
     let Common {
         client,
         clock,
@@ -67,8 +68,6 @@ pub async fn run(common: Common) -> Result<(), NotReady> {
         stop,
         ..
     } = common;
-    let changed = Arc::new(Notify::new());
-    let (requests, r) = Cache::start(client.clone(), Config::default(), Arc::clone(&changed));
     let (pools, p) = Cache::start(client.clone(), Config::default(), Arc::clone(&changed));
     let (reports, u) = Cache::start(client.clone(), Config::default(), Arc::clone(&changed));
     let controller = Controller {
@@ -81,7 +80,7 @@ pub async fn run(common: Common) -> Result<(), NotReady> {
     controller.ready().await?;
     tokio::select! {
         () = drive("metering", RHYTHM, &passes, changed, stop, async || controller.pass().await) => Ok(()),
-        _ = select_all([r, p, u]) => Ok(()),
+        _ = select_all([p, u]) => Ok(()),
     }
 }
 
@@ -99,9 +98,10 @@ impl Controller {
         if unreadable > 0 {
             return Err(Error::Unreadable(unreadable));
         }
+        let requests = self.requests.shared();
         let snapshot = Snapshot {
             now: self.clock.now(),
-            requests: self.requests.list(),
+            requests: requests.iter().map(|r| Arc::clone(r.object())).collect(),
             pools: self.pools.list(),
             reports: self.reports.list(),
         };

@@ -155,7 +155,7 @@ async fn assess(hub: &Hub, request: &ResourceRequest) -> Result<Option<Assessmen
     province.target = read::target(hub, &hub.namespace, request).await?;
     let floor = Floor::new(&province, &hub.namespace, request.metadata.uid.as_deref(), today());
     let read = Request::read(request.clone(), false).ok();
-    Ok(read.map(|r| admission::assess(&floor.case(&r, &approvals), &floor.standing, floor.market())))
+    Ok(read.map(|r| admission::assess(&floor.case(&r, &approvals), floor.market())))
 }
 
 /// Groups of the user, by the server's own word.

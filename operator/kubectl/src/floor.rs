@@ -2,6 +2,8 @@
 //! `quote` run the operator's own decisions without reading its ledger.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
 
 use crds::{
     CapacitySource, DataCenter, ExpansionPhase, PoolQueue, QuotaPool, RequestApproval, ResourceRequest, Resources,
@@ -9,7 +11,9 @@ use crds::{
 };
 use jiff::Timestamp;
 use jiff::civil::Date;
-use plan::admission::{Case, Standing};
+use plan::admission::Case;
+use plan::applicant::{Applicant, Register, Standing};
+use plan::by_name::{ByName, Name};
 use plan::ceilings::Ceiling;
 use plan::ledger::{CentreEntry, Ledger, PoolEntry, TenantEntry};
 use plan::market::{Kept, Market};
@@ -112,9 +116,18 @@ impl Floor {
             pools: &self.pools,
             ledger: &self.ledger,
             subtrees: &self.subtrees,
-            tenants: &self.tenants,
             kept: &self.kept,
         }
+    }
+
+    /// A tenant as its requests are judged.
+    pub fn applicant<'a>(&'a self, tenant: &'a str) -> Applicant<'a> {
+        let register = Register {
+            pools: &self.pools,
+            tenants: &self.tenants,
+            standing: &self.standing,
+        };
+        Applicant::of(tenant, register, &self.ledger, &self.subtrees)
     }
 
     /// The request as the operator judges it, with the decisions about it.
@@ -123,7 +136,9 @@ impl Floor {
         // What was not applied yet has no age: it may speak of whatever is there.
         let means = |t: &&Request| request.uid().is_empty() || request.speaks_of(t);
         Case {
+            index: 0,
             request,
+            tenant: Rc::new(self.applicant(request.tenant())),
             target: self.target.as_ref().filter(|t| t.is_live()).filter(means),
             approvals: approvals.iter().filter(about).collect(),
             today: self.today,
@@ -177,33 +192,32 @@ impl Floor {
             );
         }
         if let Some(card) = &object.spec.accelerator {
-            self.models.insert(pool.name.clone(), card.model.clone());
+            self.models.insert(pool.name.to_string(), card.model.clone());
         }
-        self.ledger.pools.insert(pool.name.clone(), entry);
-        self.pools.insert(pool.name.clone(), pool);
+        self.ledger.pools.insert(pool.name.to_string(), entry);
+        self.pools.insert(pool.name.to_string(), pool);
     }
 
     /// A tenant publishes the sum of its subtree; its own part is that less its children's.
     fn add_tenants(&mut self, tenants: &[Tenant]) {
-        let held = |t: &Tenant| -> BTreeMap<String, Resources> {
+        let held = |t: &Tenant| -> ByName<Resources> {
             let rows = t.status.iter().flat_map(|s| &s.charged);
-            rows.filter_map(|c| Some((c.pool.clone(), Resources::try_from(&c.amounts).ok()?)))
+            rows.filter_map(|c| Some((c.pool.as_str(), Resources::try_from(&c.amounts).ok()?)))
                 .collect()
         };
         for tenant in tenants {
             let name = tenant.metadata.name.clone().unwrap_or_default();
             let mut own = held(tenant);
             for child in tenants.iter().filter(|t| t.spec.parent_ref.as_deref() == Some(&name)) {
-                for (pool, amounts) in held(child) {
-                    let slot = own.entry(pool).or_default();
-                    *slot = slot.minus(amounts).each_max(Resources::ZERO);
+                for (pool, amounts) in &held(child) {
+                    own.update(pool, |own| *own = own.minus(*amounts).each_max(Resources::ZERO));
                 }
             }
             let facts = TenantFacts::read(tenant).unwrap_or_default();
             let entry = TenantEntry {
                 parent: tenant.spec.parent_ref.clone(),
                 generation: tenant.metadata.generation.unwrap_or_default(),
-                ceilings: facts.ceilings.clone(),
+                ceilings: Arc::clone(&facts.ceilings),
                 charged: own,
             };
             self.tenants.insert(name.clone(), facts);
@@ -220,11 +234,8 @@ impl Floor {
             storage: most,
             accelerators: most,
         };
-        let ceilings = self
-            .pools
-            .keys()
-            .map(|pool| (pool.clone(), Ceiling::plain(all)))
-            .collect();
+        let names = self.pools.values().map(|pool| Name::clone(&pool.name));
+        let ceilings = Arc::new(names.map(|pool| (pool, Ceiling::plain(all))).collect());
         self.ledger.tenants.insert(
             tenant.to_owned(),
             TenantEntry {

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use crds::{PoolNeed, ResourceRequestSpec, Resources, Survival, Zone};
-use plan::admission::{Case, open_to, under_ceilings};
+use plan::admission::{Case, under_ceilings};
+use plan::applicant::Applicant;
 use plan::market::{self, Asker, Choice};
+use plan::needs::Wish;
 use plan::pool::{Pool, Sort};
 use plan::quota::Grant;
 
@@ -19,7 +21,7 @@ const WEAKER: [i32; 5] = [90, 80, 70, 60, 50];
 
 /// Up to three alternatives to what does not fit now, `English | 中文`, each checked by the operator's own rules.
 pub fn options(floor: &Floor, case: &Case<'_>, choices: &[Choice]) -> Vec<String> {
-    let (spec, tenant) = (&case.request.object.spec, case.request.tenant());
+    let (spec, tenant) = (&case.request.object().spec, &*case.tenant);
     let mut out = Vec::new();
     // A grant that is altered stays where it is.
     if case.request.alters() {
@@ -32,10 +34,10 @@ pub fn options(floor: &Floor, case: &Case<'_>, choices: &[Choice]) -> Vec<String
         ([], [one]) => one,
         _ => return out,
     };
-    let Some(pool) = floor.pools.get(&choice.pool) else {
+    let Some(pool) = floor.pools.get(&*choice.pool) else {
         return out;
     };
-    let asked = essential(pool, choice.n);
+    let asked = essential(pool, choice.grant.n);
     if fits(floor, spec, tenant, &pool.name, asked).is_some() {
         return out;
     }
@@ -68,7 +70,7 @@ fn essential(pool: &Pool, n: Resources) -> Resources {
 }
 
 /// The choice for `n` of that pool by name, if it would be granted now.
-fn fits(floor: &Floor, spec: &ResourceRequestSpec, tenant: &str, pool: &str, n: Resources) -> Option<Choice> {
+fn fits(floor: &Floor, spec: &ResourceRequestSpec, tenant: &Applicant<'_>, pool: &str, n: Resources) -> Option<Choice> {
     let need = PoolNeed {
         name: pool.to_owned(),
         amounts: n.to_amounts(),
@@ -79,9 +81,9 @@ fn fits(floor: &Floor, spec: &ResourceRequestSpec, tenant: &str, pool: &str, n: 
         ..spec.clone()
     };
     let asker = Asker {
-        spec: &spec,
+        wish: &Wish::read(&spec),
         lowered: &BTreeMap::new(),
-        open: &open_to(tenant, floor.market()),
+        open: &tenant.open,
         base: &Grant::new(),
     };
     let choices = market::resolve(asker, floor.market()).ok()?;
@@ -98,7 +100,7 @@ fn alike(floor: &Floor, full: &Pool, other: &Pool, zone: Zone) -> Option<String>
         (Sort::Compute(a), Sort::Compute(b)) if a == b => Some(both("same architecture", "架构相同")),
         (Sort::Compute(_), Sort::Compute(_)) => Some(both("another architecture", "架构不同")),
         (Sort::Accelerator { use_: a, .. }, Sort::Accelerator { use_: b, .. }) => {
-            let same_model = floor.models.get(&full.name) == floor.models.get(&other.name);
+            let same_model = floor.models.get(&*full.name) == floor.models.get(&*other.name);
             match (same_model, a == b) {
                 (true, _) => Some(both("same model", "型号相同")),
                 (false, true) => Some(both("same use, another model", "用途相同，型号不同")),
@@ -129,7 +131,7 @@ fn another_pool(floor: &Floor, other: &Pool, asked: Resources, likeness: &str) -
 fn weaker(
     floor: &Floor,
     spec: &ResourceRequestSpec,
-    tenant: &str,
+    tenant: &Applicant<'_>,
     choice: &Choice,
     asked: Resources,
 ) -> Option<String> {
@@ -163,8 +165,14 @@ fn weaker(
 }
 
 /// The most that fits now, where less of one resource is enough.
-fn less(floor: &Floor, spec: &ResourceRequestSpec, tenant: &str, choice: &Choice, pool: &Pool) -> Option<String> {
-    let asked = essential(pool, choice.n);
+fn less(
+    floor: &Floor,
+    spec: &ResourceRequestSpec,
+    tenant: &Applicant<'_>,
+    choice: &Choice,
+    pool: &Pool,
+) -> Option<String> {
+    let asked = essential(pool, choice.grant.n);
     let step = |r: &str| match r {
         "cpu" => 1000,
         "accelerators" => 1,

@@ -3,6 +3,7 @@
 use crds::{RequestType, ResourceRequest, request_reason as reason};
 use jiff::civil::Date;
 use plan::admission::{if_approved, needed};
+use plan::by_name::Name;
 use plan::market::Choice;
 use plan::request::Request;
 use serde::Serialize;
@@ -98,20 +99,18 @@ pub fn quote(request: &ResourceRequest, province: &Province, today: Date) -> Quo
     }
     let floor = Floor::new(province, &namespace, None, today);
     out.notes.clone_from(&floor.notes);
-    let Some(mut read) = Request::read(request.clone(), false)
-        .ok()
-        .filter(|_| province.pools.is_some())
-    else {
+    // The dry run invents a uid; what was not applied has none.
+    let mut request = request.clone();
+    request.metadata.uid = None;
+    let Some(read) = Request::read(request, false).ok().filter(|_| province.pools.is_some()) else {
         return out;
     };
-    // The dry run invents a uid; what was not applied has none.
-    read.object.metadata.uid = None;
     let case = floor.case(&read, &[]);
-    let (choices, refusal) = match if_approved(&case, &floor.standing, floor.market()) {
+    let (choices, refusal) = match if_approved(&case, floor.market()) {
         Ok(found) => found,
         Err(refusal) => (Vec::new(), Some(refusal)),
     };
-    out.approvals = needed(&read, &choices, floor.market())
+    out.approvals = needed(&case, &choices, floor.market())
         .0
         .into_iter()
         .map(|(level, groups)| Level { level, groups })
@@ -126,15 +125,15 @@ pub fn quote(request: &ResourceRequest, province: &Province, today: Date) -> Quo
         }
         out.options = options(&floor, &case, &choices);
         out.reason = Some(refusal.reason.to_owned());
-        out.message = Some(refusal.message);
+        out.message = Some(refusal.message());
     }
     out
 }
 
 fn taken(choice: &Choice, floor: &Floor) -> Vec<Taken> {
-    let row = |(centre, part): (&String, &plan::quota::Part)| Taken {
-        pool: choice.pool.clone(),
-        centre: centre.clone(),
+    let row = |(centre, part): (&Name, &plan::quota::Part)| Taken {
+        pool: choice.pool.to_string(),
+        centre: centre.to_string(),
         share: part.share.to_amounts(),
         survival: part.survival.to_amounts(),
         charge: part.charge().to_amounts(),

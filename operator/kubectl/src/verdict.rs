@@ -155,7 +155,7 @@ fn explain(
         return;
     };
     let case = floor.case(&read, approvals.unwrap_or_default());
-    let assessment = assess(&case, &floor.standing, floor.market());
+    let assessment = assess(&case, floor.market());
     if out.reason == reason::AWAITING_APPROVAL {
         // Without the decisions, the levels that are needed are no news of those that are missing.
         let is_missing = |level| approvals.is_some() && assessment.outcome.missing.contains(level);

@@ -66,14 +66,14 @@ impl Wait {
     /// What stands between the choice and its grant. `uid` is that of the request, `None` for one that was not applied
     /// (it would be the last of the queue).
     pub fn new(choice: &Choice, floor: &Floor, queues: Option<&[PoolQueue]>, uid: Option<&str>) -> Self {
-        let queue = queues.and_then(|q| q.iter().find(|q| q.metadata.name.as_deref() == Some(&choice.pool)));
-        let pool = floor.pools.get(&choice.pool);
+        let queue = queues.and_then(|q| q.iter().find(|q| q.metadata.name.as_deref() == Some(&*choice.pool)));
+        let pool = floor.pools.get(&*choice.pool);
         let unknown = choice
             .grant
             .centres
             .keys()
             .filter(|c| !pool.is_some_and(|p| p.known_in(c)))
-            .cloned()
+            .map(|c| c.to_string())
             .collect();
         let mut lacks: Vec<Lack> = Resources::NAMES
             .into_iter()
@@ -88,7 +88,7 @@ impl Wait {
             .filter(|_| !lacks.is_empty())
             .and_then(|q| earliest(choice, floor, q, uid));
         Self {
-            pool: choice.pool.clone(),
+            pool: choice.pool.to_string(),
             lacks,
             unknown,
             queue: place,
@@ -176,13 +176,13 @@ fn lack(choice: &Choice, floor: &Floor, resource: &'static str) -> Option<Lack> 
     let (missing, charge, free, centre) = rows
         .filter(|(missing, charge, ..)| *charge > 0 && *missing > 0)
         .max_by_key(|r| r.0)?;
-    let asked = choice.n[resource] - choice.base.n[resource];
+    let asked = choice.grant.n[resource] - choice.base.n[resource];
     let amount = |v| Resources::amount(resource, v);
     Some(Lack {
         resource,
         asked: amount(asked),
         charge: amount(charge),
-        centre: centre.clone(),
+        centre: centre.to_string(),
         free: amount(free),
         short: amount(missing),
         words: [asked, charge, free, missing].map(|v| short(resource, v)),

@@ -2,10 +2,11 @@
 
 pub(crate) mod world;
 
-use std::fs;
 use std::hint::black_box;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use nix::time::{ClockId, clock_gettime};
 use plan::cycle::{Snapshot, cycle};
 use serde_json::{Map, Value, json};
 
@@ -39,17 +40,16 @@ fn median(snapshot: &Snapshot) -> Result<f64> {
     for _ in 0..RUNS {
         let before = on_processor()?;
         let plan = black_box(cycle(black_box(snapshot)));
-        runs.push((on_processor()? - before) / 1e6);
+        runs.push((on_processor()? - before).as_secs_f64() * 1e3);
         drop(plan);
     }
     runs.sort_by(f64::total_cmp);
     runs.get(RUNS / 2).copied().context("nothing was measured")
 }
 
-/// Nanoseconds that this thread was on a processor (proc(5), schedstat).
-fn on_processor() -> Result<f64> {
-    let text = fs::read_to_string("/proc/thread-self/schedstat")?;
-    Ok(text.split_whitespace().next().context("schedstat")?.parse()?)
+/// How long this thread was on a processor.
+fn on_processor() -> Result<Duration> {
+    Ok(clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID)?.into())
 }
 
 /// Slope of the line through the logarithms: 1 where cost grows as the number does.

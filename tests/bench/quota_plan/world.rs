@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use crds::{
-    AcceleratorUse, Architecture, Intake, LedgerState, RequestApproval, ResourceRequest, Resources, StorageTier, Zone,
+    AcceleratorUse, Architecture, Intake, LedgerState, QuotaLedgerSpec, RequestApproval, ResourceRequest, Resources,
+    StorageTier, Zone,
 };
 use jiff::SignedDuration;
 use plan::approvals::Policy;
@@ -53,7 +54,7 @@ pub(crate) fn snapshot(requests: usize, pools: usize, tenants: usize, room: Room
     let pools = (0..pools).map(|n| pool(n, room)).collect::<Result<Vec<_>>>()?;
     for pool in &pools {
         ledger.adopt_pool(pool);
-        let entry = ledger.pools.entry(pool.name.clone()).or_default();
+        let entry = ledger.pools.entry(pool.name.to_string()).or_default();
         for centre in entry.centres.values_mut() {
             centre.charged = if room == Room::None {
                 centre.committable
@@ -62,6 +63,8 @@ pub(crate) fn snapshot(requests: usize, pools: usize, tenants: usize, room: Room
             };
         }
     }
+    // As a pass reads it.
+    let ledger = Ledger::try_from(&QuotaLedgerSpec::from(&ledger))?;
     let departments: Vec<&String> = facts.keys().filter(|name| name.starts_with("dept")).collect();
     let asking = departments.iter().cycle().take(requests).enumerate();
     let mut requests = asking
@@ -76,7 +79,7 @@ pub(crate) fn snapshot(requests: usize, pools: usize, tenants: usize, room: Room
         ledger,
         ledger_uid: "11111111-1111-1111-1111-111111111111".into(),
         approvals: approvals.map(|(_, r)| Ok(approval(r)?.into())).collect::<Result<_>>()?,
-        pools: pools.into_iter().map(|pool| (pool.name.clone(), pool)).collect(),
+        pools: pools.into_iter().map(|pool| (pool.name.to_string(), pool)).collect(),
         standing: facts.keys().map(|name| (name.clone(), Ok(()))).collect(),
         tenants: facts,
         requests,
@@ -89,9 +92,11 @@ fn tree(tenants: usize, pools: usize) -> BTreeMap<String, TenantFacts> {
     let facts = |parent: Option<String>, pools: &mut dyn Iterator<Item = usize>| TenantFacts {
         generation: 1,
         parent,
-        ceilings: pools
-            .map(|n| (pool_name(n), Ceiling::plain(amounts(1 << 40, 1 << 40))))
-            .collect(),
+        ceilings: Arc::new(
+            pools
+                .map(|n| (pool_name(n), Ceiling::plain(amounts(1 << 30, 1 << 30))))
+                .collect(),
+        ),
         ..TenantFacts::default()
     };
     let of_city = |city: usize| (0..pools).filter(move |n| n % CITIES == city);
@@ -146,14 +151,14 @@ fn pool(number: usize, room: Room) -> Result<Pool> {
         ..Capacity::default()
     };
     let slot = |name: &str| Slot {
-        name: name.to_owned(),
+        name: name.into(),
         weight: 1,
         primary: name == "jishi",
     };
     let policy = json!({"automaticUpTo": {"cpu": "1024", "memory": "8Ti", "storage": "8Ti", "accelerators": "64"},
         "levels": [{"level": 1, "above": {"cpu": "32"}, "groups": ["approvers"]}]});
     Ok(Pool {
-        name: pool_name(number),
+        name: pool_name(number).into(),
         generation: 1,
         sort,
         zone: Zone::GovExtranet,

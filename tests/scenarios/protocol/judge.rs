@@ -213,7 +213,7 @@ impl Judge {
     /// vCPU that a request holds, and the reason of its condition Ready.
     pub(crate) fn stands(&self, name: &str) -> Option<(i128, String)> {
         let request = self.requests.iter().find(|r| r.name() == name)?;
-        let status = request.object.status.as_ref()?;
+        let status = request.object().status.as_ref()?;
         let reason = find_condition(&status.conditions, crds::condition::READY)?
             .reason
             .clone();
@@ -223,7 +223,7 @@ impl Judge {
     /// How many say for that reason that they are not ready.
     pub(crate) fn because(&self, prefix: &str, reason: &str) -> usize {
         let says = |r: &&Request| {
-            let status = r.object.status.as_ref()?;
+            let status = r.object().status.as_ref()?;
             Some(find_condition(&status.conditions, crds::condition::READY)?.reason == reason)
         };
         self.of(prefix).filter(|r| says(r) == Some(true)).count()

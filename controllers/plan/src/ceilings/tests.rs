@@ -1,5 +1,7 @@
 //! Two siblings under one parent; then cousins.
 
+use std::sync::Arc;
+
 use super::*;
 use crate::ledger::TenantEntry;
 use crate::subtree::Subtrees;
@@ -16,8 +18,8 @@ fn tenant(parent: Option<&str>, ceiling: [i128; 3], own: i128) -> TenantEntry {
     TenantEntry {
         parent: parent.map(Into::into),
         generation: 1,
-        ceilings: [("x86".to_owned(), Ceiling { amounts, borrow, lend })].into(),
-        charged: [("x86".to_owned(), cpu(own))].into(),
+        ceilings: Arc::new([("x86", Ceiling { amounts, borrow, lend })].into()),
+        charged: [("x86", cpu(own))].into(),
     }
 }
 
@@ -28,17 +30,22 @@ fn ledger(tenants: Vec<(&str, TenantEntry)>) -> Ledger {
     }
 }
 
+fn ceiling<'a>(ledger: &'a mut Ledger, tenant: &str) -> &'a mut Ceiling {
+    let entry = ledger.tenants.get_mut(tenant).unwrap();
+    Arc::make_mut(&mut entry.ceilings).get_mut("x86").unwrap()
+}
+
 fn asks(ledger: &Ledger, tenant: &str, vcpu: i128) -> Option<Breach> {
-    let (pools, facts, kept) = Default::default();
+    let (pools, kept) = Default::default();
     let subtrees = Subtrees::of(ledger);
     let market = Market {
         pools: &pools,
         ledger,
         subtrees: &subtrees,
-        tenants: &facts,
         kept: &kept,
     };
-    first_breach(subtrees.lineage(tenant), &[("x86", cpu(vcpu))], market)
+    let pool = Name::from("x86");
+    first_breach(subtrees.lineage(tenant), std::iter::once((&pool, cpu(vcpu))), market)
 }
 
 /// `a` has 100 and may borrow 50; `b` has 100, uses 30 and lends 40.
@@ -61,9 +68,8 @@ fn it_borrows_what_siblings_lend_and_no_more() {
 #[test]
 fn its_borrowing_limit_binds_too() {
     let mut ledger = siblings();
-    let b = ledger.tenants.get_mut("b").unwrap();
-    b.ceilings.get_mut("x86").unwrap().lend = cpu(100);
-    b.charged.clear();
+    ceiling(&mut ledger, "b").lend = cpu(100);
+    ledger.tenants.get_mut("b").unwrap().charged.clear();
     assert_eq!(asks(&ledger, "a", 60), None);
     let breach = asks(&ledger, "a", 61).unwrap();
     assert_eq!((breach.lent, breach.limit), (false, 150_000));
@@ -72,45 +78,21 @@ fn its_borrowing_limit_binds_too() {
 #[test]
 fn borrowing_never_breaks_the_parent() {
     let mut ledger = siblings();
-    ledger
-        .tenants
-        .get_mut("p")
-        .unwrap()
-        .ceilings
-        .get_mut("x86")
-        .unwrap()
-        .amounts = cpu(150);
+    ceiling(&mut ledger, "p").amounts = cpu(150);
     let breach = asks(&ledger, "a", 31).unwrap();
-    assert_eq!(breach.ancestor, "p");
+    assert_eq!(&*breach.ancestor, "p");
 }
 
 #[test]
 fn what_is_lent_is_missing_to_the_lender_until_it_comes_back() {
     let mut ledger = siblings();
-    ledger
-        .tenants
-        .get_mut("a")
-        .unwrap()
-        .charged
-        .insert("x86".into(), cpu(130));
-    ledger
-        .tenants
-        .get_mut("p")
-        .unwrap()
-        .ceilings
-        .get_mut("x86")
-        .unwrap()
-        .amounts = cpu(500);
+    ledger.tenants.get_mut("a").unwrap().charged.insert("x86", cpu(130));
+    ceiling(&mut ledger, "p").amounts = cpu(500);
     // b uses 30 of 100; 30 of the 40 that it lends are borrowed, so 40 more are its own.
     assert_eq!(asks(&ledger, "b", 40), None);
     let breach = asks(&ledger, "b", 41).unwrap();
-    assert!(breach.lent && breach.ancestor == "b", "{breach:?}");
-    ledger
-        .tenants
-        .get_mut("a")
-        .unwrap()
-        .charged
-        .insert("x86".into(), cpu(90));
+    assert!(breach.lent && &*breach.ancestor == "b", "{breach:?}");
+    ledger.tenants.get_mut("a").unwrap().charged.insert("x86", cpu(90));
     assert_eq!(asks(&ledger, "b", 70), None);
 }
 
@@ -124,7 +106,7 @@ fn a_cousin_lends_nothing() {
         ("b", tenant(Some("q"), [500, 0, 500], 0)),
     ]);
     assert_eq!(
-        asks(&all, "a", 1).unwrap().ancestor,
+        &*asks(&all, "a", 1).unwrap().ancestor,
         "a",
         "its own siblings lend nothing"
     );
@@ -139,14 +121,14 @@ fn the_parent_itself_may_borrow_from_its_own_siblings() {
         ("a", tenant(Some("p"), [400, 0, 0], 100)),
     ]);
     assert_eq!(asks(&all, "a", 50), None);
-    assert_eq!(asks(&all, "a", 51).unwrap().ancestor, "p");
+    assert_eq!(&*asks(&all, "a", 51).unwrap().ancestor, "p");
 }
 
 #[test]
 fn a_ceiling_that_fell_stops_only_who_adds_to_it() {
     let mut all = siblings();
-    all.tenants.get_mut("b").unwrap().ceilings.get_mut("x86").unwrap().lend = Resources::ZERO;
-    all.tenants.get_mut("a").unwrap().charged.insert("x86".into(), cpu(120));
+    ceiling(&mut all, "b").lend = Resources::ZERO;
+    all.tenants.get_mut("a").unwrap().charged.insert("x86", cpu(120));
     assert_eq!(asks(&all, "b", 20), None);
     assert!(asks(&all, "a", 1).unwrap().lent);
 }
@@ -159,16 +141,15 @@ fn a_subtree_moves_only_where_it_fits() {
         ("q", tenant(Some("root"), [79, 0, 0], 0)),
         ("a", tenant(Some("p"), [100, 0, 0], 80)),
     ]);
-    let (pools, facts, kept) = Default::default();
+    let (pools, kept) = Default::default();
     let subtrees = Subtrees::of(&all);
     let market = Market {
         pools: &pools,
         ledger: &all,
         subtrees: &subtrees,
-        tenants: &facts,
         kept: &kept,
     };
-    assert_eq!(overshoot("a", "q", market).unwrap().ancestor, "q");
+    assert_eq!(&*overshoot("a", "q", market).unwrap().ancestor, "q");
     assert_eq!(
         overshoot("a", "root", market),
         None,

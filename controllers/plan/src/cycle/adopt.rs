@@ -10,27 +10,27 @@ use crate::tenants::TenantFacts;
 /// Tenants, pools, and what is gone. A tenant that holds something moves only where that fits; until then its old place
 /// and ceilings count.
 pub(super) fn adopt(snapshot: &Snapshot, ledger: &mut Ledger, plan: &mut CyclePlan) {
+    let newer = |(name, facts): &(&String, &TenantFacts)| {
+        let known = ledger.tenants.get(*name);
+        known.is_none_or(|t| t.generation < facts.generation)
+    };
+    let newer: Vec<_> = snapshot.tenants.iter().filter(newer).collect();
     let moves = |name: &str, facts: &TenantFacts, ledger: &Ledger| {
         let known = ledger.tenants.get(name).filter(|t| t.generation > 0);
-        known.is_some_and(|t| t.parent != facts.parent && facts.generation > t.generation)
+        known.is_some_and(|t| t.parent != facts.parent)
     };
-    for (name, facts) in &snapshot.tenants {
-        if !moves(name, facts, ledger) {
-            take_over(name, facts, ledger);
-        }
+    let (moving, staying): (Vec<_>, Vec<_>) = newer.into_iter().partition(|(name, facts)| moves(name, facts, ledger));
+    for (name, facts) in staying {
+        take_over(name, facts, ledger);
     }
     for pool in snapshot.pools.values() {
         ledger.adopt_pool(pool);
     }
-    for (name, facts) in &snapshot.tenants {
-        if !moves(name, facts, ledger) {
-            continue;
-        }
+    for (name, facts) in moving {
         let market = Market {
             pools: &snapshot.pools,
             ledger,
             subtrees: &Subtrees::of(ledger),
-            tenants: &snapshot.tenants,
             kept: &Kept::new(),
         };
         let parent = facts.parent.as_deref().unwrap_or_default();
@@ -41,9 +41,10 @@ pub(super) fn adopt(snapshot: &Snapshot, ledger: &mut Ledger, plan: &mut CyclePl
             }
         }
     }
-    let pools = snapshot.pools.keys().map(String::as_str).collect();
-    let tenants = snapshot.standing.keys().map(String::as_str).collect();
-    ledger.forget(&pools, &tenants);
+    ledger.forget(
+        |pool| snapshot.pools.contains_key(pool),
+        |tenant| snapshot.standing.contains_key(tenant),
+    );
 }
 
 fn take_over(name: &str, facts: &TenantFacts, ledger: &mut Ledger) {

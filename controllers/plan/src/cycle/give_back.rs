@@ -6,8 +6,9 @@ use crds::{RequestType, Resources};
 
 use super::settle::{by_tenant, held_by_others, row_of};
 use super::{CyclePlan, Snapshot, may_decide, record};
+use crate::by_name::Name;
 use crate::ledger::Ledger;
-use crate::quota::{Grant, Part, PoolGrant};
+use crate::quota::{Grant, Part};
 use crate::request::{Request, date_at};
 use crate::terms::{Stage, stage};
 
@@ -19,7 +20,10 @@ pub(super) fn end(snapshot: &Snapshot, plan: &mut CyclePlan) {
     let today = date_at(snapshot.now);
     let mut releases: BTreeMap<(&str, &str), Vec<&Request>> = BTreeMap::new();
     for request in &snapshot.requests {
-        if let Some(name) = request.target().filter(|_| request.kind() == RequestType::Release) {
+        if request.kind() != RequestType::Release {
+            continue;
+        }
+        if let Some(name) = request.target() {
             releases.entry((request.tenant(), name)).or_default().push(request);
         }
     }
@@ -41,7 +45,7 @@ pub(super) fn end(snapshot: &Snapshot, plan: &mut CyclePlan) {
 
 /// OPEN {n → in use} for what ended, then {in use → less} as the use falls, and at last {→ 0}.
 pub(super) fn lower(snapshot: &Snapshot, ledger: &mut Ledger, plan: &mut CyclePlan) {
-    let ended = snapshot.requests.iter().filter(|r| r.ended() && !r.holds.is_empty());
+    let ended = snapshot.requests.iter().filter(|r| !r.holds.is_empty() && r.ended());
     let by_tenant = by_tenant(snapshot, ended.clone().map(|r| r.tenant()));
     for request in ended {
         let open = ledger.records.contains_key(request.uid());
@@ -65,7 +69,7 @@ pub(super) fn lower(snapshot: &Snapshot, ledger: &mut Ledger, plan: &mut CyclePl
 /// What of an ended grant is still in use, beyond what the tenant's other grants cover. Where a centre does not say, nothing
 /// is kept: the record then waits until it does.
 fn in_use(snapshot: &Snapshot, ledger: &Ledger, request: &Request, of_tenant: &[&Request]) -> Grant {
-    let centres: BTreeSet<&String> = request.holds.values().flat_map(|g| g.centres.keys()).collect();
+    let centres: BTreeSet<&Name> = request.holds.values().flat_map(|g| g.centres.keys()).collect();
     let mut left = Grant::new();
     for centre in centres {
         let Some(row) = row_of(snapshot, request, centre) else {
@@ -82,9 +86,11 @@ fn in_use(snapshot: &Snapshot, ledger: &Ledger, request: &Request, of_tenant: &[
             if share.is_zero() {
                 continue;
             }
-            let pool: &mut PoolGrant = left.entry(used.pool.clone()).or_default();
-            pool.n = pool.n.plus(share);
-            pool.centres.insert(centre.clone(), Part { share, survival: share });
+            left.update(&Name::from(used.pool.as_str()), |pool| {
+                pool.n = pool.n.plus(share);
+                pool.centres
+                    .insert(Name::clone(centre), Part { share, survival: share });
+            });
         }
     }
     left

@@ -19,11 +19,12 @@ use crds::{Allocation, LedgerState, RequestApproval};
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use crate::admission::{Assessment, Standing};
+use crate::admission::Assessment;
+use crate::applicant::Standing;
 use crate::ledger::{Ledger, Record};
 use crate::pool::Pool;
 use crate::quota::Grant;
-use crate::request::Request;
+use crate::request::{Mark, Request, mark};
 use crate::tenants::TenantFacts;
 
 pub use lost::restore;
@@ -92,14 +93,21 @@ pub struct CyclePlan {
     pub clear: Vec<usize>,
     /// Uids that matter to the above.
     pub touched: BTreeSet<String>,
-    /// What was found out about each request for something new, by uid.
-    pub assessments: BTreeMap<String, Assessment>,
-    /// Uids in the order in which they are served.
-    pub order: Vec<String>,
+    /// What was found out about each request for something new, as long as the snapshot's requests or empty.
+    pub assessments: Vec<Option<Assessment>>,
+    /// Requests by index, in the order in which they are served.
+    pub order: Vec<usize>,
     /// By pool: for whom what is freed is kept.
     pub keepers: BTreeMap<String, Keeper>,
     /// Tenants whose new place waits, because what they hold does not fit there: why, `English | 中文`.
     pub overshoot: BTreeMap<String, String>,
+}
+
+impl CyclePlan {
+    /// What was found out about a request, by index.
+    pub fn assessment(&self, request: usize) -> Option<&Assessment> {
+        self.assessments.get(request)?.as_ref()
+    }
 }
 
 /// Runs one cycle. Pure and total.
@@ -126,6 +134,15 @@ pub fn cycle(snapshot: &Snapshot) -> CyclePlan {
         plan.swap = Some(ledger);
     }
     plan
+}
+
+/// Requests that a record of the ledger is open for, by index, in their order. Few have one: the others are told apart by
+/// their marks, which are at hand.
+fn recorded<'a>(snapshot: &'a Snapshot, ledger: &'a Ledger) -> impl Iterator<Item = (usize, &'a Record)> {
+    let marks: BTreeSet<Mark> = ledger.records.keys().map(|uid| mark(uid)).collect();
+    let all = snapshot.requests.iter().enumerate();
+    all.filter(move |(_, request)| marks.contains(&request.mark))
+        .filter_map(|(index, request)| Some((index, ledger.records.get(request.uid())?)))
 }
 
 /// Whether this request may be opened or settled in this run.

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crds::{CentreRow, Resources};
 use jiff::{SignedDuration, Timestamp};
 
-use super::{CyclePlan, Snapshot, may_decide};
+use super::{CyclePlan, Snapshot, may_decide, recorded};
+use crate::by_name::Name;
 use crate::centre::rows::Reason;
 use crate::ledger::{Ledger, Record};
 use crate::quota::Grant;
@@ -20,6 +21,9 @@ pub(super) type ByTenant<'a> = BTreeMap<&'a str, Vec<&'a Request>>;
 /// The requests of these tenants.
 pub(super) fn by_tenant<'a>(snapshot: &'a Snapshot, tenants: impl Iterator<Item = &'a str>) -> ByTenant<'a> {
     let mut all: ByTenant<'a> = tenants.map(|t| (t, Vec::new())).collect();
+    if all.is_empty() {
+        return all;
+    }
     for request in &snapshot.requests {
         if let Some(of_tenant) = all.get_mut(request.tenant()) {
             of_tenant.push(request);
@@ -31,7 +35,7 @@ pub(super) fn by_tenant<'a>(snapshot: &'a Snapshot, tenants: impl Iterator<Item 
 /// SETTLE: only on evidence read after the ledger, or on the answer to the own APPLY.
 pub(super) fn settle(snapshot: &Snapshot, ledger: &mut Ledger, plan: &mut CyclePlan) {
     let records = &snapshot.ledger.records;
-    let named = snapshot.requests.iter().filter(|r| records.contains_key(r.uid()));
+    let named = recorded(snapshot, &snapshot.ledger).filter_map(|(index, _)| snapshot.requests.get(index));
     let named: BTreeMap<&str, &Request> = named.map(|r| (r.uid(), &**r)).collect();
     let by_tenant = by_tenant(snapshot, records.values().map(|r| r.tenant.as_str()));
     for (uid, record) in records {
@@ -83,7 +87,7 @@ pub(super) fn held_by_others(
     request: &Request,
     centre: &str,
 ) -> BTreeMap<String, Resources> {
-    let share = |grant: &Grant, pool: &String| {
+    let share = |grant: &Grant, pool: &Name| {
         let part = grant.get(pool).and_then(|g| g.centres.get(centre));
         part.map_or(Resources::ZERO, |p| p.share)
     };
@@ -93,7 +97,7 @@ pub(super) fn held_by_others(
         for pool in other.holds.keys() {
             let held = share(&other.holds, pool);
             let held = record.map_or(held, |r| held.each_min(share(&r.to, pool)));
-            let sum = sums.entry(pool.clone()).or_default();
+            let sum = sums.entry(pool.to_string()).or_default();
             *sum = sum.plus(held);
         }
     }
@@ -103,7 +107,7 @@ pub(super) fn held_by_others(
 /// A lowering ends only when each centre's fresh row says that it is applied and that no more is used than the tenant
 /// still holds there, with what is left of this grant.
 fn centres_confirm(snapshot: &Snapshot, request: &Request, record: &Record, of_tenant: &[&Request]) -> bool {
-    let centres: BTreeSet<&String> = record.from.values().flat_map(|g| g.centres.keys()).collect();
+    let centres: BTreeSet<&Name> = record.from.values().flat_map(|g| g.centres.keys()).collect();
     centres.into_iter().all(|centre| {
         let Some(row) = row_of(snapshot, request, centre).filter(|r| r.record == record.id) else {
             return false;

@@ -2,15 +2,15 @@
 
 use crds::Allocation;
 
-use super::{Apply, CyclePlan, Snapshot, may_decide};
+use super::{Apply, CyclePlan, Snapshot, may_decide, recorded};
 use crate::centre::rows::Reason;
 use crate::ledger::Ledger;
 use crate::quota::to_stored;
 
 /// APPLY for every record that the swapped ledger holds and whose request was read in this cycle.
 pub(super) fn apply(snapshot: &Snapshot, ledger: &Ledger, plan: &mut CyclePlan) {
-    for (index, request) in snapshot.requests.iter().enumerate() {
-        let Some(record) = ledger.records.get(request.uid()) else {
+    for (index, record) in recorded(snapshot, ledger) {
+        let Some(request) = snapshot.requests.get(index) else {
             continue;
         };
         let written = request.record() == Some(record.id.as_str());
@@ -99,9 +99,11 @@ pub(super) fn clear(snapshot: &Snapshot, ledger: &Ledger, plan: &mut CyclePlan) 
 /// A deleted request may go when it holds nothing and no record is open for it, in the ledger that was read.
 pub(super) fn unguard(snapshot: &Snapshot, ledger: &Ledger, plan: &mut CyclePlan) {
     for (index, request) in snapshot.requests.iter().enumerate() {
+        if !(request.deleting() && request.guarded() && request.holds.is_empty()) {
+            continue;
+        }
         let uid = request.uid();
-        let free = !snapshot.ledger.records.contains_key(uid) && !ledger.records.contains_key(uid);
-        if request.deleting() && request.guarded() && request.holds.is_empty() && free {
+        if !snapshot.ledger.records.contains_key(uid) && !ledger.records.contains_key(uid) {
             plan.unguard.push(index);
             plan.touched.insert(uid.to_owned());
         }

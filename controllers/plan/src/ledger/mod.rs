@@ -8,9 +8,11 @@
 mod stored;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crds::{LedgerState, Resources};
 
+use crate::by_name::{ByName, Name};
 use crate::ceilings::Ceiling;
 use crate::pool::Pool;
 use crate::quota::Grant;
@@ -52,9 +54,9 @@ pub struct TenantEntry {
     /// Generation that was adopted.
     pub generation: i64,
     /// Ceilings by pool; a pool that is absent is closed.
-    pub ceilings: BTreeMap<String, Ceiling>,
+    pub ceilings: Arc<ByName<Ceiling>>,
     /// Its own grants by pool, without its children's.
-    pub charged: BTreeMap<String, Resources>,
+    pub charged: ByName<Resources>,
 }
 
 /// A change under way.
@@ -95,43 +97,31 @@ impl Record {
             .any(|(row, before)| !before.fits(after.get(row).copied().unwrap_or_default()))
     }
 
-    fn held(&self) -> Rows {
+    fn held(&self) -> Rows<'_> {
         larger(rows(&self.tenant, &self.from), rows(&self.tenant, &self.to))
     }
 }
 
 /// What a grant adds to: a pool in a centre, or a tenant's own sum of a pool.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Row {
-    Centre { pool: String, centre: String },
-    Tenant { tenant: String, pool: String },
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Row<'a> {
+    Centre { pool: &'a str, centre: &'a str },
+    Tenant { tenant: &'a str, pool: &'a Name },
 }
-type Rows = BTreeMap<Row, Resources>;
+type Rows<'a> = BTreeMap<Row<'a>, Resources>;
 
-fn rows(tenant: &str, grant: &Grant) -> Rows {
+fn rows<'a>(tenant: &'a str, grant: &'a Grant) -> Rows<'a> {
     let mut out = Rows::new();
     for (pool, g) in grant {
-        out.insert(
-            Row::Tenant {
-                tenant: tenant.to_owned(),
-                pool: pool.clone(),
-            },
-            g.n,
-        );
+        out.insert(Row::Tenant { tenant, pool }, g.n);
         for (centre, part) in &g.centres {
-            out.insert(
-                Row::Centre {
-                    pool: pool.clone(),
-                    centre: centre.clone(),
-                },
-                part.charge(),
-            );
+            out.insert(Row::Centre { pool, centre }, part.charge());
         }
     }
     out
 }
 
-fn larger(mut a: Rows, b: Rows) -> Rows {
+fn larger<'a>(mut a: Rows<'a>, b: Rows<'a>) -> Rows<'a> {
     for (row, amount) in b {
         let slot = a.entry(row).or_default();
         *slot = slot.each_max(amount);
@@ -208,7 +198,7 @@ impl Ledger {
         for (name, entry) in &self.tenants {
             if self.lineage(name).contains(&tenant) {
                 for (pool, amounts) in &entry.charged {
-                    let sum = sums.entry(pool.clone()).or_default();
+                    let sum = sums.entry(pool.to_string()).or_default();
                     *sum = sum.plus(*amounts);
                 }
             }
@@ -218,7 +208,7 @@ impl Ledger {
 
     /// Adopts a pool's capacity: never from an older report or generation than the one it has.
     pub fn adopt_pool(&mut self, pool: &Pool) {
-        let entry = self.pools.entry(pool.name.clone()).or_default();
+        let entry = entry(&mut self.pools, &pool.name);
         if pool.generation < entry.generation {
             return;
         }
@@ -232,7 +222,7 @@ impl Ledger {
             entry.phases = pool.phases();
         }
         for (centre, capacity) in &pool.capacity {
-            let slot = entry.centres.entry(centre.clone()).or_default();
+            let slot = self::entry(&mut entry.centres, centre);
             let changed = slot.committable != capacity.committable();
             if changed && (newer_spec || capacity.report >= slot.report) {
                 slot.committable = capacity.committable();
@@ -243,27 +233,21 @@ impl Ledger {
     }
 
     /// Adopts a tenant's place and ceilings, unless it has a newer generation.
-    pub fn adopt_tenant(
-        &mut self,
-        name: &str,
-        generation: i64,
-        parent: Option<&str>,
-        ceilings: &BTreeMap<String, Ceiling>,
-    ) {
-        let entry = self.tenants.entry(name.to_owned()).or_default();
+    pub fn adopt_tenant(&mut self, name: &str, generation: i64, parent: Option<&str>, ceilings: &Arc<ByName<Ceiling>>) {
+        let entry = entry(&mut self.tenants, name);
         if generation > entry.generation {
             entry.generation = generation;
             entry.parent = parent.map(ToOwned::to_owned);
-            entry.ceilings.clone_from(ceilings);
+            entry.ceilings = Arc::clone(ceilings);
         }
     }
 
     /// Drops pools and tenants that exist no more and charge nothing.
-    pub fn forget(&mut self, pools: &BTreeSet<&str>, tenants: &BTreeSet<&str>) {
+    pub fn forget(&mut self, pool_exists: impl Fn(&str) -> bool, tenant_exists: impl Fn(&str) -> bool) {
         self.pools
-            .retain(|name, p| pools.contains(name.as_str()) || p.centres.values().any(|c| !c.charged.is_zero()));
+            .retain(|name, p| pool_exists(name) || p.centres.values().any(|c| !c.charged.is_zero()));
         self.tenants
-            .retain(|name, t| tenants.contains(name.as_str()) || t.charged.values().any(|c| !c.is_zero()));
+            .retain(|name, t| tenant_exists(name) || t.charged.values().any(|c| !c.is_zero()));
     }
 
     /// Whether a record of that direction may still be opened.
@@ -294,7 +278,7 @@ impl Ledger {
 
     /// RECOUNT: sums from what the requests hold; records stay and count with max(from, to). Returns what differed.
     pub fn recount<'a>(&mut self, holdings: impl IntoIterator<Item = Holding<'a>>) -> Vec<String> {
-        let before = self.sums();
+        let before = self.clone();
         self.pools
             .values_mut()
             .flat_map(|p| p.centres.values_mut())
@@ -305,13 +289,12 @@ impl Ledger {
                 self.add(&rows(holding.tenant, holding.grant), 1);
             }
         }
-        let held: Vec<Rows> = self.records.values().map(Record::held).collect();
-        for rows in &held {
-            self.add(rows, 1);
+        for record in before.records.values() {
+            self.add(&record.held(), 1);
         }
-        let after = self.sums();
+        let (before, after) = (before.sums(), self.sums());
         let keys: BTreeSet<_> = before.keys().chain(after.keys()).collect();
-        let value = |sums: &Rows, row: &Row| sums.get(row).copied().unwrap_or_default();
+        let value = |sums: &Rows<'_>, row: &Row<'_>| sums.get(row).copied().unwrap_or_default();
         keys.into_iter()
             .filter(|row| value(&before, row) != value(&after, row))
             .map(|row| match row {
@@ -325,58 +308,38 @@ impl Ledger {
             .collect()
     }
 
-    fn sums(&self) -> Rows {
+    fn sums(&self) -> Rows<'_> {
         let mut out = Rows::new();
         for (pool, entry) in &self.pools {
             for (centre, c) in &entry.centres {
-                out.insert(
-                    Row::Centre {
-                        pool: pool.clone(),
-                        centre: centre.clone(),
-                    },
-                    c.charged,
-                );
+                out.insert(Row::Centre { pool, centre }, c.charged);
             }
         }
         for (tenant, entry) in &self.tenants {
             for (pool, amounts) in &entry.charged {
-                out.insert(
-                    Row::Tenant {
-                        tenant: tenant.clone(),
-                        pool: pool.clone(),
-                    },
-                    *amounts,
-                );
+                out.insert(Row::Tenant { tenant, pool }, *amounts);
             }
         }
         out.retain(|_, amount| !amount.is_zero());
         out
     }
 
-    fn add(&mut self, rows: &Rows, sign: i128) {
+    fn add(&mut self, rows: &Rows<'_>, sign: i128) {
         for (row, amount) in rows {
-            let slot = match row {
+            let change = |sum: &mut Resources| *sum = sum.zip(*amount, |a, b| a + sign * b);
+            match row {
                 Row::Centre { pool, centre } => {
-                    &mut self
-                        .pools
-                        .entry(pool.clone())
-                        .or_default()
-                        .centres
-                        .entry(centre.clone())
-                        .or_default()
-                        .charged
+                    change(&mut entry(&mut entry(&mut self.pools, pool).centres, centre).charged);
                 }
-                Row::Tenant { tenant, pool } => self
-                    .tenants
-                    .entry(tenant.clone())
-                    .or_default()
-                    .charged
-                    .entry(pool.clone())
-                    .or_default(),
-            };
-            *slot = slot.zip(*amount, |a, b| a + sign * b);
+                Row::Tenant { tenant, pool } => entry(&mut self.tenants, tenant).charged.update(pool, change),
+            }
         }
     }
+}
+
+/// The value of that name, made where there is none.
+fn entry<'a, T: Default>(map: &'a mut BTreeMap<String, T>, name: &str) -> &'a mut T {
+    map.entry(name.to_owned()).or_default()
 }
 
 #[cfg(test)]

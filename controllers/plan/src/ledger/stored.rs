@@ -1,6 +1,7 @@
 //! The ledger to and from the object that is stored.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crds::{
     AmountError, LedgerCeiling, LedgerCentre, LedgerCharge, LedgerPool, LedgerRecord, LedgerTenant, QuotaLedgerSpec,
@@ -8,41 +9,57 @@ use crds::{
 };
 
 use super::{CentreEntry, Ledger, PoolEntry, Record, TenantEntry};
+use crate::by_name::{ByName, Name};
 use crate::ceilings::Ceiling;
 use crate::quota::{from_stored, to_stored};
 
-fn charges(map: &BTreeMap<String, Resources>) -> Vec<LedgerCharge> {
+/// Names as they are read: thousands of tenants mention the same pools, so each name is there once.
+#[derive(Default)]
+struct Names(BTreeSet<Name>);
+
+impl Names {
+    fn of(&mut self, name: &str) -> Name {
+        if let Some(known) = self.0.get(name) {
+            return Name::clone(known);
+        }
+        let new = Name::from(name);
+        self.0.insert(Name::clone(&new));
+        new
+    }
+}
+
+fn charges(map: &ByName<Resources>) -> Vec<LedgerCharge> {
     map.iter()
         .filter(|(_, r)| !r.is_zero())
         .map(|(pool, r)| LedgerCharge {
-            pool: pool.clone(),
+            pool: pool.to_string(),
             amounts: r.to_amounts(),
         })
         .collect()
 }
 
-fn ceiling_to_stored((pool, c): (&String, &Ceiling)) -> LedgerCeiling {
+fn ceiling_to_stored((pool, c): (&Name, &Ceiling)) -> LedgerCeiling {
     LedgerCeiling {
-        pool: pool.clone(),
+        pool: pool.to_string(),
         amounts: c.amounts.to_amounts(),
         borrow: c.borrow.to_amounts(),
         lend: c.lend.to_amounts(),
     }
 }
 
-fn ceiling_from_stored(c: &LedgerCeiling) -> Result<(String, Ceiling), AmountError> {
+fn ceiling_from_stored(c: &LedgerCeiling, names: &mut Names) -> Result<(Name, Ceiling), AmountError> {
     let ceiling = Ceiling {
         amounts: (&c.amounts).try_into()?,
         borrow: (&c.borrow).try_into()?,
         lend: (&c.lend).try_into()?,
     };
-    Ok((c.pool.clone(), ceiling))
+    Ok((names.of(&c.pool), ceiling))
 }
 
-fn by_pool(charges: &[LedgerCharge]) -> Result<BTreeMap<String, Resources>, AmountError> {
+fn by_pool(charges: &[LedgerCharge], names: &mut Names) -> Result<ByName<Resources>, AmountError> {
     charges
         .iter()
-        .map(|c| Ok((c.pool.clone(), (&c.amounts).try_into()?)))
+        .map(|c| Ok((names.of(&c.pool), (&c.amounts).try_into()?)))
         .collect()
 }
 
@@ -125,12 +142,14 @@ impl TryFrom<&QuotaLedgerSpec> for Ledger {
             }
             ledger.pools.insert(p.name.clone(), entry);
         }
+        let mut names = Names::default();
         for t in &spec.tenants {
+            let ceilings = t.ceilings.iter().map(|c| ceiling_from_stored(c, &mut names));
             let entry = TenantEntry {
                 parent: t.parent.clone(),
                 generation: t.generation,
-                ceilings: t.ceilings.iter().map(ceiling_from_stored).collect::<Result<_, _>>()?,
-                charged: by_pool(&t.charged)?,
+                ceilings: Arc::new(ceilings.collect::<Result<_, _>>()?),
+                charged: by_pool(&t.charged, &mut names)?,
             };
             ledger.tenants.insert(t.name.clone(), entry);
         }

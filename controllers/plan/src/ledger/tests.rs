@@ -10,10 +10,10 @@ fn grant(vcpu: i128) -> Grant {
     };
     let part = Part { share: n, survival: n };
     Grant::from([(
-        "x86".into(),
+        "x86",
         PoolGrant {
             n,
-            centres: [("jishi".into(), part)].into(),
+            centres: [("jishi", part)].into(),
         },
     )])
 }

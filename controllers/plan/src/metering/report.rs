@@ -1,6 +1,7 @@
 //! The reports of all tenants: what each should say, and which are written now.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crds::{
     Currency, ExactUsage, QuotaPool, ResourceRequest, Resources, UsageFigures, UsageReport, UsageReportStatus,
@@ -23,7 +24,7 @@ pub struct Snapshot {
     /// Now, by the operator's wall clock.
     pub now: Timestamp,
     /// Requests.
-    pub requests: Vec<ResourceRequest>,
+    pub requests: Vec<Arc<ResourceRequest>>,
     /// Pools, for their prices.
     pub pools: Vec<QuotaPool>,
     /// Reports as they are.

@@ -3,6 +3,8 @@ use jiff::SignedDuration;
 use proptest::prelude::*;
 use serde_json::json;
 
+use std::sync::Arc;
+
 use super::*;
 
 /// 2026-11-01 00:00 in the province.
@@ -174,7 +176,7 @@ impl World {
             "spec": {"displayName": "r", "type": "New"}, "status": {"history": []}});
         let mut world = Self(Snapshot {
             pools: vec![serde_json::from_value(pool).unwrap()],
-            requests: vec![serde_json::from_value(request).unwrap()],
+            requests: vec![Arc::new(serde_json::from_value(request).unwrap())],
             ..Snapshot::default()
         });
         world.holds(0, "4");
@@ -189,7 +191,7 @@ impl World {
             json!([{"pool": "x86", "amounts": {"cpu": cpu}}])
         };
         let entry = json!({"at": time(NOVEMBER + at), "record": format!("r{at}"), "pools": pools});
-        let status = self.0.requests[0].status.as_mut().unwrap();
+        let status = Arc::make_mut(&mut self.0.requests[0]).status.as_mut().unwrap();
         status.history.push(serde_json::from_value(entry).unwrap());
     }
 
@@ -222,7 +224,7 @@ impl World {
     }
 
     fn leaves(&mut self) {
-        let metadata = &mut self.0.requests[0].metadata;
+        let metadata = &mut Arc::make_mut(&mut self.0.requests[0]).metadata;
         metadata.deletion_timestamp = Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(
             Timestamp::UNIX_EPOCH,
         ));
@@ -310,7 +312,8 @@ fn what_is_not_known_is_not_zero() {
     assert_eq!(plan.writes, []);
     let mut w = World::new();
     w.pass(100);
-    w.0.requests[0].status.as_mut().unwrap().history[0].at = "yesterday".to_owned();
+    let status = Arc::make_mut(&mut w.0.requests[0]).status.as_mut();
+    status.unwrap().history[0].at = "yesterday".to_owned();
     let plan = w.plan(7200);
     assert_eq!((plan.writes.len(), plan.unclear.len()), (0, 1));
 }

@@ -9,6 +9,7 @@ use super::name;
 use crate::cycle::{Reading, Snapshot, cycle};
 use crate::pool::Pool;
 use crate::quota::Grant;
+use crate::request::Request;
 
 /// A request that would start.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,7 +49,7 @@ pub fn starts(snapshot: &Snapshot, pools: BTreeMap<String, Pool>) -> Vec<Start> 
 
 /// The snapshot with nothing but what waits: what is held is in the ledger's sums.
 fn waiting(snapshot: &Snapshot) -> Snapshot {
-    let waits = |r: &&Arc<crate::request::Request>| r.asks_grant() && !r.deleting() && r.allocation().is_none();
+    let waits = |r: &&Arc<Request>| r.asks_grant() && !r.deleting() && r.allocation().is_none();
     let requests: Vec<_> = snapshot.requests.iter().filter(waits).cloned().collect();
     let names: BTreeSet<(&str, &str)> = requests.iter().map(|r| (r.tenant(), r.name())).collect();
     let about = |a: &&Arc<crds::RequestApproval>| {
@@ -77,24 +78,28 @@ fn granted(mut world: Snapshot) -> Vec<Start> {
     loop {
         let plan = cycle(&world);
         let Some(mut ledger) = plan.swap else { return out };
-        let opened = |uid: &&String| !world.ledger.records.contains_key(*uid) && ledger.records.contains_key(*uid);
-        let opened: Vec<String> = plan.order.iter().filter(opened).cloned().collect();
+        let opened = |request: &&Arc<Request>| {
+            let uid = request.uid();
+            !world.ledger.records.contains_key(uid) && ledger.records.contains_key(uid)
+        };
+        let served = plan.order.iter().filter_map(|index| world.requests.get(*index));
+        let opened: Vec<Arc<Request>> = served.filter(opened).cloned().collect();
         if opened.is_empty() {
             return out;
         }
-        for uid in &opened {
-            let grant = ledger.records.get(uid).map(|r| r.to.clone()).unwrap_or_default();
-            ledger.settle(uid, &grant);
-            if let Some(request) = world.requests.iter().find(|r| r.uid() == uid) {
-                out.push(Start {
-                    uid: uid.clone(),
-                    tenant: request.tenant().to_owned(),
-                    name: request.name().to_owned(),
-                    grant,
-                });
-            }
+        for request in &opened {
+            let record = ledger.records.get(request.uid());
+            let grant = record.map(|r| r.to.clone()).unwrap_or_default();
+            ledger.settle(request.uid(), &grant);
+            out.push(Start {
+                uid: request.uid().to_owned(),
+                tenant: request.tenant().to_owned(),
+                name: request.name().to_owned(),
+                grant,
+            });
         }
-        world.requests.retain(|r| !opened.iter().any(|uid| uid == r.uid()));
+        let opened: BTreeSet<&str> = opened.iter().map(|r| r.uid()).collect();
+        world.requests.retain(|r| !opened.contains(r.uid()));
         world.ledger = ledger;
     }
 }

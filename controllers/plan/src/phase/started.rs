@@ -22,6 +22,7 @@ pub fn started(snapshot: &Snapshot, plan: &CyclePlan) -> BTreeMap<String, String
     let opened: Vec<_> = plan
         .order
         .iter()
+        .filter_map(|index| Some(snapshot.requests.get(*index)?.uid()))
         .filter(|uid| !before.records.contains_key(*uid))
         .filter_map(|uid| Some((uid, after.records.get(uid)?)))
         .collect();
@@ -30,7 +31,7 @@ pub fn started(snapshot: &Snapshot, plan: &CyclePlan) -> BTreeMap<String, String
     }
     for (uid, record) in opened {
         let owed = record.to.iter().find_map(|(pool, grant)| {
-            let phase = taken_in.get(pool.as_str())?;
+            let phase = taken_in.get(&**pool)?;
             let mut parts = grant.centres.iter();
             let late = parts.any(|(centre, part)| {
                 let committable = before.centre(pool, centre).map(|c| c.committable);
@@ -40,7 +41,7 @@ pub fn started(snapshot: &Snapshot, plan: &CyclePlan) -> BTreeMap<String, String
             late.then_some(*phase)
         });
         if let Some(phase) = owed {
-            out.insert(uid.clone(), phase.to_owned());
+            out.insert(uid.to_owned(), phase.to_owned());
         }
         ledger.open(uid, record.clone());
     }

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use crds::{
     Amounts, DataCenter, ExpansionPhaseStatus, LedgerState, QuotaPool, condition, find_condition,
     phase_reason as reason,
@@ -81,7 +83,7 @@ fn snapshot(source: &str, phases: &[ExpansionPhase], asks: &[(&str, &str)]) -> S
     let pool = Pool::read(&pool(source), &centres(), phases, now()).unwrap();
     let tenant = TenantFacts {
         generation: 1,
-        ceilings: BTreeMap::from([("x86".to_owned(), Ceiling::plain(cpu(100_000)))]),
+        ceilings: Arc::new([("x86", Ceiling::plain(cpu(100_000)))].into()),
         ..TenantFacts::default()
     };
     let request = |(name, vcpu): &(&str, &str)| {

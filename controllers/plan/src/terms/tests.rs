@@ -58,7 +58,7 @@ fn a_trial_run_comes_before_the_months() {
         "2026-01-01T00:00:00Z",
         "2027-01-31",
     );
-    assert_eq!(end(&spec.object.spec, date("2026-01-01")), Some(date("2027-01-31")));
+    assert_eq!(end(&spec.object().spec, date("2026-01-01")), Some(date("2027-01-31")));
     assert_eq!(at(&spec, "2026-01-31"), Stage::TrialRun(date("2026-01-31")));
     assert_eq!(at(&spec, "2026-02-01"), Stage::Running);
 }
@@ -67,7 +67,7 @@ fn a_trial_run_comes_before_the_months() {
 fn a_renewal_counts_from_the_present_end_or_from_today() {
     let year = grant("New", &json!({"months": 12}), "2026-01-01T00:00:00Z", "2027-01-31");
     let renew = grant("Renew", &json!({"months": 1}), "2026-01-01T00:00:00Z", "2027-01-31");
-    let renewed = |today: &str| renewed(&renew.object.spec, &year, date(today));
+    let renewed = |today: &str| renewed(&renew.object().spec, &year, date(today));
     assert_eq!(renewed("2026-12-01"), Some(date("2027-02-28")));
     assert_eq!(renewed("2027-02-10"), Some(date("2027-03-10")));
 }

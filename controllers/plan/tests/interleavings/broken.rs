@@ -124,5 +124,9 @@ fn each(snapshot: &mut Snapshot, change: impl Fn(&mut Request)) {
 }
 
 fn each_object(snapshot: &mut Snapshot, change: impl Fn(&mut ResourceRequest)) {
-    each(snapshot, |r| change(&mut r.object));
+    each(snapshot, |r| {
+        let mut object = ResourceRequest::clone(r.object());
+        change(&mut object);
+        *r = Request::read(object, r.fresh).unwrap();
+    });
 }

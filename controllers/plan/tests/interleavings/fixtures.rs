@@ -1,5 +1,7 @@
 //! What the world is made of: two pools over two centres, two levels of tenants, and what departments ask.
 
+use std::sync::Arc;
+
 use crds::{RequestType, ResourceRequest, Resources, label};
 use jiff::{SignedDuration, Timestamp};
 use plan::ceilings::Ceiling;
@@ -60,7 +62,7 @@ pub(crate) fn tenants() -> impl Iterator<Item = (String, TenantFacts)> {
         let facts = TenantFacts {
             generation: 1,
             parent: parent.map(str::to_owned),
-            ceilings: POOLS.map(|p| (p.to_owned(), Ceiling::plain(vcpu(ceiling)))).into(),
+            ceilings: Arc::new(POOLS.map(|p| (p, Ceiling::plain(vcpu(ceiling)))).into()),
             ..TenantFacts::default()
         };
         (name.to_owned(), facts)

@@ -94,7 +94,7 @@ impl World {
 
     pub(crate) fn ceiling(&mut self, vcpu: i128) {
         self.tenant.generation += 1;
-        self.tenant.ceilings = [("x86".to_owned(), Ceiling::plain(cpu(vcpu)))].into();
+        self.tenant.ceilings = Arc::new([("x86", Ceiling::plain(cpu(vcpu)))].into());
     }
 
     pub(crate) fn intake(&mut self, intake: Intake) {
@@ -154,7 +154,7 @@ impl World {
 
     /// Another value in a spec, as if it had been written so.
     pub(crate) fn set(&mut self, name: &str, change: &Value) {
-        let mut spec = serde_json::to_value(&self.request(name).object.spec).unwrap();
+        let mut spec = serde_json::to_value(&self.request(name).object().spec).unwrap();
         for (key, value) in change.as_object().unwrap() {
             spec[key] = value.clone();
         }
@@ -172,7 +172,8 @@ impl World {
     fn row(&mut self, name: &str, centre: &str, used: Option<i128>, now: Timestamp) {
         let request = self.requests.get_mut(name).unwrap();
         let record = request.record().unwrap_or_default().to_owned();
-        let status = request.object.status.get_or_insert_default();
+        let mut object = crds::ResourceRequest::clone(request.object());
+        let status = object.status.get_or_insert_default();
         let before = status.centres.iter().find(|r| r.name == centre).map(|r| r.used.clone());
         status.centres.retain(|r| r.name != centre);
         let used = used.map(|n| {
@@ -190,6 +191,7 @@ impl World {
             message: None,
             reported_at: now.to_string(),
         });
+        *request = Request::read(object, true).unwrap();
     }
 
     fn snapshot(&self) -> Snapshot {
@@ -237,13 +239,17 @@ impl World {
         for apply in &plan.apply {
             let name = snapshot.requests[apply.request].name().to_owned();
             let request = self.requests.get_mut(&name).unwrap();
-            request.object.status.get_or_insert_default().allocation = Some(apply.allocation.clone());
-            *request = Request::read(request.object.clone(), true).unwrap();
+            let mut object = crds::ResourceRequest::clone(request.object());
+            object.status.get_or_insert_default().allocation = Some(apply.allocation.clone());
+            *request = Request::read(object, true).unwrap();
         }
         for index in &plan.end {
             let name = snapshot.requests[*index].name().to_owned();
-            let allocation = self.requests.get_mut(&name).unwrap().object.status.as_mut().unwrap();
-            allocation.allocation.as_mut().unwrap().ended = Some(self.now.to_string());
+            let request = self.requests.get_mut(&name).unwrap();
+            let mut object = crds::ResourceRequest::clone(request.object());
+            let allocation = object.status.as_mut().unwrap().allocation.as_mut().unwrap();
+            allocation.ended = Some(self.now.to_string());
+            *request = Request::read(object, true).unwrap();
         }
         let granted: Vec<String> = self
             .requests
@@ -258,9 +264,11 @@ impl World {
         }
         let snapshot = self.snapshot();
         let plan = cycle(&snapshot);
-        for request in &snapshot.requests {
-            let status = status(request, plan.assessments.get(request.uid()), &snapshot);
-            self.requests.get_mut(request.name()).unwrap().object.status = Some(status);
+        for (index, request) in snapshot.requests.iter().enumerate() {
+            let mut object = crds::ResourceRequest::clone(request.object());
+            object.status = Some(status(request, plan.assessment(index), &snapshot));
+            let request = Request::read(object, true).unwrap();
+            self.requests.insert(request.name().to_owned(), request);
         }
     }
 
@@ -280,7 +288,7 @@ impl World {
 
     /// Reason of its condition Ready.
     pub(crate) fn reason(&self, name: &str) -> &str {
-        let status = self.request(name).object.status.as_ref().unwrap();
+        let status = self.request(name).object().status.as_ref().unwrap();
         &crds::find_condition(&status.conditions, "Ready").unwrap().reason
     }
 }

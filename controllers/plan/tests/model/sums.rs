@@ -26,7 +26,7 @@ fn grant(n: usize) -> Grant {
     };
     let pool = PoolGrant {
         n: amount(n),
-        centres: [("c".to_owned(), part)].into(),
+        centres: [("c", part)].into(),
     };
     [("p".to_owned(), pool)].into()
 }

@@ -51,8 +51,8 @@ pub fn comes(
         let floor = Floor::new(province, request.tenant(), None, date_at(now));
         let case = floor.case(&request, &[]);
         let others: Vec<Case<'_>> = undecided.iter().map(|r| floor.case(r, approvals)).collect();
-        let choices = if_approved(&case, &floor.standing, floor.market()).map_or_else(|_| Vec::new(), |(c, _)| c);
-        let crowded = crowded_out(&case, &choices, &others, &floor.standing, floor.market());
+        let choices = if_approved(&case, floor.market()).map_or_else(|_| Vec::new(), |(c, _)| c);
+        let crowded = crowded_out(&case, &choices, &others, floor.market());
         crowded.into_iter().map(named).collect()
     });
     Coming {

@@ -77,7 +77,7 @@ pub fn lose(centre: &str, province: &Province, requests: Option<(&[ResourceReque
     let touched = floor
         .pools
         .values()
-        .filter(|p| p.slots.iter().any(|s| s.name == centre));
+        .filter(|p| p.slots.iter().any(|s| &*s.name == centre));
     let pools: Vec<Left> = touched.flat_map(|pool| left(pool, &floor, centre)).collect();
     if pools.is_empty() && province.pools.is_some() {
         notes.push(both(
@@ -106,11 +106,11 @@ fn written(short: loss::Short) -> Short {
 
 fn left(pool: &plan::pool::Pool, floor: &Floor, lost: &str) -> Vec<Left> {
     let dual = |without: &str| loss::free_dual_active(pool, &floor.ledger, without).to_amounts();
-    let slots = pool.slots.iter().filter(|s| s.name != lost);
+    let slots = pool.slots.iter().filter(|s| &*s.name != lost);
     slots
         .map(|slot| Left {
-            pool: pool.name.clone(),
-            centre: slot.name.clone(),
+            pool: pool.name.to_string(),
+            centre: slot.name.to_string(),
             free: floor.ledger.free(&pool.name, &slot.name).to_amounts(),
             dual_active: dual(""),
             dual_active_then: dual(lost),

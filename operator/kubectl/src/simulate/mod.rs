@@ -186,8 +186,8 @@ fn added(phase: &ExpansionPhase, floor: &Floor, pools: &BTreeMap<String, Pool>, 
 }
 
 fn starting(start: &Start) -> Starting {
-    let pool = |(pool, grant): (&String, &plan::quota::PoolGrant)| PoolAmounts {
-        pool: pool.clone(),
+    let pool = |(pool, grant): (&plan::by_name::Name, &plan::quota::PoolGrant)| PoolAmounts {
+        pool: pool.to_string(),
         amounts: grant.n.to_amounts(),
     };
     Starting {

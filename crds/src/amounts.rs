@@ -309,11 +309,8 @@ impl Resources {
 
     /// Whether every resource of `self` fits in `room`; a resource that is not asked always fits.
     pub fn fits(self, room: Self) -> bool {
-        let fit = |asked: i128, room: i128| asked <= 0 || asked <= room;
-        fit(self.cpu, room.cpu)
-            && fit(self.memory, room.memory)
-            && fit(self.storage, room.storage)
-            && fit(self.accelerators, room.accelerators)
+        self.zip(room, |asked, room| (asked > 0 && asked > room).into())
+            .is_zero()
     }
 
     /// Whether nothing is asked.

@@ -18,6 +18,7 @@ pub mod phase;
 pub mod pool;
 pub mod published;
 pub mod quota;
+pub mod reclaim;
 pub mod request;
 pub mod request_status;
 pub mod subtree;

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use crds::{Resources, condition, find_condition};
+use crds::{ReclaimStage, Resources, condition, find_condition};
 use kube::{Resource, ResourceExt as _};
 use plan::cycle::Snapshot;
 use plan::phase::Totals;
 use plan::published::Figures;
+use plan::reclaim;
 use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
 use crate::rows::{Rows, count};
@@ -23,6 +24,9 @@ pub struct AdmissionMetrics {
     pools: Rows,
     plan_target: Rows,
     plan_accepted: Rows,
+    idle: Rows,
+    reclaimable: Rows,
+    stages: Rows,
     unreadable: IntGaugeVec,
 }
 
@@ -75,6 +79,19 @@ impl AdmissionMetrics {
                 "xiangyun_plan_accepted",
                 "Sum of the accepted phases of expansion: vCPU or bytes",
                 &["resource"],
+            )?,
+            idle: Rows::new(registry, "xiangyun_idle_grants", "Grants that are idle", &["pool"])?,
+            reclaimable: Rows::new(
+                registry,
+                "xiangyun_reclaimable",
+                "What idle grants hold beyond what they could shrink to, counted once: vCPU or bytes",
+                &["pool", "resource"],
+            )?,
+            stages: Rows::new(
+                registry,
+                "xiangyun_reclaim_grants",
+                "Live grants on their way back, by stage",
+                &["stage"],
             )?,
             unreadable: IntGaugeVec::new(
                 Opts::new("xiangyun_unreadable_objects", "Objects that do not parse"),
@@ -141,6 +158,21 @@ impl AdmissionMetrics {
         };
         self.plan_target.replace(shown(totals.target));
         self.plan_accepted.replace(shown(totals.accepted));
+    }
+
+    /// Idle grants by pool, and how far they are.
+    pub(super) fn idle(
+        &self,
+        pools: &BTreeMap<String, reclaim::Figures>,
+        stages: &BTreeMap<ReclaimStage, usize>,
+    ) {
+        self.idle.replace(pools.iter().map(|(pool, f)| (vec![pool.clone()], count(f.idle))));
+        let row = |pool: &String, resource: &'static str, f: &reclaim::Figures| {
+            (vec![pool.clone(), resource.to_owned()], in_unit(resource, f.reclaimable[resource]))
+        };
+        let rows = pools.iter().flat_map(|(pool, f)| ["cpu", "memory"].map(|r| row(pool, r, f)));
+        self.reclaimable.replace(rows);
+        self.stages.replace(stages.iter().map(|(stage, n)| (vec![format!("{stage:?}")], count(*n))));
     }
 
     /// The six figures of every pool.

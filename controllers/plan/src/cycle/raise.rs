@@ -105,7 +105,7 @@ fn cases<'a>(snapshot: &'a Snapshot, ledger: &Ledger) -> Vec<Case<'a>> {
         let under_way = |r: &crate::ledger::Record| target.is_none() || r.change.as_deref() == Some(request.uid());
         let granted = match (request.kind(), target) {
             (RequestType::Change | RequestType::Renew, Some(t)) => t.was_altered_by(request.uid()),
-            (RequestType::Release, _) => true,
+            (RequestType::Release | RequestType::Keep, _) => true,
             _ => request.allocation().is_some(),
         };
         // What was not read again cannot be opened, and is not looked at.

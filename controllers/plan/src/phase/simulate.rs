@@ -68,6 +68,7 @@ fn waiting(snapshot: &Snapshot) -> Snapshot {
         requests,
         gone: BTreeSet::new(),
         approvals,
+        survey: Arc::default(),
     }
 }
 

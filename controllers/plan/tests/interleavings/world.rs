@@ -138,6 +138,7 @@ impl World {
                 .collect(),
             gone: BTreeSet::new(),
             approvals: Vec::new(),
+            survey: std::sync::Arc::default(),
         }
     }
 

@@ -87,7 +87,13 @@ pub struct MetricSource {
     #[schemars(length(min = 1, max = 63))]
     pub name: String,
     /// Addresses of one Prometheus, or of a pair that scrapes the same; the next one is asked where one does not answer | 地址，一对互备时填两个
-    #[schemars(length(min = 1, max = 2), inner(length(max = 256), regex(pattern = r"^https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._/-]*)?$")))]
+    #[schemars(
+        length(min = 1, max = 2),
+        inner(
+            length(max = 256),
+            regex(pattern = r"^https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._/-]*)?$")
+        )
+    )]
     pub endpoints: Vec<String>,
     /// Labels that this centre's series have, where others are kept there too | 本中心时序的标签
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]

@@ -28,8 +28,8 @@ pub use allocation::{Allocation, AllocationPool, CentreRow, CentreShare, InForce
 pub use amounts::{Amount, AmountError, Amounts, Resources};
 pub use conditions::{Condition, find as find_condition, is_true as condition_is_true, set as set_condition};
 pub use data_center::{
-    CardNodes, CentreReport, CentreRole, DataCenter, DataCenterSpec, DataCenterStatus, MetricLabel, MetricSource, PhaseCapacity,
-    PoolCapacity, reason as centre_reason,
+    CardNodes, CentreReport, CentreRole, DataCenter, DataCenterSpec, DataCenterStatus, MetricLabel, MetricSource,
+    PhaseCapacity, PoolCapacity, reason as centre_reason,
 };
 pub use expansion_phase::{
     Acceptance, Delivery, ExpansionPhase, ExpansionPhaseSpec, ExpansionPhaseStatus, PhaseRow, PhaseStage, PlanProgress,

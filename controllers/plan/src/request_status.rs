@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use crds::{
-    ApprovalCount, RequestType, ResourceRequestStatus, condition, reclaim_reason, request_reason as reason, set_condition,
+    ApprovalCount, RequestType, ResourceRequestStatus, condition, reclaim_reason, request_reason as reason,
+    set_condition,
 };
 use jiff::Timestamp;
 
@@ -346,10 +347,16 @@ fn exception(request: &Request, assessment: Option<&Assessment>, now: Timestamp)
 fn keep(request: &Request, all: &[Arc<Request>]) -> Summary {
     let name = request.target().unwrap_or_default();
     let target = all.iter().find(|t| request.speaks_of(t));
-    let decided = if completed_before(request) { Some(true) } else { reclaim::kept(request, target.map(|t| &**t)) };
+    let decided = if completed_before(request) {
+        Some(true)
+    } else {
+        reclaim::kept(request, target.map(|t| &**t))
+    };
     match decided {
         Some(true) => {
-            let words = format!("{name} is kept for one window; its status says until when | {name} 已保留一个统计窗口，期限见其状态");
+            let words = format!(
+                "{name} is kept for one window; its status says until when | {name} 已保留一个统计窗口，期限见其状态"
+            );
             Summary::ready("Completed", reason::COMPLETED, words)
         }
         Some(false) => {
@@ -358,7 +365,11 @@ fn keep(request: &Request, all: &[Arc<Request>]) -> Summary {
             );
             Summary::new("Submitted", reclaim_reason::NOTHING_TO_KEEP, words)
         }
-        None => Summary::new("Submitted", reclaim_reason::NOTIFIED, format!("the clock of {name} is being stopped | 正在暂停 {name} 的回收")),
+        None => Summary::new(
+            "Submitted",
+            reclaim_reason::NOTIFIED,
+            format!("the clock of {name} is being stopped | 正在暂停 {name} 的回收"),
+        ),
     }
 }
 

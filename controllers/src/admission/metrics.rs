@@ -161,18 +161,21 @@ impl AdmissionMetrics {
     }
 
     /// Idle grants by pool, and how far they are.
-    pub(super) fn idle(
-        &self,
-        pools: &BTreeMap<String, reclaim::Figures>,
-        stages: &BTreeMap<ReclaimStage, usize>,
-    ) {
-        self.idle.replace(pools.iter().map(|(pool, f)| (vec![pool.clone()], count(f.idle))));
+    pub(super) fn idle(&self, pools: &BTreeMap<String, reclaim::Figures>, stages: &BTreeMap<ReclaimStage, usize>) {
+        self.idle
+            .replace(pools.iter().map(|(pool, f)| (vec![pool.clone()], count(f.idle))));
         let row = |pool: &String, resource: &'static str, f: &reclaim::Figures| {
-            (vec![pool.clone(), resource.to_owned()], in_unit(resource, f.reclaimable[resource]))
+            (
+                vec![pool.clone(), resource.to_owned()],
+                in_unit(resource, f.reclaimable[resource]),
+            )
         };
-        let rows = pools.iter().flat_map(|(pool, f)| ["cpu", "memory"].map(|r| row(pool, r, f)));
+        let rows = pools
+            .iter()
+            .flat_map(|(pool, f)| ["cpu", "memory"].map(|r| row(pool, r, f)));
         self.reclaimable.replace(rows);
-        self.stages.replace(stages.iter().map(|(stage, n)| (vec![format!("{stage:?}")], count(*n))));
+        self.stages
+            .replace(stages.iter().map(|(stage, n)| (vec![format!("{stage:?}")], count(*n))));
     }
 
     /// The six figures of every pool.

@@ -3,7 +3,10 @@
 
 use std::time::Duration;
 
-use crds::{ReclaimPolicy, ReclaimPolicyStatus, ResourceRequest, ResourceRequestStatus, condition, find_condition, reclaim_reason as reason};
+use crds::{
+    ReclaimPolicy, ReclaimPolicyStatus, ResourceRequest, ResourceRequestStatus, condition, find_condition,
+    reclaim_reason as reason,
+};
 use kube::api::{Patch, PatchParams};
 use kube::{Api, ResourceExt as _};
 use plan::cycle::Snapshot;
@@ -26,7 +29,9 @@ pub(super) fn next(snapshot: &Snapshot) -> Option<Duration> {
 /// Statuses of the policies that differ, and the figures.
 pub(super) async fn publish(options: &Options, caches: &Caches, snapshot: &Snapshot) -> Result<(), Error> {
     options.metrics.idle(&figures(snapshot), &stages(snapshot));
-    options.metrics.unreadable::<ReclaimPolicy>(caches.policies.unreadable().len());
+    options
+        .metrics
+        .unreadable::<ReclaimPolicy>(caches.policies.unreadable().len());
     let mut writes: Vec<Write<'_>> = Vec::new();
     for policy in caches.policies.list() {
         let wanted = policy_status(&policy, Policy::read(&policy).map(drop), snapshot);
@@ -60,7 +65,12 @@ pub(super) fn announce(events: &Events, request: &ResourceRequest, wanted: &Reso
     // That nothing is known yet, or nothing is to be said, is no event.
     let of_interest = wanted.reclaim.is_some() || request.status.as_ref().is_some_and(|s| s.reclaim.is_some());
     if of_interest {
-        tracing::info!(request = request.name_any(), tenant = request.namespace(), reason = now.reason, "idle");
+        tracing::info!(
+            request = request.name_any(),
+            tenant = request.namespace(),
+            reason = now.reason,
+            "idle"
+        );
         let warning = [reason::NOTIFIED, reason::DUE, reason::SHRUNK, reason::RECLAIMED].contains(&now.reason.as_str());
         events.publish(request, warning, &now.reason, &now.message);
     }

@@ -83,7 +83,12 @@ impl Caches {
             pools: start(hub, all(), &signals.hub, &mut tasks),
             requests: start(hub, all(), &signals.hub, &mut tasks),
             policies: start(hub, all(), &signals.policies, &mut tasks),
-            own: start(hub, all().fields(&format!("metadata.name={centre}")), &signals.policies, &mut tasks),
+            own: start(
+                hub,
+                all().fields(&format!("metadata.name={centre}")),
+                &signals.policies,
+                &mut tasks,
+            ),
             nodes: start(cluster, all(), &signals.nodes, &mut tasks),
             pods: start(cluster, all().fields(RUNNING), &signals.nodes, &mut tasks),
             // All of them: one that is not ours stands in the way.

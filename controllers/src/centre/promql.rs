@@ -81,7 +81,9 @@ impl Prometheus {
 }
 
 async fn once(client: &Client, query: &str) -> Result<Vec<u8>, AskError> {
-    let form = form_urlencoded::Serializer::new(String::new()).append_pair("query", query).finish();
+    let form = form_urlencoded::Serializer::new(String::new())
+        .append_pair("query", query)
+        .finish();
     // A query of this length is no part of an address.
     let request = Request::builder()
         .method(Method::POST)
@@ -95,5 +97,6 @@ async fn once(client: &Client, query: &str) -> Result<Vec<u8>, AskError> {
         return Err(AskError::Status(status));
     }
     let body = Limited::new(answer.into_body(), LONGEST).collect().await;
-    body.map(|b| b.to_bytes().to_vec()).map_err(|e| AskError::Body(e.to_string()))
+    body.map(|b| b.to_bytes().to_vec())
+        .map_err(|e| AskError::Body(e.to_string()))
 }

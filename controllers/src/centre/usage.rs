@@ -50,7 +50,9 @@ impl Measurements {
     /// Asks what is due. Answers when it wants to be called again.
     pub(super) async fn pass(&mut self) -> Result<Option<Duration>, CallError> {
         let centres = self.caches.own.list();
-        let own = centres.iter().find(|c| c.metadata.name.as_deref() == Some(&self.centre));
+        let own = centres
+            .iter()
+            .find(|c| c.metadata.name.as_deref() == Some(&self.centre));
         let source = own.and_then(|c| c.spec.metric_sources.first());
         if self.source.as_ref().map(|(s, _)| s) != source {
             // Another source is another truth.
@@ -62,11 +64,17 @@ impl Measurements {
             Some(_) if self.caches.requests.list().iter().any(holds) => windows(&self.caches.policies.list()),
             _ => Vec::new(),
         };
-        self.asked.0.retain(|name, asked| wanted.iter().any(|w| w.name == *name && *w == asked.window));
+        self.asked
+            .0
+            .retain(|name, asked| wanted.iter().any(|w| w.name == *name && *w == asked.window));
         let mut again = NOTHING_TO_ASK;
         for window in wanted {
             let pause = Duration::try_from(window.pause()).unwrap_or(NOTHING_TO_ASK);
-            let left = self.asked.0.get(&window.name).map(|a| pause.saturating_sub(a.at.elapsed()));
+            let left = self
+                .asked
+                .0
+                .get(&window.name)
+                .map(|a| pause.saturating_sub(a.at.elapsed()));
             if let Some(left) = left.filter(|l| !l.is_zero()) {
                 again = again.min(left);
                 continue;
@@ -79,7 +87,9 @@ impl Measurements {
     }
 
     async fn ask(&mut self, window: Window) {
-        let Some((source, prometheus)) = &mut self.source else { return };
+        let Some((source, prometheus)) = &mut self.source else {
+            return;
+        };
         let answer = about(prometheus, source, &window).await;
         self.metrics.asked(answer.is_ok());
         if let Err(error) = &answer {
@@ -102,7 +112,11 @@ impl Measurements {
             let age = SignedDuration::try_from(at.elapsed()).unwrap_or(SignedDuration::MAX);
             measured.clone().filter(|_| age <= asked.window.oldest())
         };
-        let found = self.asked.0.iter().filter_map(|(name, a)| Some((name.clone(), counts(a)?)));
+        let found = self
+            .asked
+            .0
+            .iter()
+            .filter_map(|(name, a)| Some((name.clone(), counts(a)?)));
         let found: Usage = found.collect();
         let news = self.known.send_if_modified(|known| {
             let news = known.as_deref() != Some(&found);

@@ -66,7 +66,11 @@ pub async fn keep(hub: &Hub, name: String, reason: String) -> Result<Kept, Failu
     let name = created.metadata.name.unwrap_or_default();
     let word = async {
         loop {
-            let conditions = within(api.get(&name)).await?.status.map(|s| s.conditions).unwrap_or_default();
+            let conditions = within(api.get(&name))
+                .await?
+                .status
+                .map(|s| s.conditions)
+                .unwrap_or_default();
             let ready = find_condition(&conditions, condition::READY).cloned();
             if let Some(ready) = ready.filter(|c| c.reason != reclaim_reason::NOTIFIED) {
                 return Ok::<_, Failure>(ready);
@@ -80,7 +84,10 @@ pub async fn keep(hub: &Hub, name: String, reason: String) -> Result<Kept, Failu
             kept: Some(true),
             message: ready.message,
         }),
-        Ok(Ok(ready)) => Err(Failure::Refused(format!("rreq/{name} ({}): {}", ready.reason, ready.message))),
+        Ok(Ok(ready)) => Err(Failure::Refused(format!(
+            "rreq/{name} ({}): {}",
+            ready.reason, ready.message
+        ))),
         // It is written; only the word on it is missing.
         Ok(Err(_)) | Err(_) => Ok(Kept {
             name,

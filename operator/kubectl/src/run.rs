@@ -265,7 +265,9 @@ fn check_target(province: &Province, quote: &mut Quote) {
 
 async fn keep(hub: &Hub, name: String, reason: String, out: Out) -> Result<u8, Failure> {
     let kept = keep::keep(hub, name.clone(), reason).await?;
-    out.put(&kept, |k: &Kept, style| format!("rreq/{name} kept: rreq/{}\n{}\n", k.name, style.lang.half(&k.message)))?;
+    out.put(&kept, |k: &Kept, style| {
+        format!("rreq/{name} kept: rreq/{}\n{}\n", k.name, style.lang.half(&k.message))
+    })?;
     Ok(0)
 }
 

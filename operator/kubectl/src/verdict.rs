@@ -120,7 +120,8 @@ pub fn verdict(
     };
     // How little is used, and what becomes of it, is said where there is something to say.
     let idle = find_condition(&status.conditions, condition::IDLE);
-    out.notes.extend(idle.filter(|c| c.status == "True").map(|c| c.message.clone()));
+    out.notes
+        .extend(idle.filter(|c| c.status == "True").map(|c| c.message.clone()));
     let plain = matches!(request.spec.type_, RequestType::Release | RequestType::Keep);
     if out.state == State::Pending && !plain {
         let floor = Floor::new(province, &namespace, request.metadata.uid.as_deref(), today);

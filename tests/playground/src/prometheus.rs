@@ -71,7 +71,10 @@ fn config(state: &State, targets: &[Spec], kubelets: &[Value]) -> Value {
         }
     }
     let kubelets = [(KUBELETS, kubelets.to_vec())];
-    let jobs = jobs.into_iter().chain(kubelets).filter(|(_, targets)| !targets.is_empty());
+    let jobs = jobs
+        .into_iter()
+        .chain(kubelets)
+        .filter(|(_, targets)| !targets.is_empty());
     let jobs = jobs.map(|(name, targets)| scrape(state, name, &targets));
     json!({
         "global": {"scrape_interval": SELDOM, "evaluation_interval": SELDOM},

@@ -69,8 +69,14 @@ impl Window {
     /// end a quoted text is escaped all the same. Whoever scrapes a container twice is counted once.
     pub fn questions(&self, source: &MetricSource) -> Questions {
         let quoted = |v: &str| v.replace('\\', "\\\\").replace('"', "\\\"");
-        let labels = source.match_labels.iter().map(|(k, v)| format!("{k}=\"{}\",", quoted(&v.0)));
-        let select = format!("{{{}namespace!=\"\",container!=\"\",container!=\"POD\"}}", labels.collect::<String>());
+        let labels = source
+            .match_labels
+            .iter()
+            .map(|(k, v)| format!("{k}=\"{}\",", quoted(&v.0)));
+        let select = format!(
+            "{{{}namespace!=\"\",container!=\"\",container!=\"POD\"}}",
+            labels.collect::<String>()
+        );
         let cpu = format!("rate(container_cpu_usage_seconds_total{select}[{}s])", self.rate);
         let memory = format!("container_memory_working_set_bytes{select}");
         let range = format!("[{}s:{}s]", self.seconds, self.step);
@@ -194,7 +200,9 @@ pub type Usage = BTreeMap<String, Measured>;
 
 /// What a row says of a place: nothing of pools without vCPU, of cards, and of a namespace whose pods run on another pool.
 pub fn of_place(usage: &Usage, place: &Place, pool: Option<&str>, catalogue: &Catalogue) -> Vec<PoolUse> {
-    let measurable = catalogue.get(&place.pool).is_some_and(|f| f.is_compute() && f.card.is_none());
+    let measurable = catalogue
+        .get(&place.pool)
+        .is_some_and(|f| f.is_compute() && f.card.is_none());
     if !measurable || pool != Some(place.pool.as_str()) {
         return Vec::new();
     }
@@ -212,13 +220,18 @@ pub fn of_place(usage: &Usage, place: &Place, pool: Option<&str>, catalogue: &Ca
 /// or unknown, is reported at once.
 pub fn every(new: &CentreRow, old: &CentreRow) -> SignedDuration {
     let names = |row: &CentreRow| -> BTreeSet<(String, String)> {
-        row.utilization.iter().map(|u| (u.pool.clone(), u.window.clone())).collect()
+        row.utilization
+            .iter()
+            .map(|u| (u.pool.clone(), u.window.clone()))
+            .collect()
     };
     if names(new) != names(old) {
         return SignedDuration::ZERO;
     }
     let spans = new.utilization.iter().filter_map(|u| duration(&u.window).ok());
-    spans.min().map_or(SignedDuration::ZERO, |span| (span / 10).clamp(ASKED.0, ASKED.1))
+    spans
+        .min()
+        .map_or(SignedDuration::ZERO, |span| (span / 10).clamp(ASKED.0, ASKED.1))
 }
 
 /// Whether a row with `new` says something else than one with `old`: other windows, or a figure that moved by more than a
@@ -226,14 +239,17 @@ pub fn every(new: &CentreRow, old: &CentreRow) -> SignedDuration {
 pub fn differs(old: &[PoolUse], new: &[PoolUse]) -> bool {
     let key = |u: &PoolUse| (u.pool.clone(), u.window.clone());
     let figures = |all: &[PoolUse]| -> BTreeMap<_, _> {
-        all.iter().map(|u| (key(u), Resources::try_from(&u.p95).unwrap_or_default())).collect()
+        all.iter()
+            .map(|u| (key(u), Resources::try_from(&u.p95).unwrap_or_default()))
+            .collect()
     };
     let (old, new) = (figures(old), figures(new));
     let moved = |a: i128, b: i128, least: i128| (a - b).abs() > (a.max(b) / 10).max(least);
     !old.keys().eq(new.keys())
-        || old.values().zip(new.values()).any(|(a, b)| {
-            moved(a.cpu, b.cpu, 100) || moved(a.memory, b.memory, (1 << 30) / 10)
-        })
+        || old
+            .values()
+            .zip(new.values())
+            .any(|(a, b)| moved(a.cpu, b.cpu, 100) || moved(a.memory, b.memory, (1 << 30) / 10))
 }
 
 #[cfg(test)]

@@ -59,15 +59,26 @@ impl Use {
 pub fn judge<'a>(snapshot: &'a Snapshot, request: &Request) -> Option<Judgement<'a>> {
     let survey = &*snapshot.survey;
     let policy = survey.policy(request)?;
-    let of = |percent, verdict| Some(Judgement { policy, percent, verdict });
+    let of = |percent, verdict| {
+        Some(Judgement {
+            policy,
+            percent,
+            verdict,
+        })
+    };
     let sort = |pool: &String| snapshot.pools.get(pool).map(|p| &p.sort);
     // The use of cards is not measured, so whoever holds some is never idle.
-    let cards = request.holds.keys().any(|p| matches!(sort(p), Some(Sort::Accelerator { .. })));
+    let cards = request
+        .holds
+        .keys()
+        .any(|p| matches!(sort(p), Some(Sort::Accelerator { .. })));
     if policy.exempts(request) || cards {
         return of(None, Verdict::Busy(reason::EXEMPT));
     }
     let compute = request.holds.iter().filter(|(p, _)| policy.covers_pool(p));
-    let compute: Vec<(&String, &PoolGrant)> = compute.filter(|(p, _)| matches!(sort(p), Some(Sort::Compute(_)))).collect();
+    let compute: Vec<(&String, &PoolGrant)> = compute
+        .filter(|(p, _)| matches!(sort(p), Some(Sort::Compute(_))))
+        .collect();
     let mut uses: Vec<(&String, Use)> = Vec::new();
     for (pool, grant) in compute {
         match used(survey, policy, request, pool, grant, snapshot.now) {
@@ -108,7 +119,10 @@ fn used(survey: &Survey, policy: &Policy, request: &Request, pool: &str, grant: 
         let age = facts.reported.map_or(SignedDuration::MAX, |at| now.duration_since(at));
         let row = request.rows().iter().find(|r| r.name == *centre);
         let found = row.filter(|_| age <= oldest(policy.span)).and_then(|r| {
-            let mine = r.utilization.iter().find(|u| u.pool == pool && u.window == policy.window)?;
+            let mine = r
+                .utilization
+                .iter()
+                .find(|u| u.pool == pool && u.window == policy.window)?;
             Resources::try_from(&mine.p95).ok()
         });
         sum.p95 = sum.p95.plus(found.ok_or_else(no_metrics)?);
@@ -120,7 +134,11 @@ fn used(survey: &Survey, policy: &Policy, request: &Request, pool: &str, grant: 
     }
     // A grant that is younger, or that was changed, was not there to be used all the time; nor were its siblings.
     let covered = held.changed.is_some_and(|at| now.duration_since(at) >= policy.span);
-    if covered { Ok(Some(sum)) } else { Err((reason::WINDOW_NOT_COVERED, None)) }
+    if covered {
+        Ok(Some(sum))
+    } else {
+        Err((reason::WINDOW_NOT_COVERED, None))
+    }
 }
 
 /// The amounts of a grant, as a notice says them.

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crds::{ReclaimPolicy, ReclaimPolicyStatus, ReclaimStage, Resources, condition, find_condition, reclaim_reason as reason, set_condition};
+use crds::{
+    ReclaimPolicy, ReclaimPolicyStatus, ReclaimStage, Resources, condition, find_condition, reclaim_reason as reason,
+    set_condition,
+};
 use jiff::{SignedDuration, Timestamp};
 
 use super::policy::PolicyError;
@@ -21,14 +24,19 @@ pub struct Figures {
 /// By pool. Empty pools are not shown, so that the board says zero only where a policy looks.
 pub fn figures(snapshot: &Snapshot) -> BTreeMap<String, Figures> {
     let mut all: BTreeMap<String, Figures> = BTreeMap::new();
-    for request in snapshot.requests.iter().filter(|r| r.is_live()) {
-        let Some(_) = snapshot.survey.policy(request) else { continue };
+    let covered = snapshot
+        .requests
+        .iter()
+        .filter(|r| r.is_live() && snapshot.survey.policy(r).is_some());
+    for request in covered {
         let reclaim = request.object.status.as_ref().and_then(|s| s.reclaim.as_ref());
         let idle = reclaim.filter(|r| !matches!(r.stage, ReclaimStage::Shrunk | ReclaimStage::Released));
         for (pool, grant) in &request.holds {
             let figures = all.entry(pool.clone()).or_default();
             let to = idle.and_then(|r| r.to.iter().find(|p| p.pool == *pool));
-            let Some(to) = to.and_then(|p| Resources::try_from(&p.amounts).ok()) else { continue };
+            let Some(to) = to.and_then(|p| Resources::try_from(&p.amounts).ok()) else {
+                continue;
+            };
             let less = grant.n.minus(to).each_max(Resources::ZERO);
             if !less.is_zero() {
                 figures.idle += 1;
@@ -53,7 +61,11 @@ pub fn stages(snapshot: &Snapshot) -> BTreeMap<ReclaimStage, usize> {
 
 /// How long until a notice, a grace or an appeal is over; nothing where none runs.
 pub fn next_due(snapshot: &Snapshot) -> Option<SignedDuration> {
-    let moments = snapshot.requests.iter().filter(|r| r.is_live()).flat_map(|request| moments(snapshot, request));
+    let moments = snapshot
+        .requests
+        .iter()
+        .filter(|r| r.is_live())
+        .flat_map(|request| moments(snapshot, request));
     let later = moments.filter(|at| *at > snapshot.now);
     later.min().map(|at| at.duration_since(snapshot.now))
 }
@@ -66,12 +78,19 @@ fn moments(snapshot: &Snapshot, request: &Request) -> Vec<Timestamp> {
     let until = read(reclaim.appeal.as_ref().map(|a| a.until.as_str()));
     let notify = snapshot.survey.policy(request).map(|p| p.notify);
     let due = read(reclaim.due.as_deref());
-    let grace = due.and(read(Some(&reclaim.since))).zip(notify).and_then(|(at, notify)| at.checked_add(notify).ok());
+    let grace = due
+        .and(read(Some(&reclaim.since)))
+        .zip(notify)
+        .and_then(|(at, notify)| at.checked_add(notify).ok());
     until.into_iter().chain(due).chain(grace).collect()
 }
 
 /// The status of a policy: how many grants it decides about.
-pub fn policy_status(policy: &ReclaimPolicy, read: Result<(), PolicyError>, snapshot: &Snapshot) -> ReclaimPolicyStatus {
+pub fn policy_status(
+    policy: &ReclaimPolicy,
+    read: Result<(), PolicyError>,
+    snapshot: &Snapshot,
+) -> ReclaimPolicyStatus {
     let mut status = policy.status.clone().unwrap_or_default();
     let name = policy.metadata.name.as_deref().unwrap_or_default();
     (status.covers, status.idle, status.unknown) = (0, 0, 0);
@@ -80,7 +99,12 @@ pub fn policy_status(policy: &ReclaimPolicy, read: Result<(), PolicyError>, snap
             continue;
         }
         status.covers += 1;
-        let conditions = request.object.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
+        let conditions = request
+            .object
+            .status
+            .as_ref()
+            .map(|s| s.conditions.as_slice())
+            .unwrap_or_default();
         match find_condition(conditions, condition::IDLE).map(|c| c.status.as_str()) {
             Some("True") => status.idle += 1,
             Some("False") => {}

@@ -19,8 +19,14 @@ const STEP: i128 = 5;
 /// Sets `used`, `utilization`, `reclaim` and the condition Idle of a request that has a grant of its own.
 pub fn status(status: &mut ResourceRequestStatus, request: &Request, snapshot: &Snapshot) {
     status.used = requested(request, snapshot, status.used.as_deref());
-    let judgement = if request.is_live() { judge(snapshot, request) } else { None };
-    status.utilization = judgement.as_ref().and_then(|j| utilization(j, status.utilization.as_ref(), snapshot.now));
+    let judgement = if request.is_live() {
+        judge(snapshot, request)
+    } else {
+        None
+    };
+    status.utilization = judgement
+        .as_ref()
+        .and_then(|j| utilization(j, status.utilization.as_ref(), snapshot.now));
     let before = status.reclaim.take();
     let holds = amounts(&request.holds);
     status.reclaim = way(before.as_ref(), judgement.as_ref(), request, &holds, snapshot);
@@ -52,13 +58,18 @@ fn way(
     let ended = request.ended() || request.deleting();
     let nothing = Verdict::Unknown(reason::NO_POLICY, None);
     // What ended is judged by nobody any more; the policy only says how it goes on, and it does not.
-    let policy = judgement.map(|j| j.policy).or_else(|| snapshot.survey.policy(request)).or_else(|| {
-        let done = |r: &&Reclaim| ended || matches!(r.stage, ReclaimStage::Shrunk | ReclaimStage::Released);
-        before.filter(done).and_then(|_| snapshot.survey.policies.first())
-    });
+    let policy = judgement
+        .map(|j| j.policy)
+        .or_else(|| snapshot.survey.policy(request))
+        .or_else(|| {
+            let done = |r: &&Reclaim| ended || matches!(r.stage, ReclaimStage::Shrunk | ReclaimStage::Released);
+            before.filter(done).and_then(|_| snapshot.survey.policies.first())
+        });
     let Some(policy) = policy else {
         // Without any policy nothing goes on; what was done stays told.
-        return before.filter(|r| matches!(r.stage, ReclaimStage::Shrunk | ReclaimStage::Released)).cloned();
+        return before
+            .filter(|r| matches!(r.stage, ReclaimStage::Shrunk | ReclaimStage::Released))
+            .cloned();
     };
     let verdict = judgement.map_or(&nothing, |j| &j.verdict);
     let to = match verdict {
@@ -89,7 +100,11 @@ fn utilization(judgement: &Judgement<'_>, before: Option<&Utilization>, now: Tim
         window: judgement.policy.window.clone(),
         at: before.map_or_else(String::new, |b| b.at.clone()),
     };
-    let at = if before == Some(&new) { new.at.clone() } else { now.to_string() };
+    let at = if before == Some(&new) {
+        new.at.clone()
+    } else {
+        now.to_string()
+    };
     Some(Utilization { at, ..new })
 }
 
@@ -115,8 +130,12 @@ fn requested(request: &Request, snapshot: &Snapshot, before: Option<&str>) -> Op
         return None;
     }
     let percent = used * 100 / shares;
-    let old = before.and_then(|b| b.strip_suffix('%')).and_then(|b| b.parse::<i128>().ok());
-    let shown = old.filter(|old| (percent - old).abs() < STEP).unwrap_or(percent / STEP * STEP);
+    let old = before
+        .and_then(|b| b.strip_suffix('%'))
+        .and_then(|b| b.parse::<i128>().ok());
+    let shown = old
+        .filter(|old| (percent - old).abs() < STEP)
+        .unwrap_or(percent / STEP * STEP);
     Some(format!("{shown}%"))
 }
 

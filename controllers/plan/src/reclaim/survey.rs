@@ -108,7 +108,8 @@ impl Survey {
         let about = (request.tenant().to_owned(), request.name().to_owned());
         // Creation times are cut to seconds.
         let all = self.keeps.get(&about)?.iter();
-        all.filter(|k| k.created.as_second() >= asked.as_second()).min_by_key(|k| (k.created, k.uid.clone()))
+        all.filter(|k| k.created.as_second() >= asked.as_second())
+            .min_by_key(|k| (k.created, k.uid.clone()))
     }
 
     fn hold(&mut self, request: &Request) {

@@ -51,7 +51,9 @@ pub(crate) fn act(snapshot: &Snapshot, request: &Request) -> Option<Act> {
                 .iter()
                 .filter_map(|p| Some((p.pool.as_str(), Resources::try_from(&p.amounts).ok()?)))
                 .collect();
-            let fits = to.iter().all(|(pool, g)| announced.get(pool.as_str()).is_some_and(|n| g.n.fits(*n)));
+            let fits = to
+                .iter()
+                .all(|(pool, g)| announced.get(pool.as_str()).is_some_and(|n| g.n.fits(*n)));
             let to = announced_grant(snapshot, request, &announced).filter(|_| fits)?;
             (amounts(&to) == reclaim.to && to != request.holds).then_some(Act::Shrink(to))
         }
@@ -70,7 +72,12 @@ fn announced_grant(snapshot: &Snapshot, request: &Request, announced: &BTreeMap<
 }
 
 /// What it could shrink to; nothing where that is all that it holds.
-pub(super) fn target(snapshot: &Snapshot, policy: &Policy, request: &Request, uses: &[(&String, Use)]) -> Option<Grant> {
+pub(super) fn target(
+    snapshot: &Snapshot,
+    policy: &Policy,
+    request: &Request,
+    uses: &[(&String, Use)],
+) -> Option<Grant> {
     let mut to = request.holds.clone();
     for (pool, found) in uses {
         let held = request.holds.get(*pool)?;
@@ -132,7 +139,12 @@ fn floors(snapshot: &Snapshot, request: &Request, pool: &str, held: &PoolGrant) 
 fn lowered(snapshot: &Snapshot, request: &Request, pool: &str, held: &PoolGrant, n: Resources) -> Option<PoolGrant> {
     let rule = SurvivalRule::try_from(&request.object.spec.survival).ok()?;
     let pool = snapshot.pools.get(pool)?;
-    let slots: Vec<Slot> = pool.slots.iter().filter(|s| held.centres.contains_key(&s.name)).cloned().collect();
+    let slots: Vec<Slot> = pool
+        .slots
+        .iter()
+        .filter(|s| held.centres.contains_key(&s.name))
+        .cloned()
+        .collect();
     if slots.len() != held.centres.len() {
         return None;
     }

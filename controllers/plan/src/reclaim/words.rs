@@ -1,6 +1,6 @@
 //! The condition Idle in words: numbers first, the next step last.
 
-use crds::{PoolAmounts, Reclaim, ReclaimStage, ReclaimStep, reclaim_reason as reason};
+use crds::{Appeal, PoolAmounts, Reclaim, ReclaimStage, ReclaimStep, Resources, reclaim_reason as reason};
 
 use super::judge::{Judgement, Verdict};
 use crate::request::Request;
@@ -24,17 +24,17 @@ pub(super) fn say(
     }
 }
 
-/// `16`, or `16 and 64Gi` where memory is to fall as well.
+fn sum(amounts: &[PoolAmounts]) -> Resources {
+    let read = |p: &PoolAmounts| Resources::try_from(&p.amounts).ok();
+    amounts.iter().filter_map(read).fold(Resources::ZERO, Resources::plus)
+}
+
 fn cpu(amounts: &[PoolAmounts]) -> String {
-    let read = |p: &PoolAmounts| crds::Resources::try_from(&p.amounts).ok();
-    let sum = amounts.iter().filter_map(read).fold(crds::Resources::ZERO, crds::Resources::plus);
-    crds::Resources::amount("cpu", sum.cpu).0
+    Resources::amount("cpu", sum(amounts).cpu).0
 }
 
 fn memory(amounts: &[PoolAmounts]) -> String {
-    let read = |p: &PoolAmounts| crds::Resources::try_from(&p.amounts).ok();
-    let sum = amounts.iter().filter_map(read).fold(crds::Resources::ZERO, crds::Resources::plus);
-    crds::Resources::amount("memory", sum.memory).0
+    Resources::amount("memory", sum(amounts).memory).0
 }
 
 /// `CPU P95 4% of 64, memory 11% of 256Gi, for 30d`, in both languages.
@@ -50,58 +50,68 @@ fn figures(judgement: Option<&Judgement<'_>>, holds: &[PoolAmounts]) -> (String,
     )
 }
 
-fn on_its_way(judgement: Option<&Judgement<'_>>, reclaim: &Reclaim, request: &Request, holds: &[PoolAmounts]) -> Words {
-    let (en, zh) = figures(judgement, holds);
-    let name = request.name();
+/// What a notice says will happen.
+fn will(reclaim: &Reclaim) -> (String, String) {
     let on = reclaim.on.as_deref().unwrap_or("-");
     let (to, to_memory) = (cpu(&reclaim.to), memory(&reclaim.to));
-    let (will, will_zh) = match reclaim.step {
+    match reclaim.step {
         ReclaimStep::Shrink => (
             format!("shrinks to {to} vCPU and {to_memory} on {on}"),
             format!("{on} 缩至 {to} 核、{to_memory}"),
         ),
         ReclaimStep::Release => (format!("is given back on {on}"), format!("{on} 收回")),
-    };
-    let idle = |why, text| Words { idle: Some(true), why, text };
-    match reclaim.stage {
-        ReclaimStage::Observed => idle(
+    }
+}
+
+fn on_its_way(judgement: Option<&Judgement<'_>>, reclaim: &Reclaim, request: &Request, holds: &[PoolAmounts]) -> Words {
+    let (en, zh) = figures(judgement, holds);
+    let name = request.name();
+    let (to, to_memory) = (cpu(&reclaim.to), memory(&reclaim.to));
+    let (will, will_zh) = will(reclaim);
+    // What was idle goes on its way; that it is idle now is only said where it is known.
+    let known = judgement.is_some_and(|j| !matches!(j.verdict, Verdict::Unknown(..)));
+    let busy = judgement.is_some_and(|j| matches!(j.verdict, Verdict::Busy(_)));
+    let (idle, why, text) = match reclaim.stage {
+        ReclaimStage::Observed => (
+            known.then_some(true),
             reason::OBSERVED,
             format!(
                 "{en}; it could shrink to {to} vCPU and {to_memory}: ask with type Change | {zh}；可提交 Change 缩至 {to} 核、{to_memory}"
             ),
         ),
-        ReclaimStage::Notified => idle(
+        ReclaimStage::Notified => (
+            known.then_some(true),
             reason::NOTIFIED,
             format!("{en}; {will} unless: kubectl xiangyun keep rreq/{name} --reason ... | {zh}，{will_zh}，可申诉"),
         ),
-        ReclaimStage::Due => idle(
+        ReclaimStage::Due => (
+            known.then_some(true),
             reason::DUE,
             format!(
                 "last days: {en}; {will} unless: kubectl xiangyun keep rreq/{name} --reason ... | 宽限期内：{zh}，{will_zh}，可申诉"
             ),
         ),
         ReclaimStage::Appealed => {
-            let none = crds::Appeal::default();
-            let appeal = reclaim.appeal.as_ref().unwrap_or(&none);
-            let (by, why, until) = (&appeal.by, &appeal.reason, &appeal.until);
-            idle(
-                reason::APPEALED,
-                format!("{en}; kept by {by}: {why}; nothing is taken until {until} | {zh}；{by} 申诉：{why}，{until} 前不回收"),
-            )
+            let Appeal { by, reason: why, until, .. } = reclaim.appeal.clone().unwrap_or_default();
+            let text = format!(
+                "{en}; kept by {by}: {why}; nothing is taken until {until} | {zh}；{by} 申诉：{why}，{until} 前不回收"
+            );
+            (known.then_some(true), reason::APPEALED, text)
         }
-        ReclaimStage::Shrunk => Words {
-            idle: judgement.and_then(|j| matches!(j.verdict, Verdict::Busy(_)).then_some(false)),
-            why: reason::SHRUNK,
-            text: format!(
+        ReclaimStage::Shrunk => (
+            busy.then_some(false),
+            reason::SHRUNK,
+            format!(
                 "shrunk to {to} vCPU and {to_memory} because it was idle; ask for more with type Change | 因闲置已缩至 {to} 核、{to_memory}，如需扩容请提交 Change"
             ),
-        },
-        ReclaimStage::Released => Words {
-            idle: Some(false),
-            why: reason::RECLAIMED,
-            text: "given back because it stayed idle; data and workloads were not deleted; ask again with type New | 因持续闲置已收回，数据与工作负载未删除，如需使用请新建申请".to_owned(),
-        },
-    }
+        ),
+        ReclaimStage::Released => (
+            Some(false),
+            reason::RECLAIMED,
+            "given back because it stayed idle; data and workloads were not deleted; ask again with type New | 因持续闲置已收回，数据与工作负载未删除，如需使用请新建申请".to_owned(),
+        ),
+    };
+    Words { idle, why, text }
 }
 
 fn judged(judgement: Option<&Judgement<'_>>, holds: &[PoolAmounts]) -> Words {
@@ -121,7 +131,9 @@ fn judged(judgement: Option<&Judgement<'_>>, holds: &[PoolAmounts]) -> Words {
         Verdict::Busy(why) if *why == reason::EXEMPT => (
             Some(false),
             *why,
-            format!("exempt from {policy}: standby, emergency, trial or cards are never idle | 豁免于 {policy}：灾备、应急、试用与加速卡配额不判闲置"),
+            format!(
+                "exempt from {policy}: standby, emergency, trial or cards are never idle | 豁免于 {policy}：灾备、应急、试用与加速卡配额不判闲置"
+            ),
         ),
         Verdict::Busy(why) => (
             Some(false),
@@ -131,12 +143,18 @@ fn judged(judgement: Option<&Judgement<'_>>, holds: &[PoolAmounts]) -> Words {
         Verdict::Unknown(why, Some(centre)) => (
             None,
             *why,
-            format!("{centre} has no figures over {}; unknown is never idle: see its metricSources and agent | {centre} 无 {} 内的指标，未知不判闲置，请检查其 metricSources 与代理", judgement.policy.window, judgement.policy.window),
+            format!(
+                "{centre} has no figures over {}; unknown is never idle: see its metricSources and agent | {centre} 无 {} 内的指标，未知不判闲置，请检查其 metricSources 与代理",
+                judgement.policy.window, judgement.policy.window
+            ),
         ),
         Verdict::Unknown(why, None) => (
             None,
             *why,
-            format!("what the tenant holds of this pool changed within {}; it is judged once that is over | 近 {} 内配额有变化，期满后判定", judgement.policy.window, judgement.policy.window),
+            format!(
+                "what the tenant holds of this pool changed within {}; it is judged once that is over | 近 {} 内配额有变化，期满后判定",
+                judgement.policy.window, judgement.policy.window
+            ),
         ),
     };
     Words { idle, why, text }

@@ -242,6 +242,7 @@ impl World {
             record: record.clone(),
             epoch: 1,
             used: Vec::new(),
+            utilization: Vec::new(),
             reason: reason.into(),
             message: None,
             reported_at: Timestamp::UNIX_EPOCH.to_string(),

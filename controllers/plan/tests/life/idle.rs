@@ -36,7 +36,10 @@ fn an_idle_grant_is_told_and_shrinks_when_its_days_are_over() {
     assert_eq!(stage(&world), Some(ReclaimStage::Notified));
     let (status, why, text) = idle_says(&world, "a");
     assert_eq!((status, why), ("True", reason::NOTIFIED));
-    assert!(text.starts_with("CPU P95 4% of 64, memory P95 4% of 64Gi, for 30d; shrinks to 16 vCPU and 16Gi on 2026-04-22"), "{text}");
+    assert!(
+        text.starts_with("CPU P95 4% of 64, memory P95 4% of 64Gi, for 30d; shrinks to 16 vCPU and 16Gi on 2026-04-22"),
+        "{text}"
+    );
     world.on_day(46);
     world.settle();
     assert_eq!((stage(&world), world.holds("a")), (Some(ReclaimStage::Due), 64));
@@ -45,9 +48,18 @@ fn an_idle_grant_is_told_and_shrinks_when_its_days_are_over() {
     assert_eq!(world.holds("a"), 64, "not a day too early");
     world.on_day(53);
     world.settle();
-    assert_eq!((stage(&world), world.holds("a"), world.charged()), (Some(ReclaimStage::Shrunk), 16, 16));
+    assert_eq!(
+        (stage(&world), world.holds("a"), world.charged()),
+        (Some(ReclaimStage::Shrunk), 16, 16)
+    );
     let grant = &world.request("a").holds["x86"];
-    assert!(grant.centres.values().all(|p| p.share == cpu(8) && p.survival == cpu(16)), "{grant:?}");
+    assert!(
+        grant
+            .centres
+            .values()
+            .all(|p| p.share == cpu(8) && p.survival == cpu(16)),
+        "{grant:?}"
+    );
     assert_eq!(world.request("a").history_len(), 2, "metered");
     assert_eq!(idle_says(&world, "a").1, reason::SHRUNK);
 }
@@ -81,24 +93,39 @@ fn whoever_keeps_it_stops_the_clock_for_one_window_once_a_notice() {
     let mut world = idle();
     world.keep("too-early", "a");
     world.settle();
-    assert_eq!(stage(&world), Some(ReclaimStage::Appealed), "it was made in the second of the notice or later");
+    assert_eq!(
+        stage(&world),
+        Some(ReclaimStage::Appealed),
+        "it was made in the second of the notice or later"
+    );
     let mut world = idle();
     world.settle();
     world.on_day(50);
     world.keep("k", "a");
     world.settle();
     assert_eq!(stage(&world), Some(ReclaimStage::Appealed));
-    assert!(idle_says(&world, "a").2.contains("kept by li.na: year end"), "{:?}", idle_says(&world, "a"));
+    assert!(
+        idle_says(&world, "a").2.contains("kept by li.na: year end"),
+        "{:?}",
+        idle_says(&world, "a")
+    );
     assert_eq!(world.reason("k"), "Completed");
     world.on_day(79);
     world.settle();
     assert_eq!((stage(&world), world.holds("a")), (Some(ReclaimStage::Appealed), 64));
     world.on_day(81);
     world.settle();
-    assert_eq!(stage(&world), Some(ReclaimStage::Notified), "the old appeal does not count for a new notice");
+    assert_eq!(
+        stage(&world),
+        Some(ReclaimStage::Notified),
+        "the old appeal does not count for a new notice"
+    );
     world.keep("again", "a");
     world.settle();
-    assert_eq!((stage(&world), world.reason("again")), (Some(ReclaimStage::Appealed), "Completed"));
+    assert_eq!(
+        (stage(&world), world.reason("again")),
+        (Some(ReclaimStage::Appealed), "Completed")
+    );
 }
 
 #[test]
@@ -127,7 +154,10 @@ fn unknown_is_never_idle_and_moves_nothing() {
     let mut world = idle();
     world.measured = false;
     world.settle();
-    assert_eq!((stage(&world), idle_says(&world, "a").0, idle_says(&world, "a").1), (None, "Unknown", reason::NO_METRICS));
+    assert_eq!(
+        (stage(&world), idle_says(&world, "a").0, idle_says(&world, "a").1),
+        (None, "Unknown", reason::NO_METRICS)
+    );
     let mut world = idle();
     world.on_day(29);
     world.settle();
@@ -180,12 +210,19 @@ fn what_stays_idle_after_it_shrank_is_given_back_whole() {
     assert_eq!((stage(&world), world.holds("a")), (Some(ReclaimStage::Shrunk), 16));
     world.on_day(84);
     world.settle();
-    assert!(idle_says(&world, "a").2.contains("is given back on"), "{:?}", idle_says(&world, "a"));
+    assert!(
+        idle_says(&world, "a").2.contains("is given back on"),
+        "{:?}",
+        idle_says(&world, "a")
+    );
     for day in [99, 106] {
         world.on_day(day);
         world.settle();
     }
-    assert_eq!((stage(&world), world.holds("a"), world.charged()), (Some(ReclaimStage::Released), 0, 0));
+    assert_eq!(
+        (stage(&world), world.holds("a"), world.charged()),
+        (Some(ReclaimStage::Released), 0, 0)
+    );
     assert_eq!(idle_says(&world, "a").1, reason::RECLAIMED);
 }
 
@@ -196,7 +233,10 @@ fn a_policy_that_goes_away_takes_its_notices_with_it() {
     world.policy(&json!({"tenants": ["somebody-else"]}));
     world.on_day(53);
     world.settle();
-    assert_eq!((stage(&world), world.holds("a"), idle_says(&world, "a").1), (None, 64, reason::NO_POLICY));
+    assert_eq!(
+        (stage(&world), world.holds("a"), idle_says(&world, "a").1),
+        (None, 64, reason::NO_POLICY)
+    );
 }
 
 #[test]

@@ -179,7 +179,12 @@ impl World {
         let request = self.requests.get_mut(name).unwrap();
         let record = request.record().unwrap_or_default().to_owned();
         let status = request.object.status.get_or_insert_default();
-        let old = status.centres.iter().find(|r| r.name == centre).cloned().unwrap_or_default();
+        let old = status
+            .centres
+            .iter()
+            .find(|r| r.name == centre)
+            .cloned()
+            .unwrap_or_default();
         status.centres.retain(|r| r.name != centre);
         let used = used.map(|n| {
             vec![crds::PoolAmounts {
@@ -217,15 +222,23 @@ impl World {
             let used = milli.map(|cpu| crds::PoolUse {
                 pool: "x86".into(),
                 window: "30d".into(),
-                p95: Resources { cpu, memory: cpu << 20, ..Resources::ZERO }.to_amounts(),
+                p95: Resources {
+                    cpu,
+                    memory: cpu << 20,
+                    ..Resources::ZERO
+                }
+                .to_amounts(),
             });
             row.utilization = used.into_iter().collect();
         }
     }
 
     pub(crate) fn keep(&mut self, name: &str, target: &str) {
-        self.put(name, &json!({"displayName": name, "type": "Keep", "requestedBy": "li.na", "reason": "year end",
-            "allocationRef": {"name": target}}));
+        self.put(
+            name,
+            &json!({"displayName": name, "type": "Keep", "requestedBy": "li.na", "reason": "year end",
+            "allocationRef": {"name": target}}),
+        );
     }
 
     fn centres(&self) -> Vec<crds::DataCenter> {
@@ -234,7 +247,8 @@ impl World {
             let sources = if self.measured { source.clone() } else { json!([]) };
             let report = json!({"number": 1, "reportedAt": self.now.to_string()});
             serde_json::from_value(json!({"metadata": {"name": name}, "status": {"report": report},
-                "spec": {"displayName": name, "role": "Primary", "operator": "o", "metricSources": sources}})).unwrap()
+                "spec": {"displayName": name, "role": "Primary", "operator": "o", "metricSources": sources}}))
+            .unwrap()
         };
         CENTRES.map(centre).to_vec()
     }

@@ -3,8 +3,10 @@ use super::*;
 
 fn window(name: &str) -> Window {
     let policy = |name: &str| -> ReclaimPolicy {
-        serde_json::from_value(serde_json::json!({"metadata": {"name": "p"}, "spec": {"displayName": "p", "window": name,
-            "cpuP95Below": "10%", "memP95Below": "30%"}}))
+        serde_json::from_value(
+            serde_json::json!({"metadata": {"name": "p"}, "spec": {"displayName": "p", "window": name,
+            "cpuP95Below": "10%", "memP95Below": "30%"}}),
+        )
         .unwrap()
     };
     windows(&[policy(name)]).remove(0)
@@ -13,7 +15,8 @@ fn window(name: &str) -> Window {
 fn answer(rows: &[(&str, &str)]) -> Vec<u8> {
     let series = |(ns, v): &(&str, &str)| serde_json::json!({"metric": {"namespace": ns}, "value": [1.5, v]});
     let rows: Vec<_> = rows.iter().map(series).collect();
-    serde_json::to_vec(&serde_json::json!({"status": "success", "data": {"resultType": "vector", "result": rows}})).unwrap()
+    serde_json::to_vec(&serde_json::json!({"status": "success", "data": {"resultType": "vector", "result": rows}}))
+        .unwrap()
 }
 
 fn place(pool: &str) -> Place {
@@ -59,7 +62,9 @@ fn a_window_that_is_not_covered_says_nothing() {
 #[test]
 fn what_is_no_number_is_unknown_and_what_is_not_there_is_nothing() {
     let (cpu, memory) = (answer(&[("nan", "NaN"), ("half", "1")]), answer(&[("nan", "1")]));
-    let measured = Measured::read(&window("60s"), &cpu, &memory, &answer(&[("", "12")])).unwrap().unwrap();
+    let measured = Measured::read(&window("60s"), &cpu, &memory, &answer(&[("", "12")]))
+        .unwrap()
+        .unwrap();
     assert_eq!(measured.of("nan"), None);
     assert_eq!(measured.of("half"), None);
     assert_eq!(measured.of("empty"), Some(Resources::ZERO));
@@ -74,7 +79,10 @@ fn an_empty_prometheus_does_not_know_that_nothing_runs() {
 #[test]
 fn a_failure_is_no_answer() {
     let failed = br#"{"status":"error","errorType":"execution","error":"too many samples"}"#;
-    assert_eq!(values(failed, 1.0), Err(AnswerError::Refused("too many samples".to_owned())));
+    assert_eq!(
+        values(failed, 1.0),
+        Err(AnswerError::Refused("too many samples".to_owned()))
+    );
     assert!(values(b"<html>", 1.0).is_err());
 }
 

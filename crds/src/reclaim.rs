@@ -99,7 +99,7 @@ pub struct Reclaim {
     /// On which day in the province; with a notice | 执行日期
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 10))]
-    pub on: Option<String>,
+    pub day: Option<String>,
     /// Exactly when, not before | 执行时间
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32))]

@@ -209,7 +209,7 @@ pub struct AllocationRef {
         type_ = "string",
         json_path = ".status.conditions[?(@.type==\"Idle\")].status"
     ),
-    printcolumn(name = "Reclaim-On", type_ = "string", json_path = ".status.reclaim.on"),
+    printcolumn(name = "Reclaim-On", type_ = "string", json_path = ".status.reclaim.day"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
     printcolumn(
         name = "Requested-By",

@@ -36,7 +36,7 @@ pub(super) fn own_part(status: &crds::ResourceRequestStatus) -> Value {
             fields.entry(gone).or_insert(Value::Null);
         }
         if let Some(reclaim) = fields.get_mut("reclaim").and_then(Value::as_object_mut) {
-            for gone in ["on", "due", "to", "appeal"] {
+            for gone in ["day", "due", "to", "appeal"] {
                 reclaim.entry(gone).or_insert(Value::Null);
             }
         }

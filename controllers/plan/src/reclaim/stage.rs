@@ -82,7 +82,7 @@ fn told(now: &Reclaim, seen: Seen<'_>) -> Reclaim {
         stage: ReclaimStage::Notified,
         since: seen.now.to_string(),
         step: now.step,
-        on: Some(date_at(due).to_string()),
+        day: Some(date_at(due).to_string()),
         due: Some(due.to_string()),
         to: seen.to.to_vec(),
         appeal: None,

@@ -150,7 +150,7 @@ fn use_ends_every_way_that_has_not_come_to_its_end() {
 fn notice_grace_and_the_day_itself() {
     let told = Eyes::idle(0).next(Some(&reclaim(ReclaimStage::Observed, 0))).unwrap();
     assert_eq!(
-        (told.stage, told.on.as_deref()),
+        (told.stage, told.day.as_deref()),
         (ReclaimStage::Notified, Some("1970-01-22"))
     );
     assert_eq!(stage(Eyes::idle(13).next(Some(&told))), Some(ReclaimStage::Notified));
@@ -206,7 +206,7 @@ fn an_appeal_lasts_one_window() {
         };
         let kept = eyes.next(Some(&reclaim(now, 0))).unwrap();
         assert_eq!(
-            (kept.stage, kept.on.as_deref(), kept.due.as_deref()),
+            (kept.stage, kept.day.as_deref(), kept.due.as_deref()),
             (ReclaimStage::Appealed, None, None)
         );
         assert_eq!(kept.appeal.as_ref().unwrap().until, at(33).to_string());

@@ -52,7 +52,7 @@ fn figures(judgement: Option<&Judgement<'_>>, holds: &[PoolAmounts]) -> (String,
 
 /// What a notice says will happen.
 fn will(reclaim: &Reclaim) -> (String, String) {
-    let on = reclaim.on.as_deref().unwrap_or("-");
+    let on = reclaim.day.as_deref().unwrap_or("-");
     let (to, to_memory) = (cpu(&reclaim.to), memory(&reclaim.to));
     match reclaim.step {
         ReclaimStep::Shrink => (

@@ -24,10 +24,51 @@ pub struct AdmissionMetrics {
     pools: Rows,
     plan_target: Rows,
     plan_accepted: Rows,
-    idle: Rows,
+    idle: Idle,
+    unreadable: IntGaugeVec,
+}
+
+/// Figures of idle grants.
+#[derive(Clone, Debug)]
+struct Idle {
+    grants: Rows,
     reclaimable: Rows,
     stages: Rows,
-    unreadable: IntGaugeVec,
+}
+
+impl Idle {
+    fn new(registry: &Registry) -> prometheus::Result<Self> {
+        Ok(Self {
+            grants: Rows::new(registry, "xiangyun_idle_grants", "Grants that are idle", &["pool"])?,
+            reclaimable: Rows::new(
+                registry,
+                "xiangyun_reclaimable",
+                "What idle grants hold beyond what they could shrink to, counted once: vCPU or bytes",
+                &["pool", "resource"],
+            )?,
+            stages: Rows::new(
+                registry,
+                "xiangyun_reclaim_grants",
+                "Live grants on their way back, by stage",
+                &["stage"],
+            )?,
+        })
+    }
+
+    fn show(&self, pools: &BTreeMap<String, reclaim::Figures>, stages: &BTreeMap<ReclaimStage, usize>) {
+        let grants = pools.iter().map(|(pool, f)| (vec![pool.clone()], count(f.idle)));
+        self.grants.replace(grants);
+        let row = |pool: &String, resource: &'static str, f: &reclaim::Figures| {
+            let value = in_unit(resource, f.reclaimable[resource]);
+            (vec![pool.clone(), resource.to_owned()], value)
+        };
+        let rows = pools
+            .iter()
+            .flat_map(|(pool, f)| ["cpu", "memory"].map(|r| row(pool, r, f)));
+        self.reclaimable.replace(rows);
+        let stages = stages.iter().map(|(stage, n)| (vec![format!("{stage:?}")], count(*n)));
+        self.stages.replace(stages);
+    }
 }
 
 impl AdmissionMetrics {
@@ -80,19 +121,7 @@ impl AdmissionMetrics {
                 "Sum of the accepted phases of expansion: vCPU or bytes",
                 &["resource"],
             )?,
-            idle: Rows::new(registry, "xiangyun_idle_grants", "Grants that are idle", &["pool"])?,
-            reclaimable: Rows::new(
-                registry,
-                "xiangyun_reclaimable",
-                "What idle grants hold beyond what they could shrink to, counted once: vCPU or bytes",
-                &["pool", "resource"],
-            )?,
-            stages: Rows::new(
-                registry,
-                "xiangyun_reclaim_grants",
-                "Live grants on their way back, by stage",
-                &["stage"],
-            )?,
+            idle: Idle::new(registry)?,
             unreadable: IntGaugeVec::new(
                 Opts::new("xiangyun_unreadable_objects", "Objects that do not parse"),
                 &["kind"],
@@ -162,20 +191,7 @@ impl AdmissionMetrics {
 
     /// Idle grants by pool, and how far they are.
     pub(super) fn idle(&self, pools: &BTreeMap<String, reclaim::Figures>, stages: &BTreeMap<ReclaimStage, usize>) {
-        self.idle
-            .replace(pools.iter().map(|(pool, f)| (vec![pool.clone()], count(f.idle))));
-        let row = |pool: &String, resource: &'static str, f: &reclaim::Figures| {
-            (
-                vec![pool.clone(), resource.to_owned()],
-                in_unit(resource, f.reclaimable[resource]),
-            )
-        };
-        let rows = pools
-            .iter()
-            .flat_map(|(pool, f)| ["cpu", "memory"].map(|r| row(pool, r, f)));
-        self.reclaimable.replace(rows);
-        self.stages
-            .replace(stages.iter().map(|(stage, n)| (vec![format!("{stage:?}")], count(*n))));
+        self.idle.show(pools, stages);
     }
 
     /// The six figures of every pool.

@@ -97,7 +97,9 @@ fn no_field_is_called_like_a_boolean_of_yaml() {
             names(below, found);
         }
         for below in ["items", "additionalProperties"] {
-            names(&schema[below], found);
+            if let Some(schema) = schema.get(below) {
+                names(schema, found);
+            }
         }
     }
     for (kind, schema) in schemas() {

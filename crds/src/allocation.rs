@@ -4,7 +4,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Amounts, PoolAmounts};
+use crate::{Amounts, PoolAmounts, PoolUse};
 
 /// Which of its two amounts a centre lets in | 生效的数量
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -92,6 +92,10 @@ pub struct CentreRow {
     /// What runs now in the tenant's namespaces there | 在用
     #[serde(default)]
     pub used: Vec<PoolAmounts>,
+    /// What the pods there really use, where the centre has a metric source; absent is unknown, not zero | 实际用量，缺失为未知
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64))]
+    pub utilization: Vec<PoolUse>,
     /// `Applied`, `Conflict`, `StaleEpoch` or `ApplyFailed` | 原因
     pub reason: String,
     /// In words where it is not `Applied` | 说明

@@ -1,5 +1,7 @@
 //! `DataCenter` (数据中心): a centre, who runs it, and what its agent reports.
 
+use std::collections::BTreeMap;
+
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -70,7 +72,39 @@ pub struct DataCenterSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub site_code: Option<String>,
+    /// Where the centre's agent reads what its pods really use; the first one is asked. Without one nothing is ever idle | 指标来源，缺省则不判定闲置
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 1))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub metric_sources: Vec<MetricSource>,
 }
+
+/// A Prometheus with the kubelets' figures of the centre's containers | 中心的 Prometheus
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct MetricSource {
+    /// Name | 名称
+    #[schemars(length(min = 1, max = 63))]
+    pub name: String,
+    /// Addresses of one Prometheus, or of a pair that scrapes the same; the next one is asked where one does not answer | 地址，一对互备时填两个
+    #[schemars(
+        length(min = 1, max = 2),
+        inner(
+            length(max = 256),
+            regex(pattern = r"^https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._/-]*)?$")
+        )
+    )]
+    pub endpoints: Vec<String>,
+    /// Labels that this centre's series have, where others are kept there too | 本中心时序的标签
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(length(max = 8))]
+    pub match_labels: BTreeMap<String, MetricLabel>,
+}
+
+/// Value of a label | 标签值
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct MetricLabel(#[schemars(length(max = 128), regex(pattern = r"^[A-Za-z0-9._/-]*$"))] pub String);
 
 /// What is known of the centre | 已知状态
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -15,6 +15,8 @@ mod pool_queue;
 mod price;
 mod quota_ledger;
 mod quota_pool;
+mod reclaim;
+mod reclaim_policy;
 mod request_approval;
 mod resource_need;
 mod resource_request;
@@ -26,8 +28,8 @@ pub use allocation::{Allocation, AllocationPool, CentreRow, CentreShare, InForce
 pub use amounts::{Amount, AmountError, Amounts, Resources};
 pub use conditions::{Condition, find as find_condition, is_true as condition_is_true, set as set_condition};
 pub use data_center::{
-    CardNodes, CentreReport, CentreRole, DataCenter, DataCenterSpec, DataCenterStatus, PhaseCapacity, PoolCapacity,
-    reason as centre_reason,
+    CardNodes, CentreReport, CentreRole, DataCenter, DataCenterSpec, DataCenterStatus, MetricLabel, MetricSource,
+    PhaseCapacity, PoolCapacity, reason as centre_reason,
 };
 pub use expansion_phase::{
     Acceptance, Delivery, ExpansionPhase, ExpansionPhaseSpec, ExpansionPhaseStatus, PhaseRow, PhaseStage, PlanProgress,
@@ -44,6 +46,10 @@ pub use quota_pool::{
     AcceleratorSpec, AcceleratorUse, ApprovalLevel, ApprovalPolicy, Architecture, CapacitySource, CentrePool, Intake,
     Overcommit, PoolCentre, PoolFigures, QuotaPool, QuotaPoolSpec, QuotaPoolStatus, Reserve, StorageSpec, StorageTier,
     Zone, reason as pool_reason,
+};
+pub use reclaim::{Appeal, PoolUse, Reclaim, ReclaimStage, ReclaimStep, Utilization};
+pub use reclaim_policy::{
+    Exemption, ReclaimAction, ReclaimPolicy, ReclaimPolicySpec, ReclaimPolicyStatus, reason as reclaim_reason,
 };
 pub use request_approval::{
     Approver, Decision, RequestApproval, RequestApprovalSpec, RequestApprovalStatus, RequestRef,
@@ -77,5 +83,6 @@ pub fn all() -> Vec<CustomResourceDefinition> {
         AdmissionLimits::crd(),
         PoolQueue::crd(),
         UsageReport::crd(),
+        ReclaimPolicy::crd(),
     ]
 }

@@ -32,6 +32,8 @@ pub mod condition {
     pub const OVER_COMMITTED: &str = "OverCommitted";
     /// The term of a grant ends soon, or has ended.
     pub const EXPIRING: &str = "Expiring";
+    /// A grant is used far less than it holds.
+    pub const IDLE: &str = "Idle";
     /// The ledger counts a tenant as its spec says.
     pub const ADOPTED: &str = "Adopted";
     /// A pool on `Drain` holds no grant any more.

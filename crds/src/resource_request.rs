@@ -4,7 +4,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Allocation, CentreRow, Condition, HistoryEntry, PoolNeed, ResourceNeed, Zone};
+use crate::{Allocation, CentreRow, Condition, HistoryEntry, PoolNeed, Reclaim, ResourceNeed, Utilization, Zone};
 
 /// Reasons of a request's conditions. One at a time; `plan::admission` says which wins.
 pub mod reason {
@@ -75,6 +75,8 @@ pub enum RequestType {
     Emergency,
     /// Leave to build apart from this cloud until a date; takes no quota | 自行建设例外
     Exception,
+    /// Keep a grant that is to be taken back because it is idle | 闲置配额申诉保留
+    Keep,
 }
 
 /// Where the money comes from | 资金来源
@@ -201,6 +203,13 @@ pub struct AllocationRef {
         json_path = ".status.conditions[?(@.type==\"Ready\")].reason"
     ),
     printcolumn(name = "Until", type_ = "string", json_path = ".status.until"),
+    printcolumn(name = "CPU-P95", type_ = "string", json_path = ".status.utilization.cpuP95"),
+    printcolumn(
+        name = "Idle",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Idle\")].status"
+    ),
+    printcolumn(name = "Reclaim-On", type_ = "string", json_path = ".status.reclaim.day"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
     printcolumn(
         name = "Requested-By",
@@ -208,13 +217,21 @@ pub struct AllocationRef {
         json_path = ".spec.requestedBy",
         priority = 1
     ),
+    printcolumn(name = "Used", type_ = "string", json_path = ".status.used", priority = 1),
+    printcolumn(
+        name = "Mem-P95",
+        type_ = "string",
+        json_path = ".status.utilization.memoryP95",
+        priority = 1
+    ),
     printcolumn(name = "Name-zh", type_ = "string", json_path = ".spec.displayName", priority = 1)
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
     validation = ("self == oldSelf", "a request is immutable; ask again with a new one | 申请提交后不可更改，请另建申请"),
-    validation = ("self.type in ['Renew', 'Release', 'Exception'] ? !(has(self.resources) || has(self.pools)) : (has(self.resources) != has(self.pools))", "New, Change, Trial and Emergency have either resources or pools; Renew, Release and Exception have neither | New、Change、Trial、Emergency 须填写 resources 或 pools 之一；Renew、Release、Exception 不填"),
-    validation = ("(self.type in ['Change', 'Renew', 'Release']) == has(self.allocationRef)", "allocationRef goes with Change, Renew and Release, and only with them | 仅 Change、Renew、Release 须填写 allocationRef"),
+    validation = ("self.type in ['Renew', 'Release', 'Exception', 'Keep'] ? !(has(self.resources) || has(self.pools)) : (has(self.resources) != has(self.pools))", "New, Change, Trial and Emergency have either resources or pools; Renew, Release, Exception and Keep have neither | New、Change、Trial、Emergency 须填写 resources 或 pools 之一；Renew、Release、Exception、Keep 不填"),
+    validation = ("(self.type in ['Change', 'Renew', 'Release', 'Keep']) == has(self.allocationRef)", "allocationRef goes with Change, Renew, Release and Keep, and only with them | 仅 Change、Renew、Release、Keep 须填写 allocationRef"),
+    validation = ("(self.type == 'Keep') == has(self.reason)", "reason goes with Keep, and only with it | 仅 Keep 须填写 reason"),
     validation = ("!(self.type in ['New', 'Trial', 'Exception']) || has(self.project)", "New, Trial and Exception name their project (approval number, funding) | New、Trial、Exception 须填写 project（立项文号、资金）"),
     validation = ("!(self.type in ['New', 'Trial', 'Emergency', 'Exception']) || has(self.compliance)", "New, Trial, Emergency and Exception state their compliance | New、Trial、Emergency、Exception 须填写 compliance"),
     validation = ("(self.type in ['New', 'Renew']) == (has(self.term) && has(self.term.months))", "term.months goes with New and Renew, and only with them | 仅 New、Renew 须填写 term.months"),
@@ -233,9 +250,13 @@ pub struct ResourceRequestSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub requested_by: Option<String>,
-    /// With `Change`, `Renew`, `Release`: which grant | 所指的配额
+    /// With `Change`, `Renew`, `Release`, `Keep`: which grant | 所指的配额
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allocation_ref: Option<AllocationRef>,
+    /// With `Keep`: why | 保留理由
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 512))]
+    pub reason: Option<String>,
     /// Project and money | 项目与资金
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub project: Option<Project>,
@@ -322,6 +343,16 @@ pub struct ResourceRequestStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 256))]
     pub history: Vec<HistoryEntry>,
+    /// vCPU that its pods request, of those granted, in steps of 5%; by the centres' ResourceQuotas, attributed in proportion among the tenant's grants | 已申领比例，按5%递进
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 8))]
+    pub used: Option<String>,
+    /// How much of it is really used; absent is unknown | 实际利用率，缺失为未知
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub utilization: Option<Utilization>,
+    /// How far it is on its way back, where it is idle | 闲置回收进度
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reclaim: Option<Reclaim>,
     /// What the centres say | 各中心
     #[serde(default)]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]

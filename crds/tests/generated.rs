@@ -83,5 +83,28 @@ fn conditions_are_maps_by_type() {
         );
         seen += 1;
     }
-    assert_eq!(seen, 6, "kinds with conditions");
+    assert_eq!(seen, 7, "kinds with conditions");
+}
+
+/// kubectl reads `on:` in a definition as the boolean true, and the field vanishes in silence.
+#[test]
+fn no_field_is_called_like_a_boolean_of_yaml() {
+    fn names(schema: &Value, found: &mut Vec<String>) {
+        for (name, below) in schema["properties"].as_object().into_iter().flatten() {
+            if ["on", "off", "yes", "no", "y", "n"].contains(&name.to_lowercase().as_str()) {
+                found.push(name.clone());
+            }
+            names(below, found);
+        }
+        for below in ["items", "additionalProperties"] {
+            if let Some(schema) = schema.get(below) {
+                names(schema, found);
+            }
+        }
+    }
+    for (kind, schema) in schemas() {
+        let mut found = Vec::new();
+        names(&schema, &mut found);
+        assert!(found.is_empty(), "{kind}: {found:?}");
+    }
 }

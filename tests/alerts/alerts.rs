@@ -7,12 +7,13 @@
 )]
 
 mod cases;
+mod idle;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use cases::{CASES, Case};
+use cases::Case;
 use serde_json::{Value, json};
 use tests::repository;
 
@@ -36,10 +37,15 @@ fn promtool(args: &[&Path]) -> (bool, String) {
     (output.status.success(), String::from_utf8_lossy(&said).into_owned())
 }
 
+/// Every case.
+fn cases() -> impl Iterator<Item = &'static Case> {
+    cases::CASES.iter().chain(idle::CASES)
+}
+
 /// Runs every case against a rules file.
 fn run(rules: &Path, name: &str) -> (bool, String) {
     let file: PathBuf = std::env::temp_dir().join(format!("xy-alerts-{name}-{}.yaml", std::process::id()));
-    let tests: Vec<Value> = CASES.iter().map(group).collect();
+    let tests: Vec<Value> = cases().map(group).collect();
     let text = json!({"rule_files": [rules], "evaluation_interval": "1m", "tests": tests}).to_string();
     std::fs::write(&file, text).unwrap();
     let outcome = promtool(&[Path::new("test"), Path::new("rules"), &file]);
@@ -61,7 +67,7 @@ fn each_alert_fires_on_what_it_is_about_and_is_silent_otherwise() {
     let (passed, said) = run(&committed(), "committed");
     assert!(passed, "{said}");
     for fires in [true, false] {
-        let seen: BTreeSet<&str> = CASES.iter().filter(|c| c.3 == fires).map(|c| c.0).collect();
+        let seen: BTreeSet<&str> = cases().filter(|c| c.3 == fires).map(|c| c.0).collect();
         for alert in dashboards::alerts() {
             assert!(
                 seen.contains(alert.name.as_str()),

@@ -41,6 +41,7 @@ mod tests {
             role: CentreRole::Primary,
             operator: "x".into(),
             site_code: None,
+            metric_sources: Vec::new(),
         };
         let mut centre = DataCenter::new("jishi", spec);
         let start = Timestamp::UNIX_EPOCH;

@@ -107,7 +107,11 @@ pub fn order_broken(snapshot: &Snapshot, plan: &CyclePlan) -> Vec<String> {
             .refusal
             .as_ref()
             .is_some_and(|r| r.reason == crds::request_reason::WAITING_FOR_QUOTA);
-        for later in plain().map(|(_, r)| r).filter(served).filter(|l| waits && turn(earlier) < turn(l)) {
+        for later in plain()
+            .map(|(_, r)| r)
+            .filter(served)
+            .filter(|l| waits && turn(earlier) < turn(l))
+        {
             let got = next.records.get(later.uid()).map(|r| &r.to);
             let no_more = |choice: &Choice| {
                 let part = |centre| got?.get(&choice.pool)?.centres.get(centre);

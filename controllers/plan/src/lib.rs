@@ -21,6 +21,7 @@ pub mod phase;
 pub mod pool;
 pub mod published;
 pub mod quota;
+pub mod reclaim;
 pub mod refusal;
 pub mod request;
 pub mod request_status;

@@ -304,9 +304,9 @@ fn capacity_in(
     })
 }
 
-/// `60s`, `90m` or `72h` as a duration.
-fn duration(text: &str) -> Result<SignedDuration, PoolError> {
-    let units = [("s", 1), ("m", 60), ("h", 3600)];
+/// `60s`, `90m`, `72h` or `30d` as a duration.
+pub(crate) fn duration(text: &str) -> Result<SignedDuration, PoolError> {
+    let units = [("s", 1), ("m", 60), ("h", 3600), ("d", 86_400)];
     let read = |(unit, seconds): (&str, i64)| Some(i64::from(text.strip_suffix(unit)?.parse::<u32>().ok()?) * seconds);
     let seconds = units.into_iter().find_map(read);
     seconds

@@ -3,12 +3,16 @@
 
 use std::sync::Arc;
 
-use crds::{ApprovalCount, RequestType, ResourceRequestStatus, condition, request_reason as reason, set_condition};
+use crds::{
+    ApprovalCount, RequestType, ResourceRequestStatus, condition, reclaim_reason, request_reason as reason,
+    set_condition,
+};
 use jiff::Timestamp;
 
 use crate::admission::Assessment;
 use crate::cycle::Snapshot;
 use crate::metering;
+use crate::reclaim;
 use crate::request::{Request, date_at};
 use crate::terms::{Stage, stage};
 
@@ -44,7 +48,7 @@ pub fn status(request: &Request, assessment: Option<&Assessment>, snapshot: &Sna
     let mut status = request.object().status.clone().unwrap_or_default();
     let (generation, now) = (request.object().metadata.generation, snapshot.now);
     metering::record(&mut status, now);
-    if request.kind() != RequestType::Release {
+    if !matches!(request.kind(), RequestType::Release | RequestType::Keep) {
         approvals(&mut status, request, assessment, now);
     }
     let stage = current_stage(request, snapshot);
@@ -52,11 +56,13 @@ pub fn status(request: &Request, assessment: Option<&Assessment>, snapshot: &Sna
         RequestType::Release => release(request, &snapshot.requests),
         RequestType::Change | RequestType::Renew => change(request, assessment, &snapshot.requests),
         RequestType::Exception => exception(request, assessment, now),
+        RequestType::Keep => keep(request, &snapshot.requests),
         RequestType::New | RequestType::Trial | RequestType::Emergency => new(request, assessment, stage, now),
     };
     if request.asks_grant() {
         grant_conditions(&mut status, request, &summary, now);
         ending(&mut status, request, stage, now);
+        reclaim::status(&mut status, request, snapshot);
     }
     status.phase = Some(summary.phase.to_owned());
     status.gpu = gpu(request);
@@ -335,6 +341,36 @@ fn exception(request: &Request, assessment: Option<&Assessment>, now: Timestamp)
     }
     let words = format!("leave to build apart until {until}; no quota is taken | 准予自行建设至 {until}，不占用配额");
     Summary::ready("Active", reason::ACTIVE, words)
+}
+
+/// An appeal against what is taken back because it is idle. What it kept once, it kept.
+fn keep(request: &Request, all: &[Arc<Request>]) -> Summary {
+    let name = request.target().unwrap_or_default();
+    let target = all.iter().find(|t| request.speaks_of(t));
+    let decided = if completed_before(request) {
+        Some(true)
+    } else {
+        reclaim::kept(request, target.map(|t| &**t))
+    };
+    match decided {
+        Some(true) => {
+            let words = format!(
+                "{name} is kept for one window; its status says until when | {name} 已保留一个统计窗口，期限见其状态"
+            );
+            Summary::ready("Completed", reason::COMPLETED, words)
+        }
+        Some(false) => {
+            let words = format!(
+                "{name} has no notice that is older than this; wait for its condition Idle to say Notified | {name} 无可申诉的回收通知，请在收到通知后申诉"
+            );
+            Summary::new("Submitted", reclaim_reason::NOTHING_TO_KEEP, words)
+        }
+        None => Summary::new(
+            "Submitted",
+            reclaim_reason::NOTIFIED,
+            format!("the clock of {name} is being stopped | 正在暂停 {name} 的回收"),
+        ),
+    }
 }
 
 fn release(request: &Request, all: &[Arc<Request>]) -> Summary {

@@ -7,6 +7,8 @@
     reason = "an assumption that fails is a test that fails"
 )]
 
+#[path = "life/idle.rs"]
+mod idle;
 #[path = "life/world.rs"]
 mod world;
 

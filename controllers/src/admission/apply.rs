@@ -13,7 +13,7 @@ use plan::request_status;
 use serde_json::{Value, json};
 
 use super::book::{Own, without_ours};
-use super::{Error, Options};
+use super::{Error, Options, reclaim};
 use crate::call::call;
 use crate::events::Events;
 use crate::fail_point::Step;
@@ -31,6 +31,15 @@ pub(super) fn own_part(status: &crds::ResourceRequestStatus) -> Value {
     let mut value = json!(status);
     if let Some(fields) = value.as_object_mut() {
         fields.remove("centres");
+        // A merge keeps what it is not told to drop.
+        for gone in ["used", "utilization", "reclaim"] {
+            fields.entry(gone).or_insert(Value::Null);
+        }
+        if let Some(reclaim) = fields.get_mut("reclaim").and_then(Value::as_object_mut) {
+            for gone in ["day", "due", "to", "appeal"] {
+                reclaim.entry(gone).or_insert(Value::Null);
+            }
+        }
     }
     value
 }
@@ -77,6 +86,7 @@ pub(super) async fn allocation(
             .publish(&**request.object(), false, CAPACITY_ADDED, &words);
     }
     announce(&options.events, request.object(), &status);
+    reclaim::announce(&options.events, request.object(), &status);
     let written = Arc::new(Request::own_answer(written)?);
     let mut own = own.lock().unwrap_or_else(PoisonError::into_inner);
     own.insert(written.uid().to_owned(), written);

@@ -279,7 +279,11 @@ impl Book {
 
 /// Uid, tenant, and what is held.
 fn holding(request: &Request) -> (String, String, Grant) {
-    (request.uid().to_owned(), request.tenant().to_owned(), request.holds.clone())
+    (
+        request.uid().to_owned(),
+        request.tenant().to_owned(),
+        request.holds.clone(),
+    )
 }
 
 /// The finalizers of a request without ours; what was never granted has nothing to be metered.

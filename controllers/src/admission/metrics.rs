@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use crds::{RequestType, Resources, condition, find_condition};
+use crds::{ReclaimStage, RequestType, Resources, condition, find_condition};
 use kube::{Resource, ResourceExt as _};
 use plan::cycle::Snapshot;
 use plan::phase::Totals;
 use plan::published::Figures;
+use plan::reclaim;
 use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
 use crate::rows::{Rows, count};
@@ -24,7 +25,51 @@ pub struct AdmissionMetrics {
     pools: Rows,
     plan_target: Rows,
     plan_accepted: Rows,
+    idle: Idle,
     unreadable: IntGaugeVec,
+}
+
+/// Figures of idle grants.
+#[derive(Clone, Debug)]
+struct Idle {
+    grants: Rows,
+    reclaimable: Rows,
+    stages: Rows,
+}
+
+impl Idle {
+    fn new(registry: &Registry) -> prometheus::Result<Self> {
+        Ok(Self {
+            grants: Rows::new(registry, "xiangyun_idle_grants", "Grants that are idle", &["pool"])?,
+            reclaimable: Rows::new(
+                registry,
+                "xiangyun_reclaimable",
+                "What idle grants hold beyond what they could shrink to, counted once: vCPU or bytes",
+                &["pool", "resource"],
+            )?,
+            stages: Rows::new(
+                registry,
+                "xiangyun_reclaim_grants",
+                "Live grants on their way back, by stage",
+                &["stage"],
+            )?,
+        })
+    }
+
+    fn show(&self, pools: &BTreeMap<String, reclaim::Figures>, stages: &BTreeMap<ReclaimStage, usize>) {
+        let grants = pools.iter().map(|(pool, f)| (vec![pool.clone()], count(f.idle)));
+        self.grants.replace(grants);
+        let row = |pool: &String, resource: &'static str, f: &reclaim::Figures| {
+            let value = in_unit(resource, f.reclaimable[resource]);
+            (vec![pool.clone(), resource.to_owned()], value)
+        };
+        let rows = pools
+            .iter()
+            .flat_map(|(pool, f)| ["cpu", "memory"].map(|r| row(pool, r, f)));
+        self.reclaimable.replace(rows);
+        let stages = stages.iter().map(|(stage, n)| (vec![format!("{stage:?}")], count(*n)));
+        self.stages.replace(stages);
+    }
 }
 
 impl AdmissionMetrics {
@@ -83,6 +128,7 @@ impl AdmissionMetrics {
                 "Sum of the accepted phases of expansion: vCPU or bytes",
                 &["resource"],
             )?,
+            idle: Idle::new(registry)?,
             unreadable: IntGaugeVec::new(
                 Opts::new("xiangyun_unreadable_objects", "Objects that do not parse"),
                 &["kind"],
@@ -153,6 +199,11 @@ impl AdmissionMetrics {
         };
         self.plan_target.replace(shown(totals.target));
         self.plan_accepted.replace(shown(totals.accepted));
+    }
+
+    /// Idle grants by pool, and how far they are.
+    pub(super) fn idle(&self, pools: &BTreeMap<String, reclaim::Figures>, stages: &BTreeMap<ReclaimStage, usize>) {
+        self.idle.show(pools, stages);
     }
 
     /// The six figures of every pool.

@@ -9,6 +9,7 @@ mod metrics;
 mod observe;
 mod phases;
 mod publish;
+mod reclaim;
 mod status;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -191,7 +192,7 @@ impl Controller {
         }
         self.publish(&snapshot, &nominated).await?;
         self.next_publish = Instant::now() + PUBLISH_INTERVAL;
-        Ok(again)
+        Ok(again.or_else(|| reclaim::next(&snapshot)))
     }
 
     /// READ the ledger, then the requests; decide; swap; write. Answers whether any allocation was written: their records
@@ -256,6 +257,7 @@ impl Controller {
         )
         .await?;
         publish::all(client, &self.caches, snapshot, plan, &self.options.metrics).await?;
+        reclaim::publish(&self.options, &self.caches, snapshot).await?;
         phases::publish(&self.options, &self.caches, &mut self.unblocks, snapshot, plan).await
     }
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crds::{
-    AdmissionLimits, DataCenter, ExpansionPhase, LedgerState, PoolQueue, QuotaLedger, QuotaPool, RequestApproval,
-    ResourceRequest, Tenant,
+    AdmissionLimits, DataCenter, ExpansionPhase, LedgerState, PoolQueue, QuotaLedger, QuotaPool, ReclaimPolicy,
+    RequestApproval, ResourceRequest, Tenant,
 };
 use jiff::Timestamp;
 use kube::runtime::watcher::Config;
@@ -14,6 +14,7 @@ use plan::applicant::Standing;
 use plan::cycle::{Reading, Snapshot};
 use plan::ledger::Ledger;
 use plan::pool::Pool;
+use plan::reclaim::{Policy, Survey};
 use plan::request::Request;
 use plan::tenants::TenantFacts;
 use tokio::sync::Notify;
@@ -46,6 +47,7 @@ pub(super) struct Caches {
     pub(super) tenants: Cache<Tenant>,
     pub(super) requests: Requests,
     pub(super) approvals: Cache<RequestApproval>,
+    pub(super) policies: Cache<ReclaimPolicy>,
     pub(super) ledgers: Cache<QuotaLedger>,
     pub(super) limits: Cache<AdmissionLimits>,
     pub(super) queues: Cache<PoolQueue>,
@@ -68,6 +70,7 @@ impl Caches {
             tenants: watch!(),
             requests,
             approvals: watch!(),
+            policies: watch!(),
             ledgers: watch!(),
             limits: watch!(),
             queues: watch!(),
@@ -82,6 +85,7 @@ impl Caches {
         self.tenants.ready(FIRST_LIST).await?;
         self.requests.ready(FIRST_LIST).await?;
         self.approvals.ready(FIRST_LIST).await?;
+        self.policies.ready(FIRST_LIST).await?;
         self.ledgers.ready(FIRST_LIST).await?;
         self.limits.ready(FIRST_LIST).await?;
         self.queues.ready(FIRST_LIST).await
@@ -100,6 +104,9 @@ impl Caches {
         let (centres, phases) = (self.centres.list(), self.phases.list());
         let tenants = self.tenants.list();
         let standing = standing(&tenants);
+        let requests = self.requests.shared();
+        let policies = self.policies.list();
+        let policies = policies.iter().filter_map(|p| Policy::read(p).ok()).collect();
         Ok(Some(Snapshot {
             reading: Reading::Nominate,
             now,
@@ -114,7 +121,8 @@ impl Caches {
                 .collect(),
             tenants: tenants.iter().filter_map(|t| facts(t, &standing)).collect(),
             standing,
-            requests: self.requests.shared(),
+            survey: Arc::new(Survey::new(policies, &centres, &requests)),
+            requests,
             gone: std::collections::BTreeSet::new(),
             approvals: self.approvals.shared(),
         }))

@@ -11,7 +11,7 @@ use plan::request_status;
 use serde_json::json;
 
 use super::apply::{announce, own_part};
-use super::{Options, Write};
+use super::{Options, Write, reclaim};
 use crate::call::call;
 
 /// Writes for every request whose status differs. A request that this pass granted, or that a record is open for, gets
@@ -56,6 +56,7 @@ pub(super) fn requests<'a>(options: &'a Options, snapshot: &'a Snapshot, plan: &
                 reason = after,
                 "request"
             );
+            reclaim::announce(&options.events, request.object(), &wanted);
             // Of the end of a term it is said again when it comes nearer.
             let ending = |status: &ResourceRequestStatus| {
                 crds::find_condition(&status.conditions, condition::EXPIRING).map(|c| c.message.clone())

@@ -13,11 +13,13 @@ use kube::{Api, Client, Resource as _};
 use plan::centre::grant::Answer;
 use plan::centre::quota::NamespaceUse;
 use plan::centre::rows::{self, Force};
+use plan::centre::usage::Usage;
 use tokio::sync::watch;
 
 use super::grants::Outcome;
 use super::metrics::Metrics;
 use super::observe::{Caches, Centre};
+use super::usage::Known;
 use super::{AT_ONCE, answer, apply};
 use crate::call::{CallError, call};
 use crate::clock::Clock;
@@ -40,6 +42,7 @@ pub(super) struct Answers {
     pub(super) hub: Client,
     pub(super) caches: Caches,
     pub(super) outcome: watch::Receiver<Arc<Outcome>>,
+    pub(super) usage: watch::Receiver<Known>,
     pub(super) clock: Clock,
     pub(super) metrics: Metrics,
     /// Own writes that the cache may not show yet.
@@ -48,6 +51,7 @@ pub(super) struct Answers {
 
 struct State<'a> {
     outcome: &'a Outcome,
+    usage: Option<&'a Usage>,
     centre: &'a Centre,
 }
 
@@ -74,12 +78,17 @@ impl rows::Centre for State<'_> {
     fn used(&self, namespace: &str) -> Option<NamespaceUse> {
         self.centre.used(namespace)
     }
+
+    fn usage(&self) -> Option<&Usage> {
+        self.usage
+    }
 }
 
 impl Answers {
     /// Writes every row that is due. Answers when the next one is.
     pub(super) async fn pass(&mut self) -> Result<Option<Duration>, CallError> {
         let outcome = Arc::clone(&self.outcome.borrow_and_update());
+        let usage = self.usage.borrow_and_update().clone();
         let centre = self.caches.centre();
         let now = self.clock.now();
         let requests = self.caches.requests.list();
@@ -88,6 +97,7 @@ impl Answers {
         self.written.retain(|_, (at, _)| now.duration_since(*at) < LAG);
         let state = State {
             outcome: &outcome,
+            usage: usage.as_deref(),
             centre: &centre,
         };
         let mut again: Option<SignedDuration> = None;

@@ -11,6 +11,7 @@ pub(super) struct Metrics {
     reachable: IntGauge,
     epoch: IntGauge,
     held: IntGauge,
+    asked: IntCounterVec,
 }
 
 impl Metrics {
@@ -41,13 +42,25 @@ impl Metrics {
                 "xiangyun_agent_held_namespaces",
                 "Namespaces that stay as they are until the hub is understood",
             ))?,
+            asked: IntCounterVec::new(
+                opts(
+                    "xiangyun_agent_metric_questions_total",
+                    "Windows that the centre's metric source was asked about, by outcome",
+                ),
+                &["outcome"],
+            )?,
         };
+        // A series that starts at its first failure shows no increase.
+        for done in [true, false] {
+            metrics.asked.with_label_values(&[outcome(done)]);
+        }
         registry.register(Box::new(metrics.reports.clone()))?;
         registry.register(Box::new(metrics.writes.clone()))?;
         registry.register(Box::new(metrics.reported.clone()))?;
         registry.register(Box::new(metrics.reachable.clone()))?;
         registry.register(Box::new(metrics.epoch.clone()))?;
         registry.register(Box::new(metrics.held.clone()))?;
+        registry.register(Box::new(metrics.asked.clone()))?;
         Ok(metrics)
     }
 
@@ -61,6 +74,10 @@ impl Metrics {
 
     pub(super) fn write(&self, kind: &'static str, done: bool) {
         self.writes.with_label_values(&[kind, outcome(done)]).inc();
+    }
+
+    pub(super) fn asked(&self, done: bool) {
+        self.asked.with_label_values(&[outcome(done)]).inc();
     }
 
     pub(super) fn epoch(&self, epoch: i64) {

@@ -1,7 +1,8 @@
 //! The centre agent: what the hub granted becomes plain objects of this centre, and what the centre has is reported.
 //!
-//! Three loops over the same caches: [`grants`] applies (and needs only the centre), [`answers`] writes the rows of the
-//! grants, [`report`] the capacity. A hub that cannot be reached stops the last two and nothing else.
+//! Four loops over the same caches: [`grants`] applies (and needs only the centre), [`answers`] writes the rows of the
+//! grants, [`report`] the capacity, [`usage`] asks the centre's Prometheus. A hub that cannot be reached stops rows and
+//! reports and nothing else.
 
 mod answers;
 mod apply;
@@ -13,7 +14,9 @@ mod node;
 mod objects;
 mod observe;
 mod pod;
+mod promql;
 mod report;
+mod usage;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -90,7 +93,7 @@ pub async fn run(options: Options, stop: CancellationToken) -> Result<(), Error>
     let metrics = Metrics::new(&options.registry)?;
     let passes = Passes::new(&options.registry)?;
     let signals = Signals::default();
-    let (caches, tasks) = Caches::start(&options.hub, &options.cluster, &signals);
+    let (caches, tasks) = Caches::start(&options.hub, &options.cluster, &options.centre, &signals);
     let agent = Arc::new(Agent {
         options,
         caches,
@@ -131,13 +134,16 @@ struct Agent {
     passes: Passes,
 }
 
-/// The three loops, until `stop`. Their state is new each time: what another replica did meanwhile is read again.
+/// The four loops, until `stop`. Their state is new each time: what another replica did meanwhile is read again.
 async fn work(agent: Arc<Agent>, stop: CancellationToken) {
     let changed = || Arc::new(Notify::new());
     let (grants_changed, rows_changed, report_changed) = (changed(), changed(), changed());
     let (outcome, outcomes) = watch::channel(Arc::new(grants::Outcome::default()));
     let mut grants = agent.grants(outcome, Arc::clone(&rows_changed));
-    let mut answers = agent.answers(outcomes);
+    let (known, usage) = watch::channel(None);
+    let mut answers = agent.answers(outcomes, usage);
+    let usage_changed = changed();
+    let mut usage = agent.usage(known, Arc::clone(&rows_changed));
     let mut reports = agent.reports();
     let both = vec![Arc::clone(&grants_changed), Arc::clone(&report_changed)];
     let one = vec![Arc::clone(&report_changed)];
@@ -167,6 +173,15 @@ async fn work(agent: Arc<Agent>, stop: CancellationToken) {
             stop.clone(),
             async move || reports.pass().boxed().await
         ),
+        drive(
+            "usage",
+            RHYTHM,
+            &agent.passes,
+            Arc::clone(&usage_changed),
+            stop.clone(),
+            async move || usage.pass().boxed().await
+        ),
+        tell(signals.policies, vec![usage_changed], stop.clone()),
         tell(signals.hub, both.clone(), stop.clone()),
         tell(signals.centre, both, stop.clone()),
         tell(signals.nodes, one, stop.clone()),
@@ -192,15 +207,32 @@ impl Agent {
         }
     }
 
-    fn answers(&self, outcome: watch::Receiver<Arc<grants::Outcome>>) -> answers::Answers {
+    fn answers(
+        &self,
+        outcome: watch::Receiver<Arc<grants::Outcome>>,
+        usage: watch::Receiver<usage::Known>,
+    ) -> answers::Answers {
         answers::Answers {
             centre: self.options.centre.clone(),
             hub: self.options.hub.clone(),
             caches: self.caches.clone(),
             outcome,
+            usage,
             clock: self.options.clock.clone(),
             metrics: self.metrics.clone(),
             written: BTreeMap::new(),
+        }
+    }
+
+    fn usage(&self, known: watch::Sender<usage::Known>, decided: Arc<Notify>) -> usage::Measurements {
+        usage::Measurements {
+            centre: self.options.centre.clone(),
+            caches: self.caches.clone(),
+            known,
+            decided,
+            metrics: self.metrics.clone(),
+            source: None,
+            asked: usage::Asks::default(),
         }
     }
 

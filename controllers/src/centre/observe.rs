@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crds::{QuotaPool, ResourceRequest, Tenant, label, object};
+use crds::{DataCenter, QuotaPool, ReclaimPolicy, ResourceRequest, Tenant, label, object};
 use k8s_openapi::api::core::v1::{LimitRange, Namespace, ResourceQuota};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::rbac::v1::RoleBinding;
@@ -31,6 +31,8 @@ const NAMED: usize = 5;
 pub(super) struct Signals {
     /// Something of the hub.
     pub(super) hub: Arc<Notify>,
+    /// What is to be measured, and where.
+    pub(super) policies: Arc<Notify>,
     /// Something that the agent writes in the centre.
     pub(super) centre: Arc<Notify>,
     /// Nodes and pods.
@@ -43,6 +45,9 @@ pub(super) struct Caches {
     pub(super) tenants: Cache<Tenant>,
     pub(super) pools: Cache<QuotaPool>,
     pub(super) requests: Cache<ResourceRequest>,
+    pub(super) policies: Cache<ReclaimPolicy>,
+    /// The centre's own DataCenter.
+    pub(super) own: Cache<DataCenter>,
     pub(super) nodes: Cache<SlimNode>,
     pub(super) pods: Cache<SlimPod>,
     namespaces: Cache<Namespace>,
@@ -64,7 +69,12 @@ pub(super) struct Centre {
 
 impl Caches {
     /// Starts every watch. The tasks never end by themselves.
-    pub(super) fn start(hub: &Client, cluster: &Client, signals: &Signals) -> (Self, Vec<JoinHandle<()>>) {
+    pub(super) fn start(
+        hub: &Client,
+        cluster: &Client,
+        centre: &str,
+        signals: &Signals,
+    ) -> (Self, Vec<JoinHandle<()>>) {
         let mut tasks = Vec::new();
         let all = watcher::Config::default;
         let ours = || watcher::Config::default().labels(&format!("{}={}", label::MANAGED_BY, object::AGENT));
@@ -72,6 +82,13 @@ impl Caches {
             tenants: start(hub, all(), &signals.hub, &mut tasks),
             pools: start(hub, all(), &signals.hub, &mut tasks),
             requests: start(hub, all(), &signals.hub, &mut tasks),
+            policies: start(hub, all(), &signals.policies, &mut tasks),
+            own: start(
+                hub,
+                all().fields(&format!("metadata.name={centre}")),
+                &signals.policies,
+                &mut tasks,
+            ),
             nodes: start(cluster, all(), &signals.nodes, &mut tasks),
             pods: start(cluster, all().fields(RUNNING), &signals.nodes, &mut tasks),
             // All of them: one that is not ours stands in the way.
@@ -101,6 +118,8 @@ impl Caches {
         self.bindings.ready(FIRST_LIST).await?;
         self.tenants.ready(FIRST_LIST).await?;
         self.pools.ready(FIRST_LIST).await?;
+        self.policies.ready(FIRST_LIST).await?;
+        self.own.ready(FIRST_LIST).await?;
         self.requests.ready(FIRST_LIST).await
     }
 

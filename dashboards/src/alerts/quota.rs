@@ -138,6 +138,20 @@ fn refusals() -> Vec<Alert> {
     vec![
         alert(
             Warning,
+            "UseNotKnown",
+            "15m",
+            "sum by (place) (increase(xiangyun_agent_metric_questions_total{outcome=\"failed\"}[15m])) > 0 unless sum by (place) (increase(xiangyun_agent_metric_questions_total{outcome=\"done\"}[15m])) > 0",
+            t(
+                "{{ $labels.place }}: the metric source gives no answer, so no grant there is judged",
+                "{{ $labels.place }} 的指标来源无应答，相关配额不作闲置判定",
+            ),
+            t(
+                "the agent's log says why; see metricSources of the DataCenter and that Prometheus",
+                "代理日志给出原因，请检查 DataCenter 的 metricSources 与该 Prometheus",
+            ),
+        ),
+        alert(
+            Warning,
             "WritesRefused",
             "0m",
             "sum by (kind) (increase(xiangyun_admission_writes_total{outcome=\"refused\"}[10m])) > 0",

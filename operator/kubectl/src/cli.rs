@@ -30,6 +30,8 @@ Examples:
   # Decide
   kubectl xiangyun approve rreq/ocr-2026 -n dept-yibao --comment 同意
   kubectl xiangyun reject rreq/ocr-2026 -n dept-yibao --comment 'no funding'
+  # Keep what is to be taken back because it is idle
+  kubectl xiangyun keep rreq/ocr-2026 -n dept-yibao --reason 'needed from December on'
   # What a department held in a month, and what it costs
   kubectl xiangyun usage -n dept-yibao --month 2026-11 -o csv
 
@@ -161,6 +163,21 @@ Nobody approves their own request, and two levels are two people.")]
         /// What is decided.
         #[command(flatten)]
         decision: DecisionArgs,
+    },
+    /// Keep a grant that is to be taken back because it is idle
+    #[command(after_help = "\
+Examples:
+  kubectl xiangyun keep rreq/ocr-2026 -n dept-yibao --reason '年底集中报销，12月起满负荷'
+
+It counts from the notice on until the grant is taken back, once a notice, and for one window of the policy. Your name and the
+reason stand in the grant's condition Idle, for everybody to read.")]
+    Keep {
+        /// The request that holds the grant: rreq/NAME or NAME
+        #[arg(value_parser = request_name)]
+        request: String,
+        /// Why it is needed
+        #[arg(long)]
+        reason: String,
     },
     /// What was held in a month and what it costs, request by request
     #[command(after_help = "\

@@ -9,6 +9,7 @@ use plan::request::Request;
 use serde::Serialize;
 
 use crate::floor::{Floor, Province};
+use crate::lang::both;
 use crate::options::options;
 use crate::verdict::Level;
 use crate::wait::Wait;
@@ -92,6 +93,11 @@ pub fn quote(request: &ResourceRequest, province: &Province, today: Date) -> Quo
         accepted: true,
         ..Quote::default()
     };
+    if request.spec.type_ == RequestType::Keep {
+        out.fits = Some(true);
+        out.notes.push(both("it takes no quota", "不占用配额"));
+        return out;
+    }
     if request.spec.type_ == RequestType::Release {
         out.fits = Some(true);
         out.releases = request.spec.allocation_ref.as_ref().map(|r| r.name.clone());

@@ -18,6 +18,7 @@ use crate::document::{documents, read as read_file, text_at};
 use crate::dry_run::{Answer, dry_run};
 use crate::failure::Failure;
 use crate::floor::Province;
+use crate::keep::{self, Kept};
 use crate::lang::{Lang, both};
 use crate::print::{self, Style};
 use crate::quote::{Quote, quote};
@@ -68,6 +69,7 @@ pub async fn run(cli: Cli, lang: Lang) -> Result<u8, Failure> {
             decided(&hub, decision, Decision::Approved, amounts, out).await
         }
         Command::Reject { decision } => decided(&hub, decision, Decision::Rejected, Amounts::default(), out).await,
+        Command::Keep { request, reason } => keep(&hub, request, reason, out).await,
         Command::Usage { month, all_namespaces } => show_usage(&hub, month, all_namespaces, out).await,
         Command::Completion { .. } => Ok(0),
     }
@@ -297,6 +299,14 @@ fn check_target(province: &Province, quote: &mut Quote) {
             format!("rreq/{target} 无可释放的配额，请检查 allocationRef"),
         ));
     }
+}
+
+async fn keep(hub: &Hub, name: String, reason: String, out: Out) -> Result<u8, Failure> {
+    let kept = keep::keep(hub, name.clone(), reason).await?;
+    out.put(&kept, |k: &Kept, style| {
+        format!("rreq/{name} kept: rreq/{}\n{}\n", k.name, style.lang.half(&k.message))
+    })?;
+    Ok(0)
 }
 
 async fn decided(hub: &Hub, args: DecisionArgs, decision: Decision, amounts: Amounts, out: Out) -> Result<u8, Failure> {

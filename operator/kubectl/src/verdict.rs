@@ -2,7 +2,7 @@
 
 use crds::{
     AllocationPool, CentreRow, PoolQueue, RequestApproval, RequestType, ResourceRequest, condition, find_condition,
-    request_reason as reason,
+    reclaim_reason, request_reason as reason,
 };
 use jiff::civil::Date;
 use plan::admission::{assess, choices};
@@ -118,7 +118,12 @@ pub fn verdict(
         centres: status.centres.clone(),
         notes: Vec::new(),
     };
-    if out.state == State::Pending && request.spec.type_ != RequestType::Release {
+    // How little is used, and what becomes of it, is said where there is something to say.
+    let idle = find_condition(&status.conditions, condition::IDLE);
+    out.notes
+        .extend(idle.filter(|c| c.status == "True").map(|c| c.message.clone()));
+    let plain = matches!(request.spec.type_, RequestType::Release | RequestType::Keep);
+    if out.state == State::Pending && !plain {
         let floor = Floor::new(province, &namespace, request.metadata.uid.as_deref(), today);
         out.notes.clone_from(&floor.notes);
         if approvals.is_none() {
@@ -137,7 +142,13 @@ fn state(request: &ResourceRequest, reason: Option<&str>) -> State {
         (Some(_), _) | (None, Some(reason::COMPLETED | reason::ACTIVE)) => State::Granted,
         (
             None,
-            Some(reason::REJECTED | reason::MISCONFIGURED | reason::EXCEEDS_MAX_QUOTA | reason::TARGET_NOT_FOUND),
+            Some(
+                reason::REJECTED
+                | reason::MISCONFIGURED
+                | reason::EXCEEDS_MAX_QUOTA
+                | reason::TARGET_NOT_FOUND
+                | reclaim_reason::NOTHING_TO_KEEP,
+            ),
         ) => State::Refused,
         (None, Some(reason::RELEASED | reason::EXPIRED)) => State::Ended,
         (None, _) => State::Pending,

@@ -255,6 +255,10 @@ fn machinery(state: &State, place: Place, config: &std::path::Path, number: u16)
     Ok(args)
 }
 
+/// What the simulated pods use, and its file in the folder of a cloud.
+pub(crate) const USAGE: &str = include_str!("usage.yaml");
+pub(crate) const USAGE_FILE: &str = "kwok-usage.yaml";
+
 fn kwok(state: &State, place: Place) -> Result<Spec> {
     let address = state.address(place)?;
     let mut args = Flags::default();
@@ -263,6 +267,7 @@ fn kwok(state: &State, place: Place) -> Result<Spec> {
         kubeconfig(state, place.name(), "playground:kwok").display(),
     );
     args.set("config", state.tools.join(KWOK_STAGES).display());
+    args.set("config", state.dir.join(USAGE_FILE).display());
     args.set("manage-all-nodes", true)
         .set("node-ip", address)
         .set("cidr", "10.0.0.0/16");

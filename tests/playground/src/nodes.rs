@@ -100,6 +100,12 @@ fn table(place: Place, metro: u32) -> Result<Vec<Node>> {
     Ok(all)
 }
 
+/// Names of the nodes of a centre.
+pub(crate) fn names(place: Place, metro: u32) -> Result<Vec<String>> {
+    let named = table(place, metro)?.into_iter().filter_map(|n| n.metadata.name);
+    Ok(named.collect())
+}
+
 fn nodes(kind: &Kind, count: u32) -> Result<Vec<Node>> {
     (1..=count).map(|number| node(kind, number)).collect()
 }

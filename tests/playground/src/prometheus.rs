@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
 use crate::cluster::{Flags, pki, spec};
+use crate::nodes;
 use crate::place::{Place, port};
 use crate::process::{Spec, Stage};
 use crate::ready::Ready;
@@ -18,12 +19,14 @@ const RULES: &str = "xiangyun/files/alerts.yaml";
 const OFTEN: &str = "5s";
 /// Others. A scrape of an API server costs it a tenth of a second of CPU, and a cloud has six of them.
 const SELDOM: &str = "15s";
+/// Job of the simulated kubelets.
+const KUBELETS: &str = "kubelet";
 /// What of an API server's twenty thousand series is kept.
 const OF_API_SERVERS: &str =
     "apiserver_request_total|apiserver_request_duration_seconds_.*|apiserver_current_inflight_requests|process_.*";
 
 /// Writes the configuration for the processes of a cloud, and describes the process; `None` where the profile has none.
-pub(crate) fn prepare(state: &State, charts: &Path, targets: &[Spec]) -> Result<Option<Spec>> {
+pub(crate) fn prepare(state: &State, charts: &Path, targets: &[Spec], metro: u32) -> Result<Option<Spec>> {
     let Some(place) = state.profile.prometheus_place() else {
         return Ok(None);
     };
@@ -36,7 +39,7 @@ pub(crate) fn prepare(state: &State, charts: &Path, targets: &[Spec]) -> Result<
     }
     let file = folder.join("prometheus.yaml");
     // JSON is YAML.
-    let text = serde_json::to_string_pretty(&config(state, targets))?;
+    let text = serde_json::to_string_pretty(&config(state, targets, &kubelets(state, metro)?))?;
     std::fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))?;
     let address = state.address(place)?;
     let mut args = Flags::default();
@@ -59,7 +62,7 @@ pub(crate) fn prepare(state: &State, charts: &Path, targets: &[Spec]) -> Result<
 }
 
 /// One job a kind of process; each target carries its place.
-fn config(state: &State, targets: &[Spec]) -> Value {
+fn config(state: &State, targets: &[Spec], kubelets: &[Value]) -> Value {
     let mut jobs: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
     for spec in targets {
         if let Some(address) = address(&spec.ready, state, spec.place) {
@@ -67,12 +70,32 @@ fn config(state: &State, targets: &[Spec]) -> Value {
             jobs.entry(job(&spec.name)).or_default().push(target);
         }
     }
-    let jobs = jobs.into_iter().map(|(name, targets)| scrape(state, name, &targets));
+    let kubelets = [(KUBELETS, kubelets.to_vec())];
+    let jobs = jobs
+        .into_iter()
+        .chain(kubelets)
+        .filter(|(_, targets)| !targets.is_empty());
+    let jobs = jobs.map(|(name, targets)| scrape(state, name, &targets));
     json!({
         "global": {"scrape_interval": SELDOM, "evaluation_interval": SELDOM},
         "rule_files": [state.dir.join("prometheus/alerts*.yaml")],
         "scrape_configs": jobs.collect::<Vec<_>>(),
     })
+}
+
+/// One page for each node of the metro centres, from the centre's kwok.
+fn kubelets(state: &State, metro: u32) -> Result<Vec<Value>> {
+    let mut all = Vec::new();
+    let metro_centres = state.profile.centres().iter().filter(|p| **p != Place::Baicheng);
+    for place in metro_centres.filter(|_| nodes::exist(state.profile)) {
+        let address = format!("{}:{}", state.address(*place)?, port::KWOK);
+        for node in nodes::names(*place, metro)? {
+            let page = format!("/metrics/nodes/{node}/metrics/resource");
+            let labels = json!({"place": place, "process": node, "__metrics_path__": page});
+            all.push(json!({"targets": [address], "labels": labels}));
+        }
+    }
+    Ok(all)
 }
 
 fn scrape(state: &State, job: &str, targets: &[Value]) -> Value {

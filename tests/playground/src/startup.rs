@@ -61,13 +61,12 @@ impl Cloud {
         progress.say(&format!("{net} and certificates"));
         let servers = cluster::specs(&state)?;
         cloud.start_all(servers.clone(), &progress).await?;
-        cloud
-            .fill(&state, &charts, options.nodes.unwrap_or(nodes::BASELINE), &progress)
-            .await?;
+        let metro = options.nodes.unwrap_or(nodes::BASELINE);
+        cloud.fill(&state, &charts, metro, &progress).await?;
         let ours = ours.map_or_else(|| Ok(Vec::new()), |ours| workers::specs(&state, &ours))?;
         cloud.start_all(ours.clone(), &progress).await?;
         let targets: Vec<Spec> = servers.into_iter().chain(ours).collect();
-        let eyes = prometheus::prepare(&state, &charts, &targets)?;
+        let eyes = prometheus::prepare(&state, &charts, &targets, metro)?;
         cloud.start_all(eyes.into_iter().collect(), &progress).await?;
         Ok(cloud)
     }
@@ -194,6 +193,7 @@ async fn write_files(state: &State) -> Result<()> {
             std::fs::create_dir_all(state.dir.join(folder)).with_context(|| format!("cannot create {folder}"))?;
         }
         std::fs::write(state.dir.join("audit/policy.yaml"), cluster::AUDIT_POLICY).context("audit policy")?;
+        std::fs::write(state.dir.join(cluster::USAGE_FILE), cluster::USAGE).context("usage of kwok's pods")?;
         certs::write_all(&state).context("cannot write the certificates")
     };
     tokio::task::spawn_blocking(write).await?

@@ -89,15 +89,18 @@ pub(crate) async fn nothing_moves_before_acceptance(w: &World) -> Result<()> {
     w.request_reason(NS, "waits", "WaitingForQuota").await.map(drop)
 }
 
+/// The plugin, beside the other programs.
+pub(crate) fn plugin() -> Result<std::path::PathBuf> {
+    let folder = std::env::current_exe()?;
+    let folder = folder.parent().and_then(|deps| deps.parent());
+    Ok(folder.context("the folder of the programs")?.join("kubectl-xiangyun"))
+}
+
 /// Whoever reads all requests sees who would start.
 async fn simulated(w: &World) -> Result<()> {
     let file = w.file(&phase("Planned", 100))?;
-    let plugin = std::env::current_exe()?
-        .parent()
-        .and_then(|deps| deps.parent())
-        .context("the folder of the programs")?
-        .join("kubectl-xiangyun");
     let config = w.cloud.kubeconfig("hub", Some("zhao.min"))?;
+    let plugin = plugin()?;
     let (plugin, config) = (plugin.to_string_lossy(), config.to_string_lossy());
     let args = ["simulate", "-f", &file, "-o", "json", "--kubeconfig", &config];
     let output = w.cloud.exec(playground::Place::Jishi, &plugin, &args).await?;

@@ -11,6 +11,7 @@ mod steps;
 mod expansion;
 mod eyes;
 mod faults;
+mod idle;
 mod life;
 mod metering;
 mod outages;
@@ -19,9 +20,8 @@ mod world;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn main_job() -> anyhow::Result<()> {
-    let world = world::World::up().await?;
     steps!(
-        world,
+        world::World::up().await?,
         life::gross_equals_the_nodes,
         life::tenants_are_established,
         life::granted_after_two_people_agreed,
@@ -38,6 +38,7 @@ async fn main_job() -> anyhow::Result<()> {
         eyes::every_target_is_up,
         eyes::every_query_returns_data,
         eyes::rules_are_loaded_and_nothing_is_critical,
+        idle::idle_grants_come_back,
         faults::drift_is_corrected,
         faults::foreign_namespace_is_not_touched,
         faults::unreadable_object_stops_nobody,
@@ -55,6 +56,5 @@ async fn main_job() -> anyhow::Result<()> {
         metering::an_edit_by_hand_is_corrected,
         metering::rows_outlive_their_request,
         metering::a_namespace_on_its_way_out_is_not_held,
-    );
-    Ok(())
+    )
 }

@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::catalogue::Catalogue;
 use super::grant::{Answer, Place};
 use super::quota::{self, NamespaceUse};
+use super::usage::{self, Usage};
 
 /// A use that changed is reported this often at the most, unless somebody waits for it to fall: every grant of a tenant
 /// shows the tenant's use, so one new pod must not mean a write for each of them.
@@ -60,6 +61,8 @@ pub trait Centre {
     fn force(&self, namespace: &str, answer: &Answer) -> Force;
     /// What it uses; `None` where it does not exist.
     fn used(&self, namespace: &str) -> Option<NamespaceUse>;
+    /// What pods really use; `None` while that was not asked yet, so that a row goes on saying what it said.
+    fn usage(&self) -> Option<&Usage>;
 }
 
 /// The row for an answer. `None`: nothing can be said yet, the row stays as it is.
@@ -89,6 +92,7 @@ pub fn row(
             .iter()
             .filter_map(|place| used(place, state, catalogue))
             .collect(),
+        utilization: utilization(answer, old, state, catalogue),
         reason: reason.as_str().to_owned(),
         message: message.map(|m| m.chars().take(LONGEST).collect()),
         reported_at: now.to_string(),
@@ -121,6 +125,26 @@ fn used(place: &Place, state: &impl Centre, catalogue: &Catalogue) -> Option<Poo
     })
 }
 
+/// What the tenant's pods really use of each pool; of what ended nobody asks.
+fn utilization(
+    answer: &Answer,
+    old: Option<&CentreRow>,
+    state: &impl Centre,
+    catalogue: &Catalogue,
+) -> Vec<crds::PoolUse> {
+    if answer.ended {
+        return Vec::new();
+    }
+    let Some(usage) = state.usage() else {
+        return old.map(|o| o.utilization.clone()).unwrap_or_default();
+    };
+    let of = |place: &Place| {
+        let pool = state.used(&place.namespace).and_then(|ns| ns.pool);
+        usage::of_place(usage, place, pool.as_deref(), catalogue)
+    };
+    answer.places.iter().flat_map(of).collect()
+}
+
 /// How long until `new` should be written over `old`; zero is now, `None` is never as things stand.
 pub fn due(answer: &Answer, old: Option<&CentreRow>, new: &CentreRow, now: Timestamp) -> Option<SignedDuration> {
     let Some(old) = old else {
@@ -141,6 +165,7 @@ pub fn due(answer: &Answer, old: Option<&CentreRow>, new: &CentreRow, now: Times
             Some(left(if changed { part } else { part.max(FRESH) }))
         }
         None if changed && !answer.ended => Some(left(USED_EVERY)),
+        None if usage::differs(&old.utilization, &new.utilization) => Some(left(usage::every(new, old))),
         None => None,
     }
 }
@@ -161,6 +186,9 @@ mod tests {
                 pool: Some("x86".to_owned()),
                 used: map(&[("requests.cpu", "4")]),
             })
+        }
+        fn usage(&self) -> Option<&Usage> {
+            None
         }
     }
 

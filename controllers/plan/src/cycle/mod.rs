@@ -9,6 +9,7 @@ mod adopt;
 mod give_back;
 mod lost;
 mod raise;
+mod reclaim;
 mod settle;
 mod write;
 
@@ -24,6 +25,7 @@ use crate::applicant::Standing;
 use crate::ledger::{Ledger, Record};
 use crate::pool::Pool;
 use crate::quota::Grant;
+use crate::reclaim::Survey;
 use crate::request::{Mark, Request, mark};
 use crate::tenants::TenantFacts;
 
@@ -66,6 +68,8 @@ pub struct Snapshot {
     pub gone: BTreeSet<String>,
     /// Decisions of approvers.
     pub approvals: Vec<Arc<RequestApproval>>,
+    /// What is known of how much is used, and what idle grants become.
+    pub survey: Arc<Survey>,
 }
 
 /// An allocation to write, with the resourceVersion of the copy it was decided on.
@@ -121,6 +125,7 @@ pub fn cycle(snapshot: &Snapshot) -> CyclePlan {
     settle::settle(snapshot, &mut ledger, &mut plan);
     give_back::end(snapshot, &mut plan);
     give_back::lower(snapshot, &mut ledger, &mut plan);
+    reclaim::take_back(snapshot, &mut ledger, &mut plan);
     raise::raise(snapshot, &mut ledger, &mut plan);
     write::apply(snapshot, &ledger, &mut plan);
     write::confirm(snapshot, &ledger, &mut plan);

@@ -204,7 +204,7 @@ fn cases<'a>(snapshot: &'a Snapshot, ledger: &Ledger, subtrees: &Subtrees) -> Ve
 fn waits(snapshot: &Snapshot, ledger: &Ledger, request: &Request, target: Option<&Request>) -> bool {
     let granted = match (request.kind(), target) {
         (RequestType::Change | RequestType::Renew, Some(t)) => t.was_altered_by(request.uid()),
-        (RequestType::Release, _) => true,
+        (RequestType::Release | RequestType::Keep, _) => true,
         _ => request.allocation().is_some(),
     };
     // What was not read again cannot be opened, and is not looked at.

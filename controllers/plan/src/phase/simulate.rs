@@ -69,6 +69,7 @@ fn waiting(snapshot: &Snapshot) -> Snapshot {
         requests,
         gone: BTreeSet::new(),
         approvals,
+        survey: Arc::default(),
     }
 }
 

@@ -99,6 +99,7 @@ impl World {
                 .collect(),
             gone: BTreeSet::new(),
             approvals: Vec::new(),
+            survey: std::sync::Arc::default(),
         }
     }
 
@@ -215,6 +216,7 @@ impl World {
             record: record.clone(),
             epoch: 1,
             used: Vec::new(),
+            utilization: Vec::new(),
             reason: reason.into(),
             message: None,
             reported_at: Timestamp::UNIX_EPOCH.to_string(),

@@ -11,6 +11,7 @@ use plan::cycle::{Reading, Snapshot, cycle};
 use plan::ledger::Ledger;
 use plan::pool::{Capacity, Pool, Sort};
 use plan::quota::Slot;
+use plan::reclaim::{Policy, Survey};
 use plan::request::Request;
 use plan::request_status::status;
 use plan::tenants::TenantFacts;
@@ -33,6 +34,9 @@ pub(crate) struct World {
     pub(crate) ledger: Ledger,
     tenant: TenantFacts,
     requests: BTreeMap<String, Request>,
+    policies: Vec<Policy>,
+    /// Whether the centres have a metric source.
+    pub(crate) measured: bool,
     start: Timestamp,
     now: Timestamp,
     version: u64,
@@ -72,6 +76,8 @@ impl World {
                 ..TenantFacts::default()
             },
             requests: BTreeMap::new(),
+            policies: Vec::new(),
+            measured: true,
             start,
             now: start,
             version: 0,
@@ -174,7 +180,8 @@ impl World {
         let record = request.record().unwrap_or_default().to_owned();
         let mut object = crds::ResourceRequest::clone(request.object());
         let status = object.status.get_or_insert_default();
-        let before = status.centres.iter().find(|r| r.name == centre).map(|r| r.used.clone());
+        let old = status.centres.iter().find(|r| r.name == centre).cloned();
+        let old = old.unwrap_or_default();
         status.centres.retain(|r| r.name != centre);
         let used = used.map(|n| {
             vec![crds::PoolAmounts {
@@ -186,7 +193,8 @@ impl World {
             name: centre.into(),
             record,
             epoch: 1,
-            used: used.or(before).unwrap_or_default(),
+            used: used.unwrap_or(old.used),
+            utilization: old.utilization,
             reason: "Applied".into(),
             message: None,
             reported_at: now.to_string(),
@@ -194,7 +202,59 @@ impl World {
         *request = Request::read(object, true).unwrap();
     }
 
+    /// A policy of 30 days with 14 days of notice and 7 of grace, as if it had been written so.
+    pub(crate) fn policy(&mut self, change: &Value) {
+        let mut spec = json!({"displayName": "idle", "window": "30d", "cpuP95Below": "10%", "memP95Below": "30%",
+            "action": "Shrink"});
+        for (key, value) in change.as_object().unwrap() {
+            spec[key] = value.clone();
+        }
+        let policy = serde_json::from_value(json!({"metadata": {"name": "idle"}, "spec": spec})).unwrap();
+        self.policies = vec![Policy::read(&policy).unwrap()];
+    }
+
+    /// So many thousandths of a vCPU, and 1Mi for each, are really used in each centre; `None` is not known.
+    pub(crate) fn uses(&mut self, name: &str, milli: Option<i128>) {
+        let request = self.requests.get_mut(name).unwrap();
+        let mut object = crds::ResourceRequest::clone(request.object());
+        for row in &mut object.status.as_mut().unwrap().centres {
+            let used = milli.map(|cpu| crds::PoolUse {
+                pool: "x86".into(),
+                window: "30d".into(),
+                p95: Resources {
+                    cpu,
+                    memory: cpu << 20,
+                    ..Resources::ZERO
+                }
+                .to_amounts(),
+            });
+            row.utilization = used.into_iter().collect();
+        }
+        *request = Request::read(object, true).unwrap();
+    }
+
+    pub(crate) fn keep(&mut self, name: &str, target: &str) {
+        self.put(
+            name,
+            &json!({"displayName": name, "type": "Keep", "requestedBy": "li.na", "reason": "year end",
+            "allocationRef": {"name": target}}),
+        );
+    }
+
+    fn centres(&self) -> Vec<crds::DataCenter> {
+        let source = json!([{"name": "p", "endpoints": ["http://p:9090"]}]);
+        let centre = |name: &str| {
+            let sources = if self.measured { source.clone() } else { json!([]) };
+            let report = json!({"number": 1, "reportedAt": self.now.to_string()});
+            serde_json::from_value(json!({"metadata": {"name": name}, "status": {"report": report},
+                "spec": {"displayName": name, "role": "Primary", "operator": "o", "metricSources": sources}}))
+            .unwrap()
+        };
+        CENTRES.map(centre).to_vec()
+    }
+
     fn snapshot(&self) -> Snapshot {
+        let requests: Vec<_> = self.requests.values().cloned().map(Arc::new).collect();
         Snapshot {
             reading: Reading::Decide,
             now: self.now,
@@ -204,7 +264,8 @@ impl World {
             pools: [("x86".to_owned(), self.pool.clone())].into(),
             tenants: [(TENANT.to_owned(), self.tenant.clone())].into(),
             standing: [(TENANT.to_owned(), Ok(()))].into(),
-            requests: self.requests.values().cloned().map(Arc::new).collect(),
+            survey: Arc::new(Survey::new(self.policies.clone(), &self.centres(), &requests)),
+            requests,
             gone: BTreeSet::new(),
             approvals: Vec::new(),
         }

@@ -143,6 +143,7 @@ fn every_reason_refusal_and_alert_is_explained() {
         "expansion_phase",
         "quota_pool",
         "request_approval",
+        "dual_active_placement",
     ] {
         words.extend(constants(&format!("crds/src/{kind}.rs")));
     }

@@ -83,5 +83,5 @@ fn conditions_are_maps_by_type() {
         );
         seen += 1;
     }
-    assert_eq!(seen, 6, "kinds with conditions");
+    assert_eq!(seen, 7, "kinds with conditions");
 }

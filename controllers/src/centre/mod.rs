@@ -1,7 +1,8 @@
 //! The centre agent: what the hub granted becomes plain objects of this centre, and what the centre has is reported.
 //!
-//! Three loops over the same caches: [`grants`] applies (and needs only the centre), [`answers`] writes the rows of the
-//! grants, [`report`] the capacity. A hub that cannot be reached stops the last two and nothing else.
+//! Five loops over the same caches: [`grants`] applies (and needs only the centre), [`answers`] writes the rows of the
+//! grants, [`report`] the capacity; [`placement`] applies templates, and has a loop of its own for their rows. A hub that
+//! cannot be reached stops what is written there and nothing else.
 
 mod answers;
 mod apply;
@@ -12,6 +13,7 @@ mod metrics;
 mod node;
 mod objects;
 mod observe;
+mod placement;
 mod pod;
 mod report;
 
@@ -131,15 +133,18 @@ struct Agent {
     passes: Passes,
 }
 
-/// The three loops, until `stop`. Their state is new each time: what another replica did meanwhile is read again.
+/// The five loops, until `stop`. Their state is new each time: what another replica did meanwhile is read again.
 async fn work(agent: Arc<Agent>, stop: CancellationToken) {
     let changed = || Arc::new(Notify::new());
     let (grants_changed, rows_changed, report_changed) = (changed(), changed(), changed());
+    let placed_changed = changed();
     let (outcome, outcomes) = watch::channel(Arc::new(grants::Outcome::default()));
     let mut grants = agent.grants(outcome, Arc::clone(&rows_changed));
     let mut answers = agent.answers(outcomes);
     let mut reports = agent.reports();
-    let both = vec![Arc::clone(&grants_changed), Arc::clone(&report_changed)];
+    let all = [&grants_changed, &report_changed, &placed_changed];
+    let all: Vec<_> = all.into_iter().map(Arc::clone).collect();
+    let placed = vec![Arc::clone(&placed_changed)];
     let one = vec![Arc::clone(&report_changed)];
     let signals = agent.signals.clone();
     tokio::join!(
@@ -167,9 +172,37 @@ async fn work(agent: Arc<Agent>, stop: CancellationToken) {
             stop.clone(),
             async move || reports.pass().boxed().await
         ),
-        tell(signals.hub, both.clone(), stop.clone()),
-        tell(signals.centre, both, stop.clone()),
+        place(&agent, placed_changed, &stop),
+        tell(signals.hub, all.clone(), stop.clone()),
+        tell(signals.centre, all, stop.clone()),
+        tell(signals.placements, placed, stop.clone()),
         tell(signals.nodes, one, stop.clone()),
+    );
+}
+
+/// The two loops of placements.
+async fn place(agent: &Agent, changed: Arc<Notify>, stop: &CancellationToken) {
+    let decided = Arc::new(Notify::new());
+    let (outcome, outcomes) = watch::channel(Arc::new(placement::Outcome::default()));
+    let mut placements = agent.placements(&changed, (outcome, Arc::clone(&decided)));
+    let mut rows = agent.placement_rows(outcomes);
+    tokio::join!(
+        drive(
+            "placements",
+            RHYTHM,
+            &agent.passes,
+            changed,
+            stop.clone(),
+            async move || placements.pass().boxed_local().await
+        ),
+        drive(
+            "placement-rows",
+            RHYTHM,
+            &agent.passes,
+            decided,
+            stop.clone(),
+            async move || rows.pass().boxed_local().await
+        ),
     );
 }
 
@@ -197,6 +230,33 @@ impl Agent {
             centre: self.options.centre.clone(),
             hub: self.options.hub.clone(),
             caches: self.caches.clone(),
+            outcome,
+            clock: self.options.clock.clone(),
+            metrics: self.metrics.clone(),
+            written: BTreeMap::new(),
+        }
+    }
+
+    fn placements(
+        &self,
+        changed: &Arc<Notify>,
+        decided: (watch::Sender<Arc<placement::Outcome>>, Arc<Notify>),
+    ) -> placement::Placements {
+        let clients = (self.options.hub.clone(), self.options.cluster.clone());
+        let centre = self.options.centre.clone();
+        placement::Placements::new(
+            centre,
+            clients,
+            (self.caches.clone(), self.metrics.clone()),
+            changed,
+            decided,
+        )
+    }
+
+    fn placement_rows(&self, outcome: watch::Receiver<Arc<placement::Outcome>>) -> placement::Rows {
+        placement::Rows {
+            centre: self.options.centre.clone(),
+            hub: self.options.hub.clone(),
             outcome,
             clock: self.options.clock.clone(),
             metrics: self.metrics.clone(),

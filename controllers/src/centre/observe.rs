@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crds::{QuotaPool, ResourceRequest, Tenant, label, object};
+use crds::{DualActivePlacement, QuotaPool, ResourceRequest, Tenant, label, object};
 use k8s_openapi::api::core::v1::{LimitRange, Namespace, ResourceQuota};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::rbac::v1::RoleBinding;
@@ -31,6 +31,8 @@ const NAMED: usize = 5;
 pub(super) struct Signals {
     /// Something of the hub.
     pub(super) hub: Arc<Notify>,
+    /// A placement, its templates, or its objects here.
+    pub(super) placements: Arc<Notify>,
     /// Something that the agent writes in the centre.
     pub(super) centre: Arc<Notify>,
     /// Nodes and pods.
@@ -43,6 +45,7 @@ pub(super) struct Caches {
     pub(super) tenants: Cache<Tenant>,
     pub(super) pools: Cache<QuotaPool>,
     pub(super) requests: Cache<ResourceRequest>,
+    pub(super) placements: Cache<DualActivePlacement>,
     pub(super) nodes: Cache<SlimNode>,
     pub(super) pods: Cache<SlimPod>,
     namespaces: Cache<Namespace>,
@@ -72,6 +75,7 @@ impl Caches {
             tenants: start(hub, all(), &signals.hub, &mut tasks),
             pools: start(hub, all(), &signals.hub, &mut tasks),
             requests: start(hub, all(), &signals.hub, &mut tasks),
+            placements: start(hub, all(), &signals.placements, &mut tasks),
             nodes: start(cluster, all(), &signals.nodes, &mut tasks),
             pods: start(cluster, all().fields(RUNNING), &signals.nodes, &mut tasks),
             // All of them: one that is not ours stands in the way.
@@ -101,7 +105,8 @@ impl Caches {
         self.bindings.ready(FIRST_LIST).await?;
         self.tenants.ready(FIRST_LIST).await?;
         self.pools.ready(FIRST_LIST).await?;
-        self.requests.ready(FIRST_LIST).await
+        self.requests.ready(FIRST_LIST).await?;
+        self.placements.ready(FIRST_LIST).await
     }
 
     /// What the centre holds.
@@ -150,6 +155,16 @@ impl Centre {
             (name.clone(), standing)
         };
         self.namespaces.iter().map(standing).collect()
+    }
+
+    /// Namespaces of tenants that are not being deleted, and whose they are.
+    pub(super) fn tenants(&self) -> BTreeMap<String, String> {
+        let live = self
+            .namespaces
+            .iter()
+            .filter(|(_, ns)| ns.metadata.deletion_timestamp.is_none());
+        live.filter_map(|(name, ns)| Some((name.clone(), ns.labels().get(label::TENANT)?.clone())))
+            .collect()
     }
 
     /// What a namespace uses.

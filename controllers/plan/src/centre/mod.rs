@@ -10,4 +10,4 @@ pub mod quota;
 pub mod rows;
 
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;

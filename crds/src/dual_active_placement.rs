@@ -23,6 +23,8 @@ pub mod reason {
     pub const NOTHING_SELECTED: &str = "NothingSelected";
     /// Something that is selected by name, or that a pod refers to, is missing in the hub namespace.
     pub const TEMPLATE_MISSING: &str = "TemplateMissing";
+    /// More objects than one placement holds.
+    pub const TOO_MANY_OBJECTS: &str = "TooManyObjects";
     /// Another placement claims the same template.
     pub const CLAIMED_TWICE: &str = "ClaimedTwice";
     /// The tenant's grants in the pool are smaller than what was asked.

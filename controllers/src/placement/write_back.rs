@@ -35,7 +35,7 @@ impl Controller {
             };
             // Only what the stored decision says, and only once it is what the spec asks for.
             let same = decision.assignment.as_ref() == Some(assignment);
-            let settled = same && !decision.rebalancing && decision.obstacle.is_none();
+            let settled = same && decision.follows && !decision.rebalancing;
             for object in assignment.objects.iter().filter(|o| o.kind == TemplateKind::Deployment) {
                 let (namespace, _) = key(placement);
                 let Some(template) = templates.get(&(namespace.clone(), object.clone())) else {

@@ -104,7 +104,17 @@ pub(crate) async fn a_label_moves_an_object(w: &World) -> Result<()> {
         );
     }
     w.placement_reason("first", "Running").await?;
+    // A manifest that was copied with its label is nobody's but its author's.
+    let mut copied = config_map("copied", "wanted");
+    copied["metadata"]["labels"]["xiangyun.io/placement"] = json!("first");
+    w.apply("jishi", Some("li.na"), &copied).await?;
     w.delete(&["dap", "first"]).await?;
+    ensure!(
+        w.is_there("jishi", &["configmap", "copied"]).await?,
+        "a copied label deleted an object"
+    );
+    w.ok("jishi", Some("li.na"), &["delete", "configmap", "copied", "-n", NS])
+        .await?;
     w.delete(&["configmap", "beside"]).await
 }
 

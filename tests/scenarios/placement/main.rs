@@ -17,6 +17,7 @@ mod conflicts;
 mod division;
 mod faults;
 mod keeping;
+mod kinds;
 mod stage;
 mod three_tiers;
 
@@ -29,6 +30,8 @@ async fn placement() -> anyhow::Result<()> {
         three_tiers::dispatched_to_both,
         three_tiers::rollout_status_on_the_template,
         three_tiers::dependencies_leave_last,
+        kinds::the_other_kinds,
+        kinds::five_hundred_and_a_large_one,
         division::weights_and_the_odd_copy,
         division::min_and_max,
         division::hot_warm_and_none,

@@ -11,11 +11,13 @@ use crate::world::{METRO, PATIENCE, World, condition, small_request};
 pub(crate) const NS: &str = "dept-yibao";
 pub(crate) const LI: Option<&str> = Some("li.na");
 
-/// 64 vCPU: 32 in each centre while both serve.
+/// 64 vCPU: 32 in each centre while both serve; and some storage.
 pub(crate) async fn a_grant_makes_room(w: &World) -> Result<()> {
     w.ready_reason(&["dept", NS], "Established").await?;
     w.ready_reason(&["qpool", "x86"], "Available").await?;
-    w.apply("hub", LI, &small_request(NS, "room", 64)).await?;
+    let mut request = small_request(NS, "room", 64);
+    request["spec"]["resources"]["storage"] = json!([{"tier": "Hot", "size": "1Ti"}]);
+    w.apply("hub", LI, &request).await?;
     w.request_reason(NS, "room", "AwaitingApproval").await?;
     w.decide("zhang.wei", NS, "room", 1).await?;
     w.request_reason(NS, "room", "Active").await.map(drop)

@@ -20,6 +20,10 @@ mod targets;
 #[cfg(test)]
 mod tests;
 
+/// Most objects of one placement, so that its status stays far below what the store takes: at 100 bytes each, 200 kB of
+/// 1.5 MB.
+const MOST: usize = 2000;
+
 /// What a decision is made from.
 #[derive(Clone, Copy, Debug)]
 pub struct World<'a> {
@@ -65,6 +69,8 @@ pub struct Decision {
     pub rebalancing: bool,
     /// Templates that the caches miss: whether they are gone is asked before anything is taken away.
     pub confirm: BTreeSet<Key>,
+    /// Whether it follows the templates as they are now; otherwise it stays behind because of the obstacle.
+    pub follows: bool,
     /// Nothing of it is left in any centre: it may go.
     pub release: bool,
 }
@@ -223,6 +229,10 @@ impl One<'_> {
         let (taken, confirm) = self.taken();
         decision.confirm = confirm;
         decision.obstacle = self.unclear(&taken);
+        if taken.objects.len() > MOST {
+            decision.obstacle = Some(too_many(taken.objects.len()));
+            return decision;
+        }
         if taken.objects.is_empty() {
             return decision;
         }
@@ -238,6 +248,7 @@ impl One<'_> {
         };
         let (centres, rebalancing) = self.step(&targets);
         decision.rebalancing = rebalancing;
+        decision.follows = true;
         let next = Assignment {
             objects: taken.objects.into_iter().collect(),
             centres,
@@ -337,5 +348,14 @@ impl One<'_> {
             reason: reason::NOTHING_SELECTED,
             message: "0 templates are selected; what runs stays; correct select, or delete the placement | 未选中任何模板，已有对象不变，请修改 select 或删除本部署".to_owned(),
         })
+    }
+}
+
+fn too_many(objects: usize) -> Obstacle {
+    Obstacle {
+        reason: reason::TOO_MANY_OBJECTS,
+        message: format!(
+            "{objects} objects, at most {MOST}; nothing was changed; make several placements | 共 {objects} 个对象，上限 {MOST}，未作变更，请拆分为多个部署"
+        ),
     }
 }

@@ -51,10 +51,10 @@ fn below(at: &str, key: &str) -> String {
 /// Items with a name are found by it, as the API server merges them; others by their place.
 fn items(at: &str, wanted: &[Value], is: &[Value], found: &mut Vec<String>) {
     let name = |v: &Value| v.get("name").and_then(Value::as_str).map(str::to_owned);
-    let named: Option<Vec<String>> = wanted.iter().map(name).collect();
-    match named {
-        Some(names) if !names.is_empty() => {
-            for (wanted, key) in wanted.iter().zip(names) {
+    let keys: Option<Vec<String>> = wanted.iter().map(name).collect();
+    match keys {
+        Some(keys) if !keys.is_empty() => {
+            for (wanted, key) in wanted.iter().zip(keys) {
                 let there = is.iter().find(|v| name(v).as_deref() == Some(&key));
                 let at = format!("{at}[{key}]");
                 match there {

@@ -200,7 +200,7 @@ impl Placements {
             return Ok(false);
         };
         // Only its label was taken away.
-        if found.mark.is_some() || !found.placement.is_empty() {
+        if found.ours {
             return Ok(true);
         }
         let refused = |what: &str| {

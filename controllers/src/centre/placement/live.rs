@@ -1,6 +1,7 @@
 //! An object of the centre as far as it is remembered.
 
 use crds::{TemplateKind, label, object};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use kube::ResourceExt as _;
 use kube::api::DynamicObject;
 use plan::placement::row::{Progress, progress};
@@ -21,6 +22,8 @@ pub(super) struct Live {
     pub(super) placement: String,
     /// Mark of what was applied last.
     pub(super) mark: Option<String>,
+    /// Whether an agent applied it and holds on to it: a label alone can be copied.
+    pub(super) ours: bool,
     pub(super) deleting: bool,
     pub(super) progress: Progress,
     /// Who wrote it, in words.
@@ -39,6 +42,10 @@ impl Live {
         let (uid, version) = (found.uid().unwrap_or_default(), found.resource_version());
         let placement = found.labels().get(label::PLACEMENT).cloned().unwrap_or_default();
         let mark = found.annotations().get(label::APPLIED).cloned();
+        let applied = |m: &ManagedFieldsEntry| {
+            m.manager.as_deref() == Some(object::AGENT) && m.operation.as_deref() == Some("Apply")
+        };
+        let ours = found.managed_fields().iter().any(applied) && (mark.is_some() || !placement.is_empty());
         let deleting = found.metadata.deletion_timestamp.is_some();
         let value = plain(found);
         Self {
@@ -46,6 +53,7 @@ impl Live {
             version: version.and_then(|v| v.parse().ok()).unwrap_or_default(),
             placement,
             mark,
+            ours,
             deleting,
             progress: progress(kind, &value),
             owner,

@@ -168,6 +168,7 @@ impl Placements {
     /// What stands here under our label, own writes first where the watch is behind.
     fn standing(&mut self) -> Standing {
         let mut standing = self.live.all();
+        standing.retain(|_, live| live.ours);
         self.own
             .retain(|spot, own| standing.get(spot).is_none_or(|seen| seen.version < own.version) && !own.is_old());
         standing.extend(self.own.iter().map(|(spot, own)| (spot.clone(), Arc::clone(own))));

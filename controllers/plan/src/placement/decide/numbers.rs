@@ -77,7 +77,7 @@ impl One<'_> {
         };
         let older = assignment.ledger != self.world.ledger || assignment.epoch < self.world.epoch;
         if older && !assignment.centres.iter().all(done) {
-            assignment.ledger = self.world.ledger.to_owned();
+            self.world.ledger.clone_into(&mut assignment.ledger);
             assignment.epoch = self.world.epoch;
         }
         Some(assignment)

@@ -94,7 +94,9 @@ impl One<'_> {
             .collect();
         if parts.iter().all(|p| p.weight == 0) {
             // No room anywhere: what does not fit is told with its numbers.
-            parts.iter_mut().for_each(|p| p.weight = 1);
+            for part in &mut parts {
+                part.weight = 1;
+            }
         }
         let shares = split::divide(copies, &parts).map_err(|bounds| bounds_conflict(object, copies, bounds))?;
         Ok(parts.into_iter().map(|p| p.name).zip(shares).collect())

@@ -285,6 +285,20 @@ fn a_placement_leaves_when_every_centre_let_go() {
 }
 
 #[test]
+fn more_than_the_status_can_hold_is_refused() {
+    let mut s = stage(10);
+    for i in 0..=MOST {
+        s.template(object(TemplateKind::ConfigMap, format!("map-{i}")), 1, "maps", &[]);
+    }
+    s.placement("p", "maps", BOTH);
+    let refused = s.store("p", true);
+    assert_eq!(
+        (refused.assignment.is_some(), why(&refused)),
+        (false, Some(reason::TOO_MANY_OBJECTS))
+    );
+}
+
+#[test]
 fn free_capacity_decides_where_it_is_asked_to() {
     let mut s = stage(10);
     let scope = ("dept".to_owned(), "x86".to_owned());

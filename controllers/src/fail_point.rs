@@ -20,6 +20,10 @@ pub enum Step {
     BeforeEnd,
     /// A grant was ended.
     AfterEnd,
+    /// What a grant held before it was lowered is about to be cleared.
+    BeforeClear,
+    /// It was cleared.
+    AfterClear,
     /// A finalizer is about to go.
     BeforeUnguard,
     /// A finalizer is gone.
@@ -41,6 +45,8 @@ impl Step {
             Self::AfterApply => "after-apply",
             Self::BeforeEnd => "before-end",
             Self::AfterEnd => "after-end",
+            Self::BeforeClear => "before-clear",
+            Self::AfterClear => "after-clear",
             Self::BeforeUnguard => "before-unguard",
             Self::AfterUnguard => "after-unguard",
             Self::RecountListed => "recount-listed",

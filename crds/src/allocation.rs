@@ -69,6 +69,9 @@ pub struct Allocation {
     /// What it takes from each pool | 各资源池
     #[serde(default)]
     pub pools: Vec<AllocationPool>,
+    /// What it took before it was lowered, while a centre may still let that in; it counts until every centre has confirmed | 调低之前的数量，各中心确认前仍计入
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub before: Vec<AllocationPool>,
     /// Uids of the requests (Change, Renew) that altered it; each alters it once | 已变更此配额的申请
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 128))]

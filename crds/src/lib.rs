@@ -46,7 +46,7 @@ pub use placement_status::{
     WorkloadCopies, WorkloadRow,
 };
 pub use pool_queue::{EndingGrant, KeptAmounts, KeptInCentre, PoolQueue, PoolQueueSpec, WaitingRequest};
-pub use price::{Currency, MonthlyPrice, Price, UnitPrice};
+pub use price::{Currency, MonthlyPrice, Normalization, Price, UnitPrice};
 pub use quota_ledger::{
     LedgerCeiling, LedgerCentre, LedgerCharge, LedgerPool, LedgerRecord, LedgerState, LedgerTenant, QuotaLedger,
     QuotaLedgerSpec,

@@ -29,6 +29,36 @@ impl JsonSchema for Price {
     }
 }
 
+/// What a vCPU of one pool is worth beside that of another, three decimals at the most, such as 0.85 | 算力折算系数，最多三位小数
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Normalization(pub String);
+
+impl Default for Normalization {
+    fn default() -> Self {
+        Self("1".to_owned())
+    }
+}
+
+impl Normalization {
+    /// A vCPU is a vCPU.
+    pub fn is_one(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl JsonSchema for Normalization {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Normalization".into()
+    }
+    fn inline_schema() -> bool {
+        true
+    }
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({"type": "string", "maxLength": 6, "pattern": "^([1-9][0-9]?([.][0-9]{1,3})?|0[.][0-9]{0,2}[1-9])$"})
+    }
+}
+
 /// Prices of a whole calendar month; what is not listed costs nothing | 月单价，未列出的不计费
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]

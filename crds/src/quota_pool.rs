@@ -4,7 +4,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Amount, Amounts, Condition, UnitPrice};
+use crate::{Amount, Amounts, Condition, Normalization, UnitPrice};
 
 /// Reasons of a pool's conditions.
 pub mod reason {
@@ -283,6 +283,9 @@ pub struct QuotaPoolSpec {
     /// What it costs; without it nothing | 单价，缺省为不计费
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unit_price: Option<UnitPrice>,
+    /// What its vCPU is worth beside that of other pools; reports compare by it, quota does not | 算力折算系数，仅用于报表比较，不影响配额
+    #[serde(default, skip_serializing_if = "Normalization::is_one")]
+    pub normalization: Normalization,
     /// Who must agree before a grant; without it nobody is asked | 审批策略，缺省为自动批准
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval: Option<ApprovalPolicy>,

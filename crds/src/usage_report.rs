@@ -42,6 +42,12 @@ pub struct HistoryEntry {
     printcolumn(name = "Complete", type_ = "boolean", json_path = ".status.complete"),
     printcolumn(name = "As-Of", type_ = "string", json_path = ".status.asOf"),
     printcolumn(
+        name = "Normalized-vCPU-h",
+        type_ = "string",
+        json_path = ".status.totals.normalizedVcpuHours",
+        priority = 1
+    ),
+    printcolumn(
         name = "Mem-GiB-h",
         type_ = "string",
         json_path = ".status.totals.memoryGiBHours",
@@ -65,6 +71,10 @@ pub struct UsageFigures {
     /// vCPU × hours | vCPU·小时
     #[schemars(length(max = 32))]
     pub vcpu_hours: String,
+    /// vCPU × hours × the normalization of their pool, to compare x86 with ARM | 折算 vCPU·小时（按资源池算力系数）
+    #[serde(default)]
+    #[schemars(length(max = 32))]
+    pub normalized_vcpu_hours: String,
     /// GiB of memory × hours | 内存 GiB·小时
     #[serde(rename = "memoryGiBHours")]
     #[schemars(length(max = 32))]
@@ -87,6 +97,10 @@ pub struct ExactUsage {
     /// Milli-vCPU × seconds | 毫核·秒
     #[schemars(length(max = 40))]
     pub cpu: String,
+    /// Milli-vCPU × seconds × thousandths of the pool's normalization | 折算毫核·秒，系数以千分之一计
+    #[serde(default)]
+    #[schemars(length(max = 40))]
+    pub normalized_cpu: String,
     /// Bytes of memory × seconds | 内存字节·秒
     #[schemars(length(max = 40))]
     pub memory: String,

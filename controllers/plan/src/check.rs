@@ -1,10 +1,15 @@
 //! The invariants, stated once; tests run them after every step.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crds::{RequestType, Resources};
 
+use crate::cycle::{CyclePlan, Snapshot};
 use crate::ledger::{Holding, Ledger};
+use crate::market::Choice;
+use crate::needs::needs;
+use crate::quota::SurvivalRule;
 use crate::request::Request;
 
 /// Everything that is wrong with a ledger and the requests it counts: charged less than the requests hold, or more
@@ -43,6 +48,82 @@ pub fn recounted(ledger: &Ledger, requests: &[Request]) -> Ledger {
     });
     drop(recounted.recount(holdings));
     recounted
+}
+
+/// Grants that are not what was asked: their shares do not add up, a centre that is left alone could not carry them, or they
+/// take from some of their pools only. What a `Change` made of a grant is judged by its shares alone.
+pub fn grants_broken(requests: &[Request]) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for request in requests.iter().filter(|r| r.is_live()) {
+        let name = request.name();
+        let spec = &request.object.spec;
+        let asked = needs(spec, &BTreeMap::new()).map_or(0, |n| n.len());
+        let changed = request.allocation().is_some_and(|a| !a.changes.is_empty());
+        if !changed && request.holds.len() < asked {
+            wrong.push(format!("{name} holds {} of {asked} pools", request.holds.len()));
+        }
+        let alone = SurvivalRule::try_from(&spec.survival).unwrap_or(SurvivalRule::None);
+        for (pool, grant) in &request.holds {
+            let shares = grant.centres.values().map(|p| p.share);
+            let sum = shares.fold(Resources::ZERO, Resources::plus);
+            if !grant.n.fits(sum) {
+                wrong.push(format!("{name}/{pool}: shares are {sum}, granted {}", grant.n));
+            }
+            for (centre, part) in &grant.centres {
+                if !carried(alone, grant.n).fits(part.survival) {
+                    wrong.push(format!(
+                        "{name}/{pool}: {centre} carries {} alone of {}, asked {}",
+                        part.survival, grant.n, spec.survival.0
+                    ));
+                }
+            }
+        }
+    }
+    wrong
+}
+
+/// The least of `n` that each centre must carry alone.
+fn carried(rule: SurvivalRule, n: Resources) -> Resources {
+    match rule {
+        SurvivalRule::Full => n,
+        SurvivalRule::Percent(p) => n.zip(Resources::ZERO, |n, _| n * p / 100),
+        SurvivalRule::None => Resources::ZERO,
+    }
+}
+
+/// Who was served out of turn: before somebody who came earlier, asks for no more, and waits for room.
+pub fn order_broken(snapshot: &Snapshot, plan: &CyclePlan) -> Vec<String> {
+    let Some(next) = &plan.swap else {
+        return Vec::new();
+    };
+    let turn = |r: &Request| (Reverse(r.object.spec.priority), r.created(), r.uid().to_owned());
+    let served = |r: &&Request| next.records.contains_key(r.uid()) && !snapshot.ledger.records.contains_key(r.uid());
+    let plain = || {
+        snapshot
+            .requests
+            .iter()
+            .map(|r| &**r)
+            .filter(|r| r.kind() == RequestType::New && r.holds.is_empty())
+    };
+    let mut wrong = Vec::new();
+    for (earlier, found) in plain().filter_map(|r| Some((r, plan.assessments.get(r.uid())?))) {
+        let waits = found
+            .refusal
+            .as_ref()
+            .is_some_and(|r| r.reason == crds::request_reason::WAITING_FOR_QUOTA);
+        for later in plain().filter(served).filter(|l| waits && turn(earlier) < turn(l)) {
+            let got = next.records.get(later.uid()).map(|r| &r.to);
+            let no_more = |choice: &Choice| {
+                let part = |centre| got?.get(&choice.pool)?.centres.get(centre);
+                let mut centres = choice.grant.centres.iter();
+                centres.all(|(c, p)| part(c).is_some_and(|got| p.charge().fits(got.charge())))
+            };
+            if !found.choices.is_empty() && found.choices.iter().all(no_more) {
+                wrong.push(format!("{} was served before {}", later.name(), earlier.name()));
+            }
+        }
+    }
+    wrong
 }
 
 /// Ancestors whose subtree holds more than their ceiling and what they may borrow, and groups of siblings that borrow more

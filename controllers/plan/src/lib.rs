@@ -8,6 +8,7 @@ pub mod ceilings;
 pub mod centre;
 pub mod centre_health;
 pub mod check;
+pub mod comes;
 pub mod cycle;
 pub mod ledger;
 pub mod loss;

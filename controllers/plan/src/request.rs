@@ -16,6 +16,8 @@ pub struct Request {
     pub object: ResourceRequest,
     /// What its allocation says; empty where there is none.
     pub holds: Grant,
+    /// What it held before a lowering that the centres have not all confirmed; empty where there is none.
+    pub before: Grant,
     /// Whether this copy was read from the API server after the ledger of this cycle.
     pub fresh: bool,
     /// Whether this copy is the answer to this process's own APPLY: it proves that the record was carried out, whatever has
@@ -29,15 +31,13 @@ impl Request {
     /// # Errors
     /// An amount of the allocation cannot be read.
     pub fn read(object: ResourceRequest, fresh: bool) -> Result<Self, AmountError> {
-        let pools = object
-            .status
-            .as_ref()
-            .and_then(|s| s.allocation.as_ref())
-            .map(|a| a.pools.as_slice());
-        let holds = from_stored(pools.unwrap_or_default())?;
+        let allocation = object.status.as_ref().and_then(|s| s.allocation.as_ref());
+        let holds = from_stored(allocation.map(|a| a.pools.as_slice()).unwrap_or_default())?;
+        let before = from_stored(allocation.map(|a| a.before.as_slice()).unwrap_or_default())?;
         Ok(Self {
             object,
             holds,
+            before,
             fresh,
             own: false,
         })

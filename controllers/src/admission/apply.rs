@@ -114,6 +114,21 @@ pub(super) async fn end(options: &Options, request: &Request, now: Timestamp) ->
     Ok(())
 }
 
+/// CLEAR: the last lowering is settled.
+pub(super) async fn clear(options: &Options, request: &Request) -> Result<(), Error> {
+    let patch = json!({"metadata": precondition(request), "status": {"allocation": {"before": null}}});
+    let api = requests(options.client.clone(), request);
+    options.fail_points.reached(Step::BeforeClear);
+    call(
+        "clear a lowering",
+        api.patch_status(request.name(), &PatchParams::default(), &Patch::Merge(patch)),
+    )
+    .await?;
+    tracing::info!(tenant = request.tenant(), request = request.name(), "lowering settled");
+    options.fail_points.reached(Step::AfterClear);
+    Ok(())
+}
+
 /// Lets a deleted request go.
 pub(super) async fn unguard(options: &Options, request: &Request) -> Result<(), Error> {
     let mut metadata = precondition(request);

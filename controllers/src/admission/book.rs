@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crds::{LedgerState, QuotaLedger, QuotaLedgerSpec, ResourceRequest, label, object};
 use futures::future::BoxFuture;
 use futures::{StreamExt as _, TryStreamExt as _};
+use jiff::Timestamp;
 use kube::api::{ListParams, Patch, PatchParams, PostParams};
 use kube::core::DeserializeGuard;
 use kube::{Api, Client, ResourceExt as _};
@@ -178,7 +179,7 @@ impl Book {
     }
 
     /// RECOUNT, and what comes before it where the ledger is new. Answers the differences that were repaired.
-    pub(super) async fn recount(&self, metrics: &AdmissionMetrics) -> Result<Vec<String>, Error> {
+    pub(super) async fn recount(&self, metrics: &AdmissionMetrics, now: Timestamp) -> Result<Vec<String>, Error> {
         let (object, mut ledger) = match self.read().await {
             Err(error) if error.is_not_found() => self.create().await?,
             other => other?,
@@ -194,14 +195,17 @@ impl Book {
         self.fail_points.reached(Step::RecountListed);
         let requests = requests
             .into_iter()
-            .map(|r| Request::read(r, true))
+            .map(|r| Request::read(r, true).map(Arc::new))
             .collect::<Result<Vec<_>, _>>()?;
+        let before = ledger.clone();
+        if counting {
+            plan::cycle::restore(&mut ledger, &requests, now);
+        }
         let holdings = requests.iter().map(|r| Holding {
             uid: r.uid(),
             tenant: r.tenant(),
             grant: &r.holds,
         });
-        let before = ledger.clone();
         let differences = ledger.recount(holdings);
         ledger.state = LedgerState::Open;
         ledger.epoch = self.epoch;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crds::{Resources, condition, find_condition};
+use crds::{RequestType, Resources, condition, find_condition};
 use kube::{Resource, ResourceExt as _};
 use plan::cycle::Snapshot;
 use plan::phase::Totals;
@@ -20,6 +20,7 @@ pub struct AdmissionMetrics {
     records: IntGauge,
     requests: Rows,
     oldest: Rows,
+    exceptions: Rows,
     pools: Rows,
     plan_target: Rows,
     plan_accepted: Rows,
@@ -56,6 +57,12 @@ impl AdmissionMetrics {
                 registry,
                 "xiangyun_requests_oldest_timestamp_seconds",
                 "Creation of the oldest request with that reason",
+                &["reason"],
+            )?,
+            exceptions: Rows::new(
+                registry,
+                "xiangyun_exceptions",
+                "Exceptions from the common cloud by the reason of their condition Ready",
                 &["reason"],
             )?,
             pools: Rows::new(
@@ -109,12 +116,15 @@ impl AdmissionMetrics {
     /// Requests by reason, and open records.
     pub(super) fn observe(&self, snapshot: &Snapshot) {
         let mut by_reason: BTreeMap<&str, (usize, f64)> = BTreeMap::new();
+        let mut exceptions: BTreeMap<&str, usize> = BTreeMap::new();
         for request in &snapshot.requests {
             let conditions = request.object.status.as_ref().map(|s| s.conditions.as_slice());
             let ready = find_condition(conditions.unwrap_or_default(), condition::READY);
-            let (number, oldest) = by_reason
-                .entry(ready.map_or(SUBMITTED, |c| c.reason.as_str()))
-                .or_insert((0, f64::INFINITY));
+            let reason = ready.map_or(SUBMITTED, |c| c.reason.as_str());
+            if request.kind() == RequestType::Exception {
+                *exceptions.entry(reason).or_default() += 1;
+            }
+            let (number, oldest) = by_reason.entry(reason).or_insert((0, f64::INFINITY));
             *number += 1;
             if let Some(created) = request.object.creation_timestamp() {
                 *oldest = oldest.min(created.0.as_duration().as_secs_f64());
@@ -126,6 +136,8 @@ impl AdmissionMetrics {
                 .iter()
                 .map(|(reason, (number, _))| row(reason, count(*number))),
         );
+        self.exceptions
+            .replace(exceptions.iter().map(|(reason, number)| row(reason, count(*number))));
         let known = by_reason.iter().filter(|(_, (_, oldest))| oldest.is_finite());
         self.oldest
             .replace(known.map(|(reason, (_, oldest))| row(reason, *oldest)));

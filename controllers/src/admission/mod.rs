@@ -151,7 +151,10 @@ impl Controller {
     /// One pass. Answers when it wants to be called again.
     async fn pass(&mut self) -> Result<Option<Duration>, Error> {
         if self.next_recount <= Instant::now() || !self.caches.ledger_open() {
-            let differences = self.book.recount(&self.options.metrics).await?;
+            let differences = self
+                .book
+                .recount(&self.options.metrics, self.options.clock.now())
+                .await?;
             self.next_recount = Instant::now() + RECOUNT_INTERVAL;
             tracing::info!(
                 epoch = self.options.epoch,
@@ -230,6 +233,9 @@ impl Controller {
         }
         for request in decided.unguard.iter().filter_map(fresh) {
             writes.push(Box::pin(apply::unguard(options, request)));
+        }
+        for request in decided.clear.iter().filter_map(fresh) {
+            writes.push(Box::pin(apply::clear(options, request)));
         }
         all(writes, &self.options.metrics, "end").await?;
         Ok(written > 0)

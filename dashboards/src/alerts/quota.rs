@@ -103,6 +103,34 @@ fn requests() -> Vec<Alert> {
                 "kubectl xiangyun why rreq/NAME 给出未生效的中心",
             ),
         ),
+        alert(
+            Info,
+            "GrantInGrace",
+            "5m",
+            "max(xiangyun_requests{reason=\"InGrace\"}) > 0",
+            t(
+                "{{ $value }} grants are past their term and live on their days of grace",
+                "{{ $value }} 项配额已到期，处于宽限期",
+            ),
+            t(
+                "`kubectl get rreq -A | grep InGrace`; the department asks with type Renew, or the quota shrinks to what is in use",
+                "kubectl get rreq -A | grep InGrace；请提交 Renew 续期，否则将缩减至在用量",
+            ),
+        ),
+        alert(
+            Info,
+            "ExceptionExpired",
+            "5m",
+            "max(xiangyun_exceptions{reason=\"Expired\"}) > 0",
+            t(
+                "{{ $value }} exceptions from the common cloud have expired",
+                "{{ $value }} 项自行建设例外已过期",
+            ),
+            t(
+                "`kubectl get rreq -A | grep Exception`; the system moves in, or a new exception is asked; then delete the old one",
+                "kubectl get rreq -A | grep Exception；请迁入或另行申请，然后删除旧申请",
+            ),
+        ),
     ]
 }
 

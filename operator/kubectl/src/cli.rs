@@ -25,7 +25,7 @@ Examples:
   kubectl xiangyun quote -f request.yaml
   # Why a request waits, and what would fit instead
   kubectl xiangyun why rreq/ocr-2026 -n dept-yibao
-  # Which requests a phase of expansion would start
+  # Which requests a phase of expansion would start; whom one more request would leave without room
   kubectl xiangyun simulate -f phase-2.yaml
   # Decide
   kubectl xiangyun approve rreq/ocr-2026 -n dept-yibao --comment 同意
@@ -123,17 +123,18 @@ SHARE is its part in normal life, SURVIVAL what the centre holds alone, CHARGE t
         #[arg(short, long)]
         filename: PathBuf,
     },
-    /// What if: which waiting requests a phase of expansion would start; what comes short when a centre is lost
+    /// What if: which waiting requests a phase of expansion would start; whom one more request would leave without room;
+    /// what comes short when a centre is lost
     #[command(after_help = "\
 Examples:
   kubectl xiangyun simulate -f phase-2.yaml
-  kubectl xiangyun simulate -f phase-2.yaml -o json
+  kubectl xiangyun simulate -f request.yaml -n dept-yibao -o json
   kubectl xiangyun simulate --lose jishi
 
-Nothing is applied. All of the phase is taken as there and accepted, whatever its stage; each phase of the file by itself.
+Nothing is applied. All of the phase is taken as there and accepted, whatever its stage; each document by itself.
 The answer rests on what you may read: who sees one namespace sees only the requests there, as if nobody else waited.")]
     Simulate {
-        /// A YAML or JSON file with one or more ExpansionPhases; `-` reads standard input
+        /// A YAML or JSON file with ExpansionPhases or ResourceRequests; `-` reads standard input
         #[arg(short, long, required_unless_present = "lose", conflicts_with = "lose")]
         filename: Option<PathBuf>,
         /// Name of the centre that is lost

@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::path::Path;
 
 use clap::CommandFactory as _;
-use crds::{Amounts, Decision, RequestType, request_reason};
+use crds::{Amounts, Decision, RequestType, ResourceRequest, request_reason};
 use plan::metering::Month;
 use serde::Serialize;
 use serde_json::Value;
@@ -22,7 +22,8 @@ use crate::lang::{Lang, both};
 use crate::print::{self, Style};
 use crate::quote::{Quote, quote};
 use crate::read;
-use crate::simulate;
+use crate::simulate::comes::{Coming, comes};
+use crate::simulate::{self, Simulation};
 use crate::status::status;
 use crate::table::terminal_width;
 use crate::usage;
@@ -48,11 +49,11 @@ pub async fn run(cli: Cli, lang: Lang) -> Result<u8, Failure> {
     };
     // A file that cannot be read is said before anything is asked of the hub.
     let file = match &cli.command {
-        Command::Quote { filename } => Some(read_documents(filename, "ResourceRequest", lang)?),
+        Command::Quote { filename } => Some(read_documents(filename, &["ResourceRequest"], lang)?),
         Command::Simulate {
             filename: Some(filename),
             ..
-        } => Some(read_documents(filename, "ExpansionPhase", lang)?),
+        } => Some(read_documents(filename, &["ExpansionPhase", "ResourceRequest"], lang)?),
         _ => None,
     };
     let hub = Hub::connect(global.kubeconfig, global.context, global.namespace).await?;
@@ -61,7 +62,7 @@ pub async fn run(cli: Cli, lang: Lang) -> Result<u8, Failure> {
         Command::Why { request } => show_why(&hub, &request, out).await,
         Command::Quote { .. } => show_quotes(&hub, named.as_deref(), file.unwrap_or_default(), out).await,
         Command::Simulate { lose: Some(centre), .. } => show_loss(&hub, &centre, out).await,
-        Command::Simulate { .. } => show_simulations(&hub, file.unwrap_or_default(), out).await,
+        Command::Simulate { .. } => show_simulations(&hub, named.as_deref(), file.unwrap_or_default(), out).await,
         Command::Approve { decision, amount } => {
             let amounts = amount.as_deref().map(decide::amounts).transpose()?.unwrap_or_default();
             decided(&hub, decision, Decision::Approved, amounts, out).await
@@ -144,9 +145,10 @@ async fn show_why(hub: &Hub, name: &str, out: Out) -> Result<u8, Failure> {
     Ok(verdict.state.exit())
 }
 
-fn read_documents(file: &Path, kind: &str, lang: Lang) -> Result<Vec<Value>, Failure> {
-    let found = documents(&read_file(file)?, kind)?;
+fn read_documents(file: &Path, kinds: &[&str], lang: Lang) -> Result<Vec<Value>, Failure> {
+    let found = documents(&read_file(file)?, kinds)?;
     if !found.others.is_empty() {
+        let kind = kinds.join(", ");
         let names = found.others.join(", ");
         eprintln!(
             "{}",
@@ -167,51 +169,53 @@ async fn show_loss(hub: &Hub, centre: &str, out: Out) -> Result<u8, Failure> {
     Ok(0)
 }
 
-async fn show_simulations(hub: &Hub, documents: Vec<Value>, out: Out) -> Result<u8, Failure> {
-    let phases = documents
-        .into_iter()
-        .map(simulate::read)
-        .collect::<Result<Vec<_>, _>>()?;
-    let (province, stored, requests, approvals) = tokio::join!(
-        read::province(hub, Some(&hub.namespace)),
-        read::phases(hub),
-        read::requests(hub),
-        read::all_approvals(hub)
-    );
-    let mut province = province?;
-    province.phases = stored?;
-    let requests = requests?;
+async fn show_simulations(hub: &Hub, named: Option<&str>, documents: Vec<Value>, out: Out) -> Result<u8, Failure> {
+    let (stored, requests, approvals) = tokio::join!(read::phases(hub), read::requests(hub), read::all_approvals(hub));
+    let (stored, requests, approvals) = (stored?, requests?, approvals?.unwrap_or_default());
     let seen = requests.as_ref().map(|(all, only)| (all.as_slice(), only.as_deref()));
-    let approvals = approvals?.unwrap_or_default();
     let now = now();
-    let found: Vec<_> = phases
-        .iter()
-        .map(|phase| simulate::simulate(phase, &province, seen, &approvals, now))
-        .collect();
+    let mut found = Vec::new();
+    for document in documents {
+        if text_at(&document, "/kind") == "ResourceRequest" {
+            let Quoted {
+                quote,
+                request,
+                province,
+            } = one_quote(hub, named, document).await?;
+            let coming = comes(quote, request.as_deref(), &province, seen, &approvals, now);
+            found.push(Simulated::Request(Box::new(coming)));
+        } else {
+            let phase = simulate::read(document)?;
+            let mut province = read::province(hub, Some(&hub.namespace)).await?;
+            province.phases.clone_from(&stored);
+            found.push(Simulated::Phase(simulate::simulate(
+                &phase, &province, seen, &approvals, now,
+            )));
+        }
+    }
+    let print = |s: &Simulated, style| match s {
+        Simulated::Phase(phase) => simulate::print(phase, style),
+        Simulated::Request(request) => simulate::comes::print(request, style),
+    };
     out.put(&found, |all, style| {
-        all.iter()
-            .map(|s| simulate::print(s, style))
-            .collect::<Vec<_>>()
-            .join("\n")
+        all.iter().map(|s| print(s, style)).collect::<Vec<_>>().join("\n")
     })?;
-    Ok(0)
+    let refused = |s: &Simulated| matches!(s, Simulated::Request(r) if !r.quote.accepted);
+    Ok(u8::from(found.iter().any(refused)))
+}
+
+/// The answer for one document of a file.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Simulated {
+    Phase(Simulation),
+    Request(Box<Coming>),
 }
 
 async fn show_quotes(hub: &Hub, named: Option<&str>, requests: Vec<Value>, out: Out) -> Result<u8, Failure> {
     let mut quotes = Vec::new();
-    for mut request in requests {
-        let own = text_at(&request, "/metadata/namespace").to_owned();
-        if let Some(named) = named.filter(|n| !own.is_empty() && *n != own) {
-            return Err(Failure::Usage(both(
-                format!("the file says namespace {own}, -n says {named}"),
-                format!("文件中的命名空间为 {own}，与 -n {named} 不符"),
-            )));
-        }
-        let namespace = if own.is_empty() { hub.namespace.clone() } else { own };
-        if let Some(Value::Object(metadata)) = request.pointer_mut("/metadata") {
-            metadata.insert("namespace".to_owned(), Value::String(namespace.clone()));
-        }
-        quotes.push(one_quote(hub, &namespace, &request).await?);
+    for request in requests {
+        quotes.push(one_quote(hub, named, request).await?.quote);
     }
     out.put(&quotes, |all, style| {
         all.iter()
@@ -222,15 +226,45 @@ async fn show_quotes(hub: &Hub, named: Option<&str>, requests: Vec<Value>, out: 
     Ok(u8::from(quotes.iter().any(|q| !q.accepted)))
 }
 
-async fn one_quote(hub: &Hub, namespace: &str, document: &Value) -> Result<Quote, Failure> {
-    let name = text_at(document, "/metadata/name");
-    let (accepted, exists) = match dry_run(hub, namespace, document).await? {
+/// The namespace of a document; one that the file names and `-n` contradicts is an error.
+fn namespace_of(document: &Value, named: Option<&str>, usual: &str) -> Result<String, Failure> {
+    let own = text_at(document, "/metadata/namespace");
+    match named.filter(|n| !own.is_empty() && *n != own) {
+        Some(named) => Err(Failure::Usage(both(
+            format!("the file says namespace {own}, -n says {named}"),
+            format!("文件中的命名空间为 {own}，与 -n {named} 不符"),
+        ))),
+        None if own.is_empty() => Ok(usual.to_owned()),
+        None => Ok(own.to_owned()),
+    }
+}
+
+/// A quote, the request as the server completed it, and what was read of the province.
+struct Quoted {
+    quote: Quote,
+    request: Option<Box<ResourceRequest>>,
+    province: Province,
+}
+
+async fn one_quote(hub: &Hub, named: Option<&str>, mut document: Value) -> Result<Quoted, Failure> {
+    let namespace = namespace_of(&document, named, &hub.namespace)?;
+    if let Some(Value::Object(metadata)) = document.pointer_mut("/metadata") {
+        metadata.insert("namespace".to_owned(), Value::String(namespace.clone()));
+    }
+    let name = text_at(&document, "/metadata/name");
+    let (accepted, exists) = match dry_run(hub, &namespace, &document).await? {
         Answer::New(request) => (request, false),
         Answer::Unchanged(request) => (request, true),
-        Answer::Refused(words) => return Ok(Quote::refused(name, namespace, words)),
+        Answer::Refused(words) => {
+            return Ok(Quoted {
+                quote: Quote::refused(name, &namespace, words),
+                request: None,
+                province: Province::default(),
+            });
+        }
     };
-    let mut province = read::province(hub, Some(namespace)).await?;
-    province.target = read::target(hub, namespace, &accepted).await?;
+    let mut province = read::province(hub, Some(&namespace)).await?;
+    province.target = read::target(hub, &namespace, &accepted).await?;
     let mut quote = quote(&accepted, &province, today());
     if exists {
         quote.notes.push(both(
@@ -241,7 +275,11 @@ async fn one_quote(hub: &Hub, namespace: &str, document: &Value) -> Result<Quote
     if accepted.spec.type_ == RequestType::Release {
         check_target(&province, &mut quote);
     }
-    Ok(quote)
+    Ok(Quoted {
+        quote,
+        request: Some(accepted),
+        province,
+    })
 }
 
 /// A `Release` is accepted whatever it names; whether that holds a grant is seen from the target.

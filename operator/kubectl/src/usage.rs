@@ -65,10 +65,11 @@ pub fn usage(month: &str, reports: Vec<UsageReport>) -> Usage {
     }
 }
 
-const HEADER: [(&str, &str); 7] = [
+const HEADER: [(&str, &str); 8] = [
     ("REQUEST", "申请"),
     ("POOL", "资源池"),
     ("VCPU-H", "vCPU时"),
+    ("NORM-H", "折算vCPU时"),
     ("GIB-H", "内存GiB时"),
     ("GPU-H", "卡时"),
     ("TB-DAYS", "TB天"),
@@ -80,6 +81,7 @@ pub fn page(usage: &Usage, style: Style) -> String {
     let line = |request: &str, pool: &str, figures: &UsageFigures| {
         let figures = [
             cut(&figures.vcpu_hours),
+            cut(&figures.normalized_vcpu_hours),
             cut(&figures.memory_gib_hours),
             cut(&figures.gpu_hours),
             cut(&figures.tb_days),
@@ -126,6 +128,7 @@ pub fn csv(usage: &Usage) -> String {
         "request_uid",
         "pool",
         "vcpu_hours",
+        "normalized_vcpu_hours",
         "memory_gib_hours",
         "gpu_hours",
         "tb_days",
@@ -150,6 +153,7 @@ pub fn csv(usage: &Usage) -> String {
                 &row.request_uid,
                 &row.pool,
                 &f.vcpu_hours,
+                &f.normalized_vcpu_hours,
                 &f.memory_gib_hours,
                 &f.gpu_hours,
                 &f.tb_days,

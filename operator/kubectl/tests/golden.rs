@@ -172,6 +172,31 @@ fn who_would_start_with_a_phase() {
 }
 
 #[test]
+fn whom_one_more_request_leaves_without_room() {
+    let (province, mut requests) = (province(), requests());
+    // It is not decided on yet, and fits as long as nobody else comes.
+    let exam = requests[1].spec.resources.as_mut().unwrap();
+    exam.cpu = Some("30".into());
+    let comes = |name: &str, seen| {
+        let request = requests
+            .iter()
+            .find(|r| r.metadata.name.as_deref() == Some(name))
+            .unwrap();
+        let quote = quote(request, &province, today());
+        simulate::comes::comes(quote, Some(request), &province, seen, &[], now())
+    };
+    let all = ["fresh", "train-lab"].map(|name| comes(name, Some((requests.as_slice(), None))));
+    golden("simulate-request", |style| {
+        let one = |c| simulate::comes::print(c, style);
+        all.iter().map(one).collect::<Vec<_>>().join("\n")
+    });
+    let hidden = comes("fresh", None);
+    golden("simulate-request-hidden", |style| {
+        simulate::comes::print(&hidden, style)
+    });
+}
+
+#[test]
 fn what_the_loss_of_a_centre_means() {
     let requests = requests();
     let loss = simulate::loss::lose("jishi", &province(), Some((&requests, None)));

@@ -212,7 +212,7 @@ pub async fn agents_reach_tenants_only(cloud: &Cloud) {
     for args in [
         ["delete", "namespace", "dept-yibao", "--wait=false"],
         ["delete", "resourcequota", "xiangyun", "--namespace=dept-yibao"],
-        ["get", "pods", "--all-namespaces", "-o=name"],
+        ["delete", "pod", "any", "--namespace=dept-yibao"],
     ] {
         agent.may_not(&args, "forbidden").await;
     }

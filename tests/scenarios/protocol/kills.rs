@@ -43,6 +43,8 @@ pub(crate) async fn at_each_step(w: &World) -> Result<()> {
     round(w, "swap-end-unguard", ["before-swap", "before-end", "before-unguard"]).await?;
     round(w, "after-each", ["after-swap", "after-end", "after-unguard"]).await?;
     round(w, "around-apply", ["before-apply", "after-apply", "after-swap"]).await?;
+    round(w, "before-clear", ["after-swap", "before-clear", "after-unguard"]).await?;
+    round(w, "after-clear", ["after-apply", "after-clear", "before-unguard"]).await?;
     at_each_step_of_a_recount(w).await
 }
 

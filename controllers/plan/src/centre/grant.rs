@@ -112,7 +112,7 @@ pub struct Answer {
     pub places: Vec<Place>,
     /// Whether it has ended, and so counts as nothing.
     pub ended: bool,
-    /// When it ended, while its end may not be settled.
+    /// Since when the operator waits for a lowering of it to be confirmed.
     pub pending: Option<Timestamp>,
 }
 

@@ -10,10 +10,10 @@ use super::quota::{self, NamespaceUse};
 /// A use that changed is reported this often at the most, unless somebody waits for it to fall: every grant of a tenant
 /// shows the tenant's use, so one new pod must not mean a write for each of them.
 const USED_EVERY: SignedDuration = SignedDuration::from_secs(60);
-/// Soon after a grant ended its row is renewed this often, because the operator settles on fresh rows only.
+/// Soon after a grant was lowered its row is renewed this often, because the operator settles on fresh rows only.
 const FRESH: SignedDuration = SignedDuration::from_secs(20);
-/// Nothing in a request says that its end is settled, and ended requests stay for years. So the wait between two rows
-/// grows with the time since the end, to this part of it: a handful of writes a year.
+/// A tenant may go on using what it no longer holds. So the wait between two rows grows with the time since the lowering,
+/// to this part of it.
 const PART: i32 = 16;
 /// Longest message, in characters.
 const LONGEST: usize = 512;
@@ -136,8 +136,8 @@ pub fn due(answer: &Answer, old: Option<&CentreRow>, new: &CentreRow, now: Times
     let left = |every: SignedDuration| every.saturating_sub(age).max(SignedDuration::ZERO);
     let changed = old.used != new.used;
     match answer.pending {
-        Some(ended) => {
-            let part = now.duration_since(ended) / PART;
+        Some(since) => {
+            let part = now.duration_since(since) / PART;
             Some(left(if changed { part } else { part.max(FRESH) }))
         }
         None if changed && !answer.ended => Some(left(USED_EVERY)),
@@ -244,7 +244,7 @@ mod tests {
         };
         assert_eq!(wait(&live, &used, 4), Some(SignedDuration::from_secs(56)));
         assert_eq!(wait(&pending, &used, 4), Some(SignedDuration::ZERO));
-        // A day after the end: an hour and a half, whatever is used.
+        // A day after it: an hour and a half, whatever is used.
         let day = 24 * 3600;
         let late = Answer {
             pending: Some(at(-day)),

@@ -7,6 +7,7 @@
 
 mod adopt;
 mod give_back;
+mod lost;
 mod raise;
 mod settle;
 mod write;
@@ -25,6 +26,7 @@ use crate::quota::Grant;
 use crate::request::Request;
 use crate::tenants::TenantFacts;
 
+pub use lost::restore;
 pub use raise::Keeper;
 pub(crate) use raise::approved_at;
 
@@ -86,6 +88,8 @@ pub struct CyclePlan {
     pub end: Vec<usize>,
     /// Requests whose finalizer may go, by index.
     pub unguard: Vec<usize>,
+    /// Requests whose last lowering is settled, by index.
+    pub clear: Vec<usize>,
     /// Uids that matter to the above.
     pub touched: BTreeSet<String>,
     /// What was found out about each request for something new, by uid.
@@ -113,8 +117,10 @@ pub fn cycle(snapshot: &Snapshot) -> CyclePlan {
     write::apply(snapshot, &ledger, &mut plan);
     write::confirm(snapshot, &ledger, &mut plan);
     write::unguard(snapshot, &ledger, &mut plan);
-    // What is applied or let go was read before the ledger that this swap makes: it proves that nobody was in between.
-    if ledger != snapshot.ledger || !plan.apply.is_empty() || !plan.unguard.is_empty() {
+    write::clear(snapshot, &ledger, &mut plan);
+    // What is written was read before the ledger that this swap makes: it proves that nobody was in between.
+    let writes = [plan.apply.len(), plan.unguard.len(), plan.clear.len()];
+    if ledger != snapshot.ledger || writes != [0; 3] {
         ledger.sequence += 1;
         ledger.epoch = snapshot.epoch;
         plan.swap = Some(ledger);

@@ -28,6 +28,11 @@ pub(super) fn apply(snapshot: &Snapshot, ledger: &Ledger, plan: &mut CyclePlan) 
             until: record.until.clone(),
             ended: request.allocation().and_then(|a| a.ended.clone()),
             pools: to_stored(&record.to),
+            before: if record.lowers() {
+                to_stored(&record.from)
+            } else {
+                Vec::new()
+            },
             changes: changes(request.allocation(), record.change.as_ref()),
         };
         plan.apply.push(Apply {
@@ -73,6 +78,20 @@ pub(super) fn confirm(snapshot: &Snapshot, ledger: &Ledger, plan: &mut CyclePlan
                 request: index,
                 allocation,
             });
+        }
+    }
+}
+
+/// CLEAR: what a grant held before it was lowered counts no more once the swapped ledger has settled that. The request was
+/// read before that swap, so no other lowering of it can be under way.
+pub(super) fn clear(snapshot: &Snapshot, ledger: &Ledger, plan: &mut CyclePlan) {
+    for (index, request) in snapshot.requests.iter().enumerate() {
+        if request.before.is_empty() || ledger.records.contains_key(request.uid()) || plan.unguard.contains(&index) {
+            continue;
+        }
+        plan.touched.insert(request.uid().to_owned());
+        if may_decide(snapshot, request) {
+            plan.clear.push(index);
         }
     }
 }

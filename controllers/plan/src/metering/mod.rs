@@ -16,7 +16,7 @@ use crds::{AmountError, HistoryEntry, PoolAmounts, ResourceRequestStatus, Resour
 use jiff::Timestamp;
 
 pub use month::Month;
-pub use price::{Prices, rounded};
+pub use price::{Rates, rounded};
 pub use report::{MeteringPlan, Snapshot, Write, plan};
 
 /// Amounts times seconds, by pool: milli-vCPU·s, byte·s, card·s.

@@ -1,12 +1,17 @@
-//! What usage costs, in exact fractions: a price counts ten-thousandths, a month its seconds.
+//! What usage costs and is worth, in exact fractions: a price counts ten-thousandths, a month its seconds.
 
-use crds::{Price, Resources, UnitPrice};
+use crds::{MonthlyPrice, Price, QuotaPoolSpec, Resources};
 
 use super::{MeteringError, Month};
 
-/// Prices of a pool, each of one unit over a whole month, in 1/10 000 of the currency.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Prices(Resources);
+/// What a pool's amounts count for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rates {
+    /// Prices, each of one unit over a whole month, in 1/10 000 of the currency.
+    prices: Resources,
+    /// Thousandths of a vCPU that one of its vCPU is worth.
+    normalization: i128,
+}
 
 /// What one unit of a price is, in the units of the ledger: a vCPU, a GiB, a TB, a card.
 const UNITS: Resources = Resources {
@@ -18,22 +23,31 @@ const UNITS: Resources = Resources {
 /// Prices count ten-thousandths, what is charged hundredths.
 const FINER: i128 = 100;
 
-impl Prices {
-    /// Reads a pool's prices; what is not listed costs nothing.
+impl Rates {
+    /// Reads a pool's prices and normalization; what has no price costs nothing.
     ///
     /// # Errors
-    /// A price that is no number.
-    pub fn read(unit_price: Option<&UnitPrice>) -> Result<Self, MeteringError> {
-        let Some(month) = unit_price.map(|p| &p.per_month) else {
-            return Ok(Self::default());
+    /// A price or factor that is no number.
+    pub fn read(pool: &QuotaPoolSpec) -> Result<Self, MeteringError> {
+        let month = pool.unit_price.as_ref().map(|p| &p.per_month);
+        let read = |of: fn(&MonthlyPrice) -> &Option<Price>| match month.and_then(|m| of(m).as_ref()) {
+            Some(price) => number(&price.0, 4),
+            None => Ok(0),
         };
-        let read = |p: Option<&Price>| p.map_or(Ok(0), number);
-        Ok(Self(Resources {
-            cpu: read(month.cpu.as_ref())?,
-            memory: read(month.memory.as_ref())?,
-            storage: read(month.storage.as_ref())?,
-            accelerators: read(month.accelerators.as_ref())?,
-        }))
+        Ok(Self {
+            prices: Resources {
+                cpu: read(|m| &m.cpu)?,
+                memory: read(|m| &m.memory)?,
+                storage: read(|m| &m.storage)?,
+                accelerators: read(|m| &m.accelerators)?,
+            },
+            normalization: number(&pool.normalization.0, 3)?,
+        })
+    }
+
+    /// Milli-vCPU × seconds, times thousandths of the normalization.
+    pub fn normalized(self, used: Resources) -> i128 {
+        used.cpu * self.normalization
     }
 
     /// Price of amounts × seconds of that month, in hundredths: the fractions of all resources are added exactly, then
@@ -45,7 +59,7 @@ impl Prices {
         let (mut whole, mut rest) = (0i128, 0i128);
         for (name, used) in used.iter() {
             let per = seconds * UNITS[name] * FINER;
-            let product = self.0[name].saturating_mul(used);
+            let product = self.prices[name].saturating_mul(used);
             whole += product / per;
             rest += product % per * (common / UNITS[name]);
         }
@@ -54,15 +68,15 @@ impl Prices {
     }
 }
 
-/// `12.5` in ten-thousandths.
-fn number(price: &Price) -> Result<i128, MeteringError> {
-    let wrong = || MeteringError::Price(price.0.clone());
-    let (whole, fraction) = price.0.split_once('.').unwrap_or((&price.0, ""));
+/// `12.5` in units of the last of so many decimals.
+fn number(text: &str, decimals: usize) -> Result<i128, MeteringError> {
+    let wrong = || MeteringError::Price(text.to_owned());
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let digits = |t: &str| t.chars().all(|c| c.is_ascii_digit());
-    if whole.is_empty() || whole.len() > 7 || fraction.len() > 4 || !digits(whole) || !digits(fraction) {
+    if whole.is_empty() || whole.len() > 7 || fraction.len() > decimals || !digits(whole) || !digits(fraction) {
         return Err(wrong());
     }
-    format!("{whole}{fraction:0<4}").parse().map_err(|_| wrong())
+    format!("{whole}{fraction:0<decimals$}").parse().map_err(|_| wrong())
 }
 
 /// `value / per`, half up to so many decimals, without zeros at the end; for a value that is not negative.

@@ -8,7 +8,7 @@ use crds::{
 };
 use jiff::Timestamp;
 
-use super::{Change, MeteringError, Month, Prices, changes, over, rounded, second, time, used};
+use super::{Change, MeteringError, Month, Rates, changes, over, rounded, second, time, used};
 
 /// An open month is written no more often than this, in seconds, unless something of it became final or is wrong.
 const INTERVAL: i64 = 3600;
@@ -92,11 +92,11 @@ impl Held<'_> {
 /// Decides what to write. Pure and total.
 pub fn plan(snapshot: &Snapshot) -> MeteringPlan {
     let mut plan = MeteringPlan::default();
-    let mut prices = BTreeMap::new();
+    let mut rates = BTreeMap::new();
     for pool in &snapshot.pools {
         let name = pool.metadata.name.clone().unwrap_or_default();
-        match Prices::read(pool.spec.unit_price.as_ref()) {
-            Ok(read) => drop(prices.insert(name, read)),
+        match Rates::read(&pool.spec) {
+            Ok(read) => drop(rates.insert(name, read)),
             Err(error) => plan.unclear.push((name, error)),
         }
     }
@@ -125,7 +125,7 @@ pub fn plan(snapshot: &Snapshot) -> MeteringPlan {
         let stored = reports.remove(tenant).unwrap_or_default();
         let view = View {
             snapshot,
-            prices: &prices,
+            rates: &rates,
             held,
             stored: &stored,
         };
@@ -138,7 +138,7 @@ pub fn plan(snapshot: &Snapshot) -> MeteringPlan {
 /// One tenant.
 struct View<'a> {
     snapshot: &'a Snapshot,
-    prices: &'a BTreeMap<String, Prices>,
+    rates: &'a BTreeMap<String, Rates>,
     held: &'a [Held<'a>],
     stored: &'a BTreeMap<Month, usize>,
 }
@@ -207,16 +207,15 @@ impl<'a> View<'a> {
             let final_ = complete || over(&held.changes);
             let to = if final_ { month.end() } else { month.end().min(at) };
             for (pool, used) in used(&held.changes, month.start(), to) {
-                let prices = self
-                    .prices
-                    .get(&pool)
-                    .ok_or_else(|| MeteringError::NoPrices(pool.clone()))?;
+                let rates = self.rates.get(&pool);
+                let rates = rates.ok_or_else(|| MeteringError::NoPrices(pool.clone()))?;
+                let normalized = rates.normalized(used);
                 let row = UsageRow {
                     request_uid: held.uid().to_owned(),
                     request: held.object.metadata.name.clone().unwrap_or_default(),
                     pool,
-                    figures: figures(used, prices.hundredths(used, month)),
-                    exact: exact(used),
+                    figures: figures(used, normalized, rates.hundredths(used, month)),
+                    exact: exact(used, normalized),
                     final_,
                 };
                 rows.insert((row.request_uid.clone(), row.pool.clone()), row);
@@ -263,9 +262,10 @@ impl<'a> View<'a> {
     }
 }
 
-fn exact(used: Resources) -> ExactUsage {
+fn exact(used: Resources, normalized: i128) -> ExactUsage {
     ExactUsage {
         cpu: used.cpu.to_string(),
+        normalized_cpu: normalized.to_string(),
         memory: used.memory.to_string(),
         storage: used.storage.to_string(),
         accelerators: used.accelerators.to_string(),
@@ -273,9 +273,10 @@ fn exact(used: Resources) -> ExactUsage {
 }
 
 /// What people read, from what is exact.
-fn figures(used: Resources, hundredths: i128) -> UsageFigures {
+fn figures(used: Resources, normalized: i128, hundredths: i128) -> UsageFigures {
     UsageFigures {
         vcpu_hours: rounded(used.cpu, 1000 * 3600, 6),
+        normalized_vcpu_hours: rounded(normalized, 1000 * 1000 * 3600, 6),
         memory_gib_hours: rounded(used.memory, (1 << 30) * 3600, 6),
         gpu_hours: rounded(used.accelerators, 3600, 6),
         tb_days: rounded(used.storage, 1_000_000_000_000 * 86_400, 6),
@@ -286,7 +287,7 @@ fn figures(used: Resources, hundredths: i128) -> UsageFigures {
 /// Sums: hours and days of what is exact, the price of what the rows say, so that the page adds up.
 fn totals(rows: &[UsageRow]) -> Result<UsageFigures, MeteringError> {
     let number = |text: &String| text.parse::<i128>().map_err(|_| MeteringError::Price(text.clone()));
-    let (mut used, mut hundredths) = (Resources::ZERO, 0i128);
+    let (mut used, mut normalized, mut hundredths) = (Resources::ZERO, 0i128, 0i128);
     for row in rows {
         used = used.plus(Resources {
             cpu: number(&row.exact.cpu)?,
@@ -294,7 +295,8 @@ fn totals(rows: &[UsageRow]) -> Result<UsageFigures, MeteringError> {
             storage: number(&row.exact.storage)?,
             accelerators: number(&row.exact.accelerators)?,
         });
+        normalized += number(&row.exact.normalized_cpu)?;
         hundredths += number(&row.figures.price.replace('.', ""))?;
     }
-    Ok(figures(used, hundredths))
+    Ok(figures(used, normalized, hundredths))
 }

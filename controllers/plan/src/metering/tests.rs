@@ -1,4 +1,4 @@
-use crds::{Allocation, AllocationPool, MonthlyPrice, Price, UnitPrice, UsageReportStatus};
+use crds::{Allocation, AllocationPool, MonthlyPrice, Price, QuotaPoolSpec, UsageReportStatus};
 use jiff::SignedDuration;
 use proptest::prelude::*;
 use serde_json::json;
@@ -24,12 +24,16 @@ fn change(at: i64, milli: i128) -> Change {
     Change { at, pools }
 }
 
-fn price(per_month: MonthlyPrice) -> Prices {
-    let price = UnitPrice {
-        per_month,
-        ..UnitPrice::default()
-    };
-    Prices::read(Some(&price)).unwrap()
+/// A pool with these prices and that normalization.
+fn pool(per_month: &MonthlyPrice, normalization: &str) -> QuotaPoolSpec {
+    let pool = json!({"displayName": "x", "architecture": "amd64", "zone": "GovExtranet",
+        "centres": [{"name": "jishi", "source": "Nodes"}], "normalization": normalization,
+        "unitPrice": {"currency": "CNY", "perMonth": per_month}});
+    serde_json::from_value(pool).unwrap()
+}
+
+fn price(per_month: MonthlyPrice) -> Rates {
+    Rates::read(&pool(&per_month, "1")).unwrap()
 }
 
 fn of(text: &str) -> Price {
@@ -103,15 +107,25 @@ fn the_price_is_rounded_once_and_half_up() {
 #[test]
 fn only_numbers_are_prices() {
     for wrong in ["", ".5", "-1", "1e3", "0.00001", "12345678", "1,5", "+1"] {
-        let price = UnitPrice {
-            per_month: MonthlyPrice {
-                cpu: Some(of(wrong)),
-                ..MonthlyPrice::default()
-            },
-            ..UnitPrice::default()
+        let price = MonthlyPrice {
+            cpu: Some(of(wrong)),
+            ..MonthlyPrice::default()
         };
-        assert!(Prices::read(Some(&price)).is_err(), "{wrong:?}");
+        assert!(Rates::read(&pool(&price, "1")).is_err(), "{wrong:?}");
+        assert!(
+            Rates::read(&pool(&MonthlyPrice::default(), wrong)).is_err(),
+            "{wrong:?}"
+        );
     }
+}
+
+#[test]
+fn a_vcpu_is_worth_what_its_pool_says() {
+    let rates = |factor| Rates::read(&pool(&MonthlyPrice::default(), factor)).unwrap();
+    let hour = cpu(2000 * 3600);
+    assert_eq!(rates("1").normalized(hour), 2000 * 3600 * 1000);
+    assert_eq!(rates("0.85").normalized(hour), 2000 * 3600 * 850);
+    assert_eq!(rates("12.5").normalized(hour), 2000 * 3600 * 12_500);
 }
 
 #[test]

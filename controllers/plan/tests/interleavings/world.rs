@@ -1,23 +1,19 @@
 //! The store, the two operators, and what may happen to them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use crds::{CentreRow, LedgerState, QuotaLedgerSpec, ResourceRequest, Resources, label};
+use crds::{CentreRow, LedgerState, QuotaLedgerSpec, RequestType, ResourceRequest};
 use jiff::Timestamp;
-use plan::ceilings::Ceiling;
-use plan::check::{ceilings_broken, recounted, violations};
+use plan::check::{ceilings_broken, grants_broken, order_broken, recounted, violations};
 use plan::cycle::{CyclePlan, Reading, Snapshot, cycle};
 use plan::ledger::Ledger;
-use plan::pool::{Capacity, Pool, Sort};
-use plan::quota::Slot;
 use plan::request::Request;
-use plan::tenants::TenantFacts;
 use proptest::prelude::*;
-use serde_json::json;
 
+use crate::broken::Broken;
+use crate::fixtures::{self, CENTRES, GROSS, POOLS, vcpu};
 use crate::{REQUESTS, Step};
-
-const CENTRES: [&str; 2] = ["jishi", "jiyidong"];
 
 /// What an operator has in its hands.
 #[derive(Default)]
@@ -43,42 +39,14 @@ pub(crate) struct World {
     requests: BTreeMap<String, ResourceRequest>,
     history: Vec<BTreeMap<String, ResourceRequest>>,
     operators: [Operator; 2],
-}
-
-fn x86() -> Pool {
-    let n = |vcpu: i128| Resources {
-        cpu: vcpu * 1000,
-        memory: vcpu << 30,
-        ..Resources::ZERO
-    };
-    let capacity = Capacity {
-        gross: n(20),
-        known: true,
-        ..Capacity::default()
-    };
-    Pool {
-        name: "x86".into(),
-        generation: 1,
-        sort: Sort::Compute(crds::Architecture::Amd64),
-        zone: crds::Zone::GovExtranet,
-        slots: CENTRES
-            .map(|c| Slot {
-                name: c.into(),
-                weight: 1,
-                primary: c == "jishi",
-            })
-            .to_vec(),
-        capacity: CENTRES.map(|c| (c.to_owned(), capacity.clone())).into(),
-        overcommit: 1000,
-        reserve: None,
-        policy: plan::approvals::Policy::default(),
-        intake: crds::Intake::Open,
-        hold_after: jiff::SignedDuration::from_hours(72),
-    }
+    /// The rule that is broken, if any.
+    broken: Option<Broken>,
+    /// What was served out of turn.
+    out_of_turn: Vec<String>,
 }
 
 impl World {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(broken: Option<Broken>) -> Self {
         let ledger = Ledger {
             state: LedgerState::Open,
             ..Ledger::default()
@@ -91,6 +59,8 @@ impl World {
             requests: BTreeMap::new(),
             history: Vec::new(),
             operators,
+            broken,
+            out_of_turn: Vec::new(),
         }
     }
 
@@ -104,7 +74,8 @@ impl World {
         let version = self.bump();
         if let Some(stored) = self.requests.get_mut(read.name()) {
             if stored.metadata.uid.as_deref() == Some(read.uid())
-                && stored.metadata.resource_version.as_deref() == Some(read.version())
+                && (stored.metadata.resource_version.as_deref() == Some(read.version())
+                    || self.broken == Some(Broken::ApplyOnAnyVersion))
             {
                 change(stored);
                 stored.metadata.resource_version = Some(version);
@@ -113,25 +84,15 @@ impl World {
     }
 
     fn snapshot(&self, requests: &BTreeMap<String, ResourceRequest>, reading: Reading) -> Snapshot {
-        let ceiling = Resources {
-            cpu: 30_000,
-            memory: 30 << 30,
-            ..Resources::ZERO
-        };
-        let facts = TenantFacts {
-            generation: 1,
-            ceilings: [("x86".to_owned(), Ceiling::plain(ceiling))].into(),
-            ..TenantFacts::default()
-        };
         Snapshot {
             reading,
             now: Timestamp::UNIX_EPOCH,
             epoch: 1,
             ledger: self.ledger.clone(),
             ledger_uid: "l".into(),
-            pools: [("x86".to_owned(), x86())].into(),
-            tenants: [("t".to_owned(), facts)].into(),
-            standing: [("t".to_owned(), Ok(()))].into(),
+            pools: POOLS.map(|p| (p.to_owned(), fixtures::pool(p))).into(),
+            tenants: fixtures::tenants().collect(),
+            standing: fixtures::tenants().map(|(name, _)| (name, Ok(()))).collect(),
             requests: requests
                 .values()
                 .map(|r| Request::read(r.clone(), reading == Reading::Decide).unwrap().into())
@@ -144,7 +105,11 @@ impl World {
     pub(crate) fn run(&mut self, step: Step) {
         self.history.push(self.requests.clone());
         match step {
-            Step::Create(i, n) => self.create(i, n),
+            Step::Create(i, n) => {
+                self.version += 1;
+                let request = fixtures::asks(i, n, self.version);
+                self.requests.entry(format!("r{i}")).or_insert(request);
+            }
             Step::Delete(i) => {
                 let version = self.bump();
                 if let Some(r) = self.requests.get_mut(&format!("r{i}")) {
@@ -153,15 +118,9 @@ impl World {
                     r.metadata.resource_version = Some(version);
                 }
             }
-            Step::Release(i) => self.speak_of(i, "Release", None),
-            Step::Change(i, n) => {
-                self.speak_of(
-                    i,
-                    "Change",
-                    Some(json!({"cpu": n.to_string(), "memory": format!("{n}Gi")})),
-                );
-            }
-            Step::Renew(i) => self.speak_of(i, "Renew", None),
+            Step::Release(i) => self.speak_of(i, RequestType::Release, None),
+            Step::Change(i, n) => self.speak_of(i, RequestType::Change, Some(n)),
+            Step::Renew(i) => self.speak_of(i, RequestType::Renew, None),
             Step::CentresConfirm(i) => self.rows(i, "Applied"),
             Step::CentreDoubts(i) => self.rows(i, "StaleEpoch"),
             Step::Read(o, age) => self.read(o, age),
@@ -177,13 +136,28 @@ impl World {
             }
             Step::Unguard(o) => {
                 let o = &self.operators[o];
-                for read in o.fresh(&o.plan.unguard) {
+                let free = if o.swapped {
+                    o.fresh(&o.plan.unguard)
+                } else {
+                    Vec::new()
+                };
+                for read in free {
                     let stored = self.requests.get(read.name());
                     if stored.is_some_and(|s| s.metadata.resource_version.as_deref() == Some(read.version())) {
                         self.requests.remove(read.name());
                     }
                 }
             }
+            Step::Clear(o) => {
+                let o = &self.operators[o];
+                let cleared = if o.swapped { o.fresh(&o.plan.clear) } else { Vec::new() };
+                for read in cleared {
+                    self.write(&read, |r| {
+                        r.status.as_mut().unwrap().allocation.as_mut().unwrap().before.clear();
+                    });
+                }
+            }
+            Step::Lose => self.lose(),
             Step::Crash(o) => self.operators[o] = Operator::default(),
             Step::Recount(o) => {
                 self.operators[o] = Operator::default();
@@ -197,29 +171,29 @@ impl World {
         }
     }
 
-    /// A request that speaks of another one's grant. One of that kind that is there already is replaced by a new one.
-    fn speak_of(&mut self, i: usize, kind: &str, resources: Option<serde_json::Value>) {
-        let version = self.bump();
-        let name = format!("{kind}{i}").to_lowercase();
-        let object = json!({"apiVersion": "xiangyun.io/v1alpha1", "kind": "ResourceRequest",
-            "metadata": {"name": name, "namespace": "t", "uid": format!("{name}-{version}"), "resourceVersion": version},
-            "spec": {"displayName": "x", "type": kind, "allocationRef": {"name": format!("r{i}")}, "resources": resources,
-                "term": (kind == "Renew").then(|| json!({"months": 1}))}});
-        self.requests.insert(name, serde_json::from_value(object).unwrap());
+    /// The ledger is lost; a new one is named on every request, counts them, and opens.
+    fn lose(&mut self) {
+        for name in self.requests.keys().cloned().collect::<Vec<_>>() {
+            let version = self.bump();
+            self.requests.get_mut(&name).unwrap().metadata.resource_version = Some(version);
+        }
+        // What it adopted is adopted again before anything is sold; here it is kept.
+        self.ledger.records.clear();
+        self.ledger.sequence += 1000;
+        let requests: Vec<_> = self.read_all().into_iter().map(Arc::new).collect();
+        plan::cycle::restore(&mut self.ledger, &requests, Timestamp::UNIX_EPOCH);
+        self.ledger = recounted(&self.ledger, &self.read_all());
+        self.ledger_version += 1;
     }
 
-    fn create(&mut self, i: usize, n: u8) {
-        let version = self.bump();
-        let name = format!("r{i}");
-        if self.requests.contains_key(&name) {
-            return;
-        }
-        let object = json!({"apiVersion": "xiangyun.io/v1alpha1", "kind": "ResourceRequest",
-            "metadata": {"name": name, "namespace": "t", "uid": format!("{name}-{version}"), "resourceVersion": version,
-                "finalizers": [label::CHARGED]},
-            "spec": {"displayName": "x", "type": "New", "resources": {"cpu": n.to_string(), "memory": format!("{n}Gi")},
-                "survival": if n.is_multiple_of(3) { "None" } else { "Full" }}});
-        self.requests.insert(name, serde_json::from_value(object).unwrap());
+    /// A request of that kind that is there already is replaced by a new one.
+    fn speak_of(&mut self, i: usize, kind: RequestType, n: Option<u8>) {
+        self.version += 1;
+        let request = fixtures::speaks_of(i, kind, n, self.version);
+        self.requests.insert(
+            Request::read(request.clone(), false).unwrap().name().to_owned(),
+            request,
+        );
     }
 
     /// The agents say that they applied what is written and that nothing is used, or that they have seen a newer leader.
@@ -254,11 +228,16 @@ impl World {
         let past = self.history.len().saturating_sub(1 + usize::from(age));
         let cached = self.history[past].clone();
         let epoch = i64::try_from(o + 1).unwrap();
-        let nominate = Snapshot {
+        let mut nominate = Snapshot {
             epoch,
             ..self.snapshot(&cached, Reading::Nominate)
         };
+        let truth = nominate.clone();
+        if let Some(broken) = self.broken {
+            broken.reads(&mut nominate);
+        }
         let nominated = cycle(&nominate);
+        self.out_of_turn.extend(order_broken(&truth, &nominated));
         let mut snapshot = self.snapshot(&self.requests, Reading::Decide);
         snapshot.epoch = epoch;
         snapshot.requests.retain(|r| nominated.touched.contains(r.uid()));
@@ -273,7 +252,13 @@ impl World {
             .filter(|uid| !found.contains(uid.as_str()))
             .cloned()
             .collect();
-        let plan = cycle(&snapshot);
+        if let Some(broken) = self.broken {
+            broken.reads(&mut snapshot);
+        }
+        let mut plan = cycle(&snapshot);
+        if let Some(broken) = self.broken {
+            broken.decides(&snapshot, &mut plan);
+        }
         self.operators[o] = Operator {
             snapshot,
             plan,
@@ -285,7 +270,8 @@ impl World {
     fn swap(&mut self, o: usize) {
         let operator = &mut self.operators[o];
         let Some(next) = &operator.plan.swap else { return };
-        if operator.ledger_version == self.ledger_version && !operator.swapped {
+        let current = operator.ledger_version == self.ledger_version;
+        if (current || self.broken == Some(Broken::SwapOnAnyVersion)) && !operator.swapped {
             // Through the stored form, as over the wire.
             self.ledger = Ledger::try_from(&QuotaLedgerSpec::from(next)).unwrap();
             self.ledger_version += 1;
@@ -314,12 +300,27 @@ impl World {
             .collect()
     }
 
+    /// The ledger with what there really is, whatever was adopted.
+    fn truth(&self) -> Ledger {
+        let mut ledger = self.ledger.clone();
+        let centres = ledger.pools.values_mut().flat_map(|p| p.centres.values_mut());
+        centres.for_each(|c| c.committable = vcpu(GROSS));
+        for (name, facts) in fixtures::tenants() {
+            if let Some(entry) = ledger.tenants.get_mut(&name) {
+                (entry.parent, entry.ceilings) = (facts.parent, facts.ceilings);
+            }
+        }
+        ledger
+    }
+
     pub(crate) fn check(&self) -> Result<(), TestCaseError> {
-        let wrong = violations(&self.ledger, &self.read_all(), false);
-        prop_assert!(wrong.is_empty(), "{wrong:?}");
-        let wrong = ceilings_broken(&self.ledger, &self.read_all(), &BTreeSet::new());
-        prop_assert!(wrong.is_empty(), "{wrong:?}");
-        for request in self.read_all() {
+        let (truth, requests) = (self.truth(), self.read_all());
+        let mut wrong = violations(&truth, &requests, false);
+        wrong.extend(ceilings_broken(&truth, &requests, &BTreeSet::new()));
+        wrong.extend(grants_broken(&requests));
+        wrong.extend(self.out_of_turn.iter().cloned());
+        prop_assert!(wrong.is_empty(), "{}", wrong.join("; "));
+        for request in requests {
             let changes = request.allocation().map(|a| a.changes.clone()).unwrap_or_default();
             let once: BTreeSet<&String> = changes.iter().collect();
             prop_assert_eq!(once.len(), changes.len(), "a change was counted twice");
@@ -331,7 +332,13 @@ impl World {
     pub(crate) fn rest(&mut self) -> Result<(), TestCaseError> {
         for _ in 0..40 {
             let before = (self.ledger.clone(), self.requests.clone());
-            for step in [Step::Read(1, 0), Step::Swap(1), Step::End(1), Step::Unguard(1)] {
+            for step in [
+                Step::Read(1, 0),
+                Step::Swap(1),
+                Step::End(1),
+                Step::Unguard(1),
+                Step::Clear(1),
+            ] {
                 self.run(step);
             }
             for i in 0..2 * REQUESTS {

@@ -169,7 +169,7 @@ fn way(ways: &[(usize, Option<Step>)]) -> Vec<Step> {
 #[test]
 fn with_all_rules_no_world_is_wrong() {
     for (name, budget) in SCENARIOS {
-        match explore(budget, Rules::default(), 5_000_000) {
+        match explore(budget, Rules::default(), 6_000_000) {
             Outcome::Sound(worlds) => println!("{name}: {worlds} worlds"),
             Outcome::Wrong(wrong, steps) => panic!("{name}: {wrong}: {steps:?}"),
             Outcome::TooMany => panic!("{name}: not all worlds were looked at"),

@@ -29,15 +29,16 @@ pub(crate) enum Rule {
     NewLedgerIsStamped,
     /// A new ledger sells nothing before it was counted.
     NewLedgerIsCounted,
-    /// A new ledger opens only when the centres confirmed every lowering that the lost one had under way. The code does
-    /// not do this yet: see "Known gap" in the decision.
-    NewLedgerWaitsForTheCentres,
+    /// A new ledger takes over every lowering that a centre has not confirmed.
+    NewLedgerRestoresLowerings,
+    /// A lowering is cleared on a request that was read before a ledger without a record of it.
+    ClearReadsRequestFirst,
     /// A recount looks at one snapshot that was made after the ledger was read.
     RecountListsAfterTheLedger,
 }
 
 impl Rule {
-    pub(crate) const ALL: [Self; 15] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::SwapOnItsVersion,
         Self::OpenReadsLedgerFirst,
         Self::SettleReadsLedgerFirst,
@@ -51,7 +52,8 @@ impl Rule {
         Self::LetGoReadsRequestFirst,
         Self::NewLedgerIsStamped,
         Self::NewLedgerIsCounted,
-        Self::NewLedgerWaitsForTheCentres,
+        Self::NewLedgerRestoresLowerings,
+        Self::ClearReadsRequestFirst,
         Self::RecountListsAfterTheLedger,
     ];
 }

@@ -19,6 +19,8 @@ pub(crate) struct Request {
     pub(crate) asks: u8,
     /// What its allocation holds.
     pub(crate) holds: u8,
+    /// What it held before a lowering that is not known to be settled; 0 otherwise.
+    pub(crate) before: u8,
     pub(crate) ended: bool,
     pub(crate) deleting: bool,
     /// Uid of the ledger that counted it last.
@@ -74,8 +76,8 @@ pub(crate) struct Operator {
 pub(crate) enum Late {
     /// The ledger to store, on the version that it was decided on.
     Swap(Ledger, u8),
-    /// Name, copy it was decided on, record and amount.
-    Apply(usize, Request, u8, u8),
+    /// Name, copy it was decided on, and the record.
+    Apply(usize, Request, Record),
 }
 
 /// Everything.

@@ -21,6 +21,7 @@ pub(crate) enum Step {
     Apply(usize, usize),
     ApplyLate(usize, usize),
     Land,
+    Clear(usize, usize),
     LetGo(usize, usize),
     CreateLedger(usize),
     Stamp(usize, usize),
@@ -54,6 +55,7 @@ pub(crate) fn all() -> Vec<Step> {
             steps.extend([
                 Step::Apply(o, name),
                 Step::ApplyLate(o, name),
+                Step::Clear(o, name),
                 Step::LetGo(o, name),
                 Step::Stamp(o, name),
             ]);
@@ -85,6 +87,7 @@ pub(crate) fn take(world: &World, step: Step, rules: Rules) -> Option<World> {
         Step::Apply(o, name) => apply(&mut next, o, name, rules),
         Step::ApplyLate(o, name) => apply_late(&mut next, o, name, rules),
         Step::Land => next.late.take().map(|late| land(&mut next, late, rules)),
+        Step::Clear(o, name) => clear(&mut next, o, name, rules),
         Step::LetGo(o, name) => let_go(&mut next, o, name, rules),
         Step::CreateLedger(o) => create_ledger(&mut next, o, rules),
         Step::Stamp(o, name) => stamp(&mut next, o, name),
@@ -113,6 +116,7 @@ fn create(w: &mut World, name: usize) -> Option<()> {
         record: 0,
         asks: CAPACITY,
         holds: 0,
+        before: 0,
         ended: false,
         deleting: false,
         stamp: 0,
@@ -221,8 +225,8 @@ fn give_up(w: &mut World, o: usize, late: Late) -> Option<()> {
     Some(())
 }
 
-/// The copy, record and amount of an APPLY that the operator's reads allow.
-fn allowed(w: &World, o: usize, name: usize, rules: Rules) -> Option<(Request, u8, u8)> {
+/// The copy and record of an APPLY that the operator's reads allow.
+fn allowed(w: &World, o: usize, name: usize, rules: Rules) -> Option<(Request, Record)> {
     let operator = &w.operators[o];
     let record = operator.ledger.filter(|l| !l.counting)?.records[name]?;
     let read = operator.reads[name]?;
@@ -232,16 +236,17 @@ fn allowed(w: &World, o: usize, name: usize, rules: Rules) -> Option<(Request, u
     let request = read.request.filter(|r| r.uid == record.uid)?;
     let done = request.record == record.id;
     let over = record.to > record.from && (request.ended || request.deleting) && rules.has(Rule::EndedNeverRises);
-    (!done && !over).then_some((request, record.id, record.to))
+    (!done && !over).then_some((request, record))
 }
 
 /// Answers what is stored then, where it was written.
-fn write(w: &mut World, name: usize, copy: Request, record: u8, to: u8, rules: Rules) -> Option<Request> {
+fn write(w: &mut World, name: usize, copy: Request, record: Record, rules: Rules) -> Option<Request> {
     let stored = w.requests[name].as_mut()?;
     let same = stored.uid == copy.uid && stored.version == copy.version;
     if same || !rules.has(Rule::ApplyOnItsVersion) {
-        stored.record = record;
-        stored.holds = to;
+        stored.record = record.id;
+        stored.holds = record.to;
+        stored.before = if record.to < record.from { record.from } else { 0 };
         stored.version += 1;
         return Some(*stored);
     }
@@ -249,8 +254,8 @@ fn write(w: &mut World, name: usize, copy: Request, record: u8, to: u8, rules: R
 }
 
 fn apply(w: &mut World, o: usize, name: usize, rules: Rules) -> Option<()> {
-    let (copy, record, to) = allowed(w, o, name, rules)?;
-    let written = write(w, name, copy, record, to, rules);
+    let (copy, record) = allowed(w, o, name, rules)?;
+    let written = write(w, name, copy, record, rules);
     // Whatever came of it, this copy is old now.
     w.operators[o].reads[name] = written.map(|request| Read {
         request: Some(request),
@@ -261,15 +266,30 @@ fn apply(w: &mut World, o: usize, name: usize, rules: Rules) -> Option<()> {
 }
 
 fn apply_late(w: &mut World, o: usize, name: usize, rules: Rules) -> Option<()> {
-    let (copy, record, to) = allowed(w, o, name, rules)?;
-    give_up(w, o, Late::Apply(name, copy, record, to))
+    let (copy, record) = allowed(w, o, name, rules)?;
+    give_up(w, o, Late::Apply(name, copy, record))
 }
 
 fn land(w: &mut World, late: Late, rules: Rules) {
     match late {
         Late::Swap(next, version) => drop(store(w, next, version, rules)),
-        Late::Apply(name, copy, record, to) => drop(write(w, name, copy, record, to, rules)),
+        Late::Apply(name, copy, record) => drop(write(w, name, copy, record, rules)),
     }
+}
+
+/// The last lowering is settled: the ledger that was swapped after the request was read has no record of it.
+fn clear(w: &mut World, o: usize, name: usize, rules: Rules) -> Option<()> {
+    let operator = &w.operators[o];
+    let ledger = operator.ledger.filter(|l| !l.counting)?;
+    let read = operator.reads[name].filter(|r| !r.after || !rules.has(Rule::ClearReadsRequestFirst))?;
+    let request = read.request.filter(|r| r.before > 0)?;
+    let settled = ledger.records[name].is_none_or(|r| r.uid != request.uid);
+    let stored = w.requests[name]
+        .as_mut()
+        .filter(|stored| settled && **stored == request)?;
+    stored.before = 0;
+    stored.version += 1;
+    Some(())
 }
 
 /// The finalizer goes: nothing is held, and the ledger that was read has no record.
@@ -324,10 +344,11 @@ fn recount(w: &mut World, o: usize, rules: Rules) -> Option<()> {
     }
     if next.counting {
         let stamped = requests().all(|r| r.stamp == next.uid);
-        let confirmed = requests().all(|r| !r.ended || r.holds > 0 || r.confirmed == r.record);
-        if !stamped && rules.has(Rule::NewLedgerIsStamped) || !confirmed && rules.has(Rule::NewLedgerWaitsForTheCentres)
-        {
+        if !stamped && rules.has(Rule::NewLedgerIsStamped) {
             return None;
+        }
+        if rules.has(Rule::NewLedgerRestoresLowerings) {
+            next.records = reads.map(|read| read.and_then(|r| r.request).and_then(restored));
         }
     } else {
         spend(&mut w.budget.recounts)?;
@@ -348,4 +369,15 @@ fn recount(w: &mut World, o: usize, rules: Rules) -> Option<()> {
     w.operators[o].listed = false;
     w.operators[o].reads.iter_mut().flatten().for_each(|r| r.after = false);
     Some(())
+}
+
+/// The record of a lowering that the centre has not confirmed, from what the request itself says.
+fn restored(request: Request) -> Option<Record> {
+    let unconfirmed = request.before > 0 && request.confirmed != request.record;
+    unconfirmed.then_some(Record {
+        id: request.record,
+        uid: request.uid,
+        from: request.before,
+        to: request.holds,
+    })
 }

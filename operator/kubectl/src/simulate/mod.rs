@@ -1,6 +1,7 @@
-//! `simulate`: which waiting requests would start if a phase of expansion were accepted, by the operator's own cycle; and
-//! what the loss of a centre would mean.
+//! `simulate`: which waiting requests would start if a phase of expansion were accepted, by the operator's own cycle; whom
+//! one more request would leave without room; and what the loss of a centre would mean.
 
+pub mod comes;
 pub mod loss;
 mod print;
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crds::{Allocation, AllocationPool, InForce, ResourceRequest, Resources, Tenant};
+use jiff::Timestamp;
 
 use super::{Absent, Answer, Place, Plan, Refusal, Snapshot, Standing, Wanted};
 use crate::centre::catalogue::{Catalogue, PoolFacts};
@@ -103,12 +104,6 @@ impl Planner<'_> {
         if places.is_empty() && row.is_none() {
             return;
         }
-        let charged = request
-            .metadata
-            .finalizers
-            .iter()
-            .flatten()
-            .any(|f| f == crds::label::CHARGED);
         let answer = self.out.answers.len();
         self.out.answers.push(Answer {
             tenant: tenant.to_owned(),
@@ -118,11 +113,7 @@ impl Planner<'_> {
             refusal: None,
             places,
             ended: allocation.ended.is_some(),
-            pending: allocation
-                .ended
-                .as_ref()
-                .filter(|_| charged)
-                .and_then(|at| at.parse().ok()),
+            pending: lowering(request, allocation),
         });
         let applied =
             row.is_some_and(|r| r.record == allocation.record) || self.stands(tenant, name, &allocation.record);
@@ -354,4 +345,12 @@ impl Planner<'_> {
         let first = parts.iter().filter(compute).min_by_key(|p| (&p.since, p.answer));
         first.map(|p| p.pool.clone()).or(before)
     }
+}
+
+/// Since when the operator waits for the centre to confirm a lowering, or for the use of an ended grant to fall.
+fn lowering(request: &ResourceRequest, allocation: &Allocation) -> Option<Timestamp> {
+    let shrinks = allocation.ended.is_some() && !allocation.pools.is_empty();
+    let last = request.status.as_ref().and_then(|s| s.history.last());
+    let since = allocation.ended.as_ref().or(last.map(|entry| &entry.at));
+    since.filter(|_| shrinks || !allocation.before.is_empty())?.parse().ok()
 }

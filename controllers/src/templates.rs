@@ -75,8 +75,8 @@ impl<T: Send + Sync + 'static> Templates<T> {
         self.shelves.retain(|kind, _| kinds.contains(kind));
         for kind in kinds {
             if !self.shelves.contains_key(kind) {
-                let shelf = self.start(*kind);
-                self.shelves.insert(*kind, shelf);
+                let started = self.start(*kind);
+                self.shelves.insert(*kind, started);
             }
         }
     }
@@ -115,7 +115,7 @@ impl<T: Send + Sync + 'static> Templates<T> {
             let mut stream = std::pin::pin!(watcher(api, config).default_backoff());
             let mut first = BTreeMap::new();
             while let Some(event) = stream.next().await {
-                let shelf = || filled.write().unwrap_or_else(PoisonError::into_inner);
+                let objects = || filled.write().unwrap_or_else(PoisonError::into_inner);
                 match event {
                     Ok(watcher::Event::Init) => {
                         first = BTreeMap::new();
@@ -126,14 +126,14 @@ impl<T: Send + Sync + 'static> Templates<T> {
                         continue;
                     }
                     Ok(watcher::Event::InitDone) => {
-                        *shelf() = std::mem::take(&mut first);
+                        *objects() = std::mem::take(&mut first);
                         complete.send_replace(true);
                     }
                     Ok(watcher::Event::Apply(object)) => {
-                        shelf().insert(key(kind, &object), Arc::new(make(kind, object)));
+                        objects().insert(key(kind, &object), Arc::new(make(kind, object)));
                     }
                     Ok(watcher::Event::Delete(object)) => {
-                        shelf().remove(&key(kind, &object));
+                        objects().remove(&key(kind, &object));
                     }
                     Err(error) => {
                         tracing::warn!(kind = kind.name(), %error, "watch interrupted; it goes on from where it was");

@@ -77,14 +77,15 @@ pub async fn run(common: Common, epoch: i64, shown: Rows) -> Result<(), NotReady
         read: |request: ResourceRequest| Ok(fit::read(&request)),
         news: |a: &fit::Read, b| a != b,
     };
-    let (placements, a) = Cache::start(client.clone(), all(), Arc::clone(&changed));
-    let (requests, b) = Cache::read(client.clone(), all(), Arc::clone(&changed), grants);
-    let (pools, c) = Cache::start(client.clone(), all(), Arc::clone(&changed));
+    let (placements, placements_task) = Cache::start(client.clone(), all(), Arc::clone(&changed));
+    let (requests, requests_task) = Cache::read(client.clone(), all(), Arc::clone(&changed), grants);
+    let (pools, pools_task) = Cache::start(client.clone(), all(), Arc::clone(&changed));
     // Reports of centres come all the time and concern placements only by their age, which is looked at anyway.
-    let (centres, d) = Cache::start(client.clone(), all(), Arc::new(Notify::new()));
-    let (tenants, e) = Cache::start(client.clone(), all(), Arc::clone(&changed));
+    let (centres, centres_task) = Cache::start(client.clone(), all(), Arc::new(Notify::new()));
+    let (tenants, tenants_task) = Cache::start(client.clone(), all(), Arc::clone(&changed));
     let read = |kind, object| plan::placement::template::read(kind, &crate::templates::plain(object));
     let templates = Templates::new(client.clone(), all(), Arc::clone(&changed), read);
+    let tasks = [placements_task, requests_task, pools_task, centres_task, tenants_task];
     let mut controller = Controller {
         client,
         epoch,
@@ -102,7 +103,7 @@ pub async fn run(common: Common, epoch: i64, shown: Rows) -> Result<(), NotReady
     controller.ready().await?;
     tokio::select! {
         () = drive("placement", Rhythm::default(), &passes, changed, stop, async || controller.pass().await) => Ok(()),
-        _ = futures::future::select_all([a, b, c, d, e]) => Ok(()),
+        _ = futures::future::select_all(tasks) => Ok(()),
     }
 }
 

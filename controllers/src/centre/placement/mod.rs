@@ -5,7 +5,7 @@ mod apply;
 mod live;
 mod rows;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -220,8 +220,7 @@ impl Placements {
 /// Objects that no decision wants any more, by namespace and placement.
 fn unwanted(plan: &Plan, standing: &Standing) -> BTreeMap<(String, String), usize> {
     let mut left = BTreeMap::new();
-    let gone = BTreeSet::from_iter(plan.wants.keys());
-    for (spot, live) in standing.iter().filter(|(spot, _)| !gone.contains(spot)) {
+    for (spot, live) in standing.iter().filter(|(spot, _)| !plan.wants.contains_key(*spot)) {
         *left.entry((spot.0.clone(), live.placement.clone())).or_default() += 1;
     }
     left

@@ -144,6 +144,7 @@ fn every_reason_refusal_and_alert_is_explained() {
         "quota_pool",
         "request_approval",
         "reclaim_policy",
+        "dual_active_placement",
     ] {
         words.extend(constants(&format!("crds/src/{kind}.rs")));
     }

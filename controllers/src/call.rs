@@ -43,6 +43,17 @@ impl CallError {
         self.code().is_some_and(|c| (400..500).contains(&c) && c != 429)
     }
 
+    /// Whether it was answered that the object of this name is not there; a kind that is missing is no such answer.
+    pub fn names(&self, name: &str) -> bool {
+        match self {
+            Self::Answered { source, .. } => match source.as_ref() {
+                kube::Error::Api(s) => s.code == 404 && s.details.as_ref().is_some_and(|d| d.name == name),
+                _ => false,
+            },
+            Self::Timeout(_) => false,
+        }
+    }
+
     /// Whether the object is not there.
     pub fn is_not_found(&self) -> bool {
         self.code() == Some(404)

@@ -17,6 +17,8 @@ pub mod lease;
 pub mod metering;
 pub mod operator;
 pub mod pass;
+pub mod placement;
 pub mod rows;
 pub mod serve;
+pub mod templates;
 pub mod tenant;

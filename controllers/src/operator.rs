@@ -24,7 +24,7 @@ use crate::fail_point::FailPoints;
 use crate::lease::{End, LeaseName, lead};
 use crate::pass::Passes;
 use crate::rows::Rows;
-use crate::{data_center, metering, tenant};
+use crate::{data_center, metering, placement, tenant};
 
 /// What the operator needs.
 pub struct Options {
@@ -70,6 +70,7 @@ pub async fn run(options: Options, stop: CancellationToken) -> Result<(), Error>
         admission: Arc::new(AdmissionMetrics::new(&options.registry)?),
         tenants: tenant::figures(&options.registry)?,
         centres: data_center::Figures::new(&options.registry)?,
+        placements: placement::figures(&options.registry)?,
         passes: Passes::new(&options.registry)?,
     };
     let Some(floor) = stored_epoch(&options.client, &stop).await else {
@@ -134,6 +135,7 @@ struct Figures {
     admission: Arc<AdmissionMetrics>,
     tenants: Rows,
     centres: data_center::Figures,
+    placements: Rows,
     passes: Passes,
 }
 
@@ -150,6 +152,7 @@ fn start(
         admission: metrics,
         tenants,
         centres,
+        placements,
         passes,
     } = figures;
     let (events, deliver) = Events::new(client.clone(), object::CONTROLLER);
@@ -179,6 +182,7 @@ fn start(
     };
     controllers.push(named("tenant", tenant::run(common.clone(), tenants)));
     controllers.push(named("data-center", data_center::run(common.clone(), centres)));
+    controllers.push(named("placement", placement::run(common.clone(), epoch, placements)));
     controllers.push(named("metering", metering::run(common, requests, meters)));
     controllers
 }

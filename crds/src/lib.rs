@@ -9,8 +9,10 @@ mod allocation;
 mod amounts;
 mod conditions;
 mod data_center;
+mod dual_active_placement;
 mod expansion_phase;
 mod names;
+mod placement_status;
 mod pool_queue;
 mod price;
 mod quota_ledger;
@@ -20,6 +22,7 @@ mod reclaim_policy;
 mod request_approval;
 mod resource_need;
 mod resource_request;
+mod template_kind;
 mod tenant;
 mod usage_report;
 
@@ -31,11 +34,19 @@ pub use data_center::{
     CardNodes, CentreReport, CentreRole, DataCenter, DataCenterSpec, DataCenterStatus, MetricLabel, MetricSource,
     PhaseCapacity, PoolCapacity, reason as centre_reason,
 };
+pub use dual_active_placement::{
+    Drift, DualActivePlacement, DualActivePlacementSpec, Existing, PlacementCentre, PlacementMode, Removal, Select,
+    Split, Standby, TemplateRef, reason as placement_reason,
+};
 pub use expansion_phase::{
     Acceptance, Delivery, ExpansionPhase, ExpansionPhaseSpec, ExpansionPhaseStatus, PhaseRow, PhaseStage, PlanProgress,
     reason as phase_reason,
 };
 pub use names::{condition, group, label, object, refusal, role};
+pub use placement_status::{
+    Assignment, CentreAssignment, DualActivePlacementStatus, PlacedObject, PlacementRow, PlacementTotal,
+    WorkloadCopies, WorkloadRow,
+};
 pub use pool_queue::{EndingGrant, KeptAmounts, KeptInCentre, PoolQueue, PoolQueueSpec, WaitingRequest};
 pub use price::{Currency, MonthlyPrice, Normalization, Price, UnitPrice};
 pub use quota_ledger::{
@@ -60,6 +71,7 @@ pub use resource_request::{
     AllocationRef, ApprovalCount, Compliance, Funding, Project, RequestArchitecture, RequestType, ResourceRequest,
     ResourceRequestSpec, ResourceRequestStatus, Survival, Term, reason as request_reason,
 };
+pub use template_kind::TemplateKind;
 pub use tenant::{
     Administrator, AdministratorKind, Ceiling, Tenant, TenantLevel, TenantSpec, TenantStatus, reason as tenant_reason,
 };
@@ -84,5 +96,6 @@ pub fn all() -> Vec<CustomResourceDefinition> {
         PoolQueue::crd(),
         UsageReport::crd(),
         ReclaimPolicy::crd(),
+        DualActivePlacement::crd(),
     ]
 }

@@ -16,6 +16,12 @@ pub mod label {
     pub const METERED: &str = "xiangyun.io/metered";
     /// Annotation on what an agent applies: the epoch of the decision behind it.
     pub const EPOCH: &str = "xiangyun.io/epoch";
+    /// On an object in a centre: the placement that put it there.
+    pub const PLACEMENT: &str = "xiangyun.io/placement";
+    /// Annotation beside it: the mark of what was applied, so that a template that changed is told from an edit.
+    pub const APPLIED: &str = "xiangyun.io/applied";
+    /// Finalizer of a placement while a centre may hold something of it.
+    pub const PLACED: &str = "xiangyun.io/placed";
 }
 
 /// Condition types.
@@ -42,6 +48,8 @@ pub mod condition {
     pub const ACCEPTED: &str = "Accepted";
     /// Nodes of the pool belong to a phase of expansion that is not accepted.
     pub const AWAITING_ACCEPTANCE: &str = "AwaitingAcceptance";
+    /// Each centre of a placement could hold all of its copies alone.
+    pub const SURVIVABLE: &str = "Survivable";
     /// An approval counted for its request.
     pub const COUNTED: &str = "Counted";
 }

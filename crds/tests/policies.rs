@@ -69,7 +69,11 @@ fn every_status_field_is_closed_to_agents_or_their_own() {
         .iter()
         .find(|o| o["kind"] == "ValidatingAdmissionPolicy" && o["metadata"]["name"] == "xiangyun-centre-rows")
         .unwrap();
-    for (plural, own) in [("datacenters", "report"), ("resourcerequests", "centres")] {
+    for (plural, own) in [
+        ("datacenters", "report"),
+        ("resourcerequests", "centres"),
+        ("dualactiveplacements", "centres"),
+    ] {
         let expressions: String = list(policy, "/spec/validations")
             .iter()
             .filter_map(|v| v["expression"].as_str())

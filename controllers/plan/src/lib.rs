@@ -18,6 +18,7 @@ pub mod market;
 pub mod metering;
 pub mod needs;
 pub mod phase;
+pub mod placement;
 pub mod pool;
 pub mod published;
 pub mod quota;

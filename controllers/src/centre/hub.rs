@@ -9,7 +9,7 @@ use kube::{Api, Client, Resource};
 use plan::centre::grant::Absent;
 use serde::de::DeserializeOwned;
 
-use super::{AT_ONCE, answer};
+use super::AT_ONCE;
 use crate::call::{CallError, call};
 
 /// Which of these do not exist in the hub. Whatever could not be asked is not among them.
@@ -64,11 +64,7 @@ async fn exists_in<K: Resource + Clone + DeserializeOwned + Debug>(
 ) -> Result<bool, CallError> {
     match call("ask the hub", api.get_metadata(name)).await {
         Ok(_) => Ok(true),
-        Err(error)
-            if answer(&error).is_some_and(|s| s.code == 404 && s.details.as_ref().is_some_and(|d| d.name == name)) =>
-        {
-            Ok(false)
-        }
+        Err(error) if error.names(name) => Ok(false),
         Err(error) => Err(error),
     }
 }

@@ -1,8 +1,8 @@
 //! The centre agent: what the hub granted becomes plain objects of this centre, and what the centre has is reported.
 //!
-//! Four loops over the same caches: [`grants`] applies (and needs only the centre), [`answers`] writes the rows of the
-//! grants, [`report`] the capacity, [`usage`] asks the centre's Prometheus. A hub that cannot be reached stops rows and
-//! reports and nothing else.
+//! Loops over the same caches: [`grants`] applies (and needs only the centre), [`answers`] writes the rows of the grants,
+//! [`report`] the capacity, [`usage`] asks the centre's Prometheus; [`placement`] applies templates, and has a loop of its own
+//! for their rows. A hub that cannot be reached stops what is written there and nothing else.
 
 mod answers;
 mod apply;
@@ -13,6 +13,7 @@ mod metrics;
 mod node;
 mod objects;
 mod observe;
+mod placement;
 mod pod;
 mod promql;
 mod report;
@@ -134,10 +135,11 @@ struct Agent {
     passes: Passes,
 }
 
-/// The four loops, until `stop`. Their state is new each time: what another replica did meanwhile is read again.
+/// The loops, until `stop`. Their state is new each time: what another replica did meanwhile is read again.
 async fn work(agent: Arc<Agent>, stop: CancellationToken) {
     let changed = || Arc::new(Notify::new());
     let (grants_changed, rows_changed, report_changed) = (changed(), changed(), changed());
+    let placed_changed = changed();
     let (outcome, outcomes) = watch::channel(Arc::new(grants::Outcome::default()));
     let mut grants = agent.grants(outcome, Arc::clone(&rows_changed));
     let (known, usage) = watch::channel(None);
@@ -145,7 +147,9 @@ async fn work(agent: Arc<Agent>, stop: CancellationToken) {
     let usage_changed = changed();
     let mut usage = agent.usage(known, Arc::clone(&rows_changed));
     let mut reports = agent.reports();
-    let both = vec![Arc::clone(&grants_changed), Arc::clone(&report_changed)];
+    let all = [&grants_changed, &report_changed, &placed_changed];
+    let all: Vec<_> = all.into_iter().map(Arc::clone).collect();
+    let placed = vec![Arc::clone(&placed_changed)];
     let one = vec![Arc::clone(&report_changed)];
     let signals = agent.signals.clone();
     tokio::join!(
@@ -181,10 +185,38 @@ async fn work(agent: Arc<Agent>, stop: CancellationToken) {
             stop.clone(),
             async move || usage.pass().boxed().await
         ),
+        place(&agent, placed_changed, &stop),
         tell(signals.policies, vec![usage_changed], stop.clone()),
-        tell(signals.hub, both.clone(), stop.clone()),
-        tell(signals.centre, both, stop.clone()),
+        tell(signals.hub, all.clone(), stop.clone()),
+        tell(signals.centre, all, stop.clone()),
+        tell(signals.placements, placed, stop.clone()),
         tell(signals.nodes, one, stop.clone()),
+    );
+}
+
+/// The two loops of placements.
+async fn place(agent: &Agent, changed: Arc<Notify>, stop: &CancellationToken) {
+    let decided = Arc::new(Notify::new());
+    let (outcome, outcomes) = watch::channel(Arc::new(placement::Outcome::default()));
+    let mut placements = agent.placements(&changed, (outcome, Arc::clone(&decided)));
+    let mut rows = agent.placement_rows(outcomes);
+    tokio::join!(
+        drive(
+            "placements",
+            RHYTHM,
+            &agent.passes,
+            changed,
+            stop.clone(),
+            async move || placements.pass().boxed_local().await
+        ),
+        drive(
+            "placement-rows",
+            RHYTHM,
+            &agent.passes,
+            decided,
+            stop.clone(),
+            async move || rows.pass().boxed_local().await
+        ),
     );
 }
 
@@ -233,6 +265,33 @@ impl Agent {
             metrics: self.metrics.clone(),
             source: None,
             asked: usage::Asks::default(),
+        }
+    }
+
+    fn placements(
+        &self,
+        changed: &Arc<Notify>,
+        decided: (watch::Sender<Arc<placement::Outcome>>, Arc<Notify>),
+    ) -> placement::Placements {
+        let clients = (self.options.hub.clone(), self.options.cluster.clone());
+        let centre = self.options.centre.clone();
+        placement::Placements::new(
+            centre,
+            clients,
+            (self.caches.clone(), self.metrics.clone()),
+            changed,
+            decided,
+        )
+    }
+
+    fn placement_rows(&self, outcome: watch::Receiver<Arc<placement::Outcome>>) -> placement::Rows {
+        placement::Rows {
+            centre: self.options.centre.clone(),
+            hub: self.options.hub.clone(),
+            outcome,
+            clock: self.options.clock.clone(),
+            metrics: self.metrics.clone(),
+            written: BTreeMap::new(),
         }
     }
 

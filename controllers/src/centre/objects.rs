@@ -15,14 +15,11 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use plan::centre::grant::Wanted;
+use plan::centre::quota::{CPU, MEMORY};
 
 /// Annotation on a quota: the grants it is the sum of, as a JSON object of request and record. It is the agent's own
 /// memory, kept where it cannot be lost without the quota.
 pub(super) const GRANTS: &str = "xiangyun.io/grants";
-
-/// What a container gets that names nothing, so that it still counts in the quota: request, then limit.
-const CPU: (&str, &str) = ("100m", "500m");
-const MEMORY: (&str, &str) = ("128Mi", "512Mi");
 
 fn labels(wanted: &Wanted) -> BTreeMap<String, String> {
     [

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crds::{DataCenter, QuotaPool, ReclaimPolicy, ResourceRequest, Tenant, label, object};
+use crds::{DataCenter, DualActivePlacement, QuotaPool, ReclaimPolicy, ResourceRequest, Tenant, label, object};
 use k8s_openapi::api::core::v1::{LimitRange, Namespace, ResourceQuota};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::rbac::v1::RoleBinding;
@@ -33,6 +33,8 @@ pub(super) struct Signals {
     pub(super) hub: Arc<Notify>,
     /// What is to be measured, and where.
     pub(super) policies: Arc<Notify>,
+    /// A placement, its templates, or its objects here.
+    pub(super) placements: Arc<Notify>,
     /// Something that the agent writes in the centre.
     pub(super) centre: Arc<Notify>,
     /// Nodes and pods.
@@ -48,6 +50,7 @@ pub(super) struct Caches {
     pub(super) policies: Cache<ReclaimPolicy>,
     /// The centre's own DataCenter.
     pub(super) own: Cache<DataCenter>,
+    pub(super) placements: Cache<DualActivePlacement>,
     pub(super) nodes: Cache<SlimNode>,
     pub(super) pods: Cache<SlimPod>,
     namespaces: Cache<Namespace>,
@@ -89,6 +92,7 @@ impl Caches {
                 &signals.policies,
                 &mut tasks,
             ),
+            placements: start(hub, all(), &signals.placements, &mut tasks),
             nodes: start(cluster, all(), &signals.nodes, &mut tasks),
             pods: start(cluster, all().fields(RUNNING), &signals.nodes, &mut tasks),
             // All of them: one that is not ours stands in the way.
@@ -120,7 +124,8 @@ impl Caches {
         self.pools.ready(FIRST_LIST).await?;
         self.policies.ready(FIRST_LIST).await?;
         self.own.ready(FIRST_LIST).await?;
-        self.requests.ready(FIRST_LIST).await
+        self.requests.ready(FIRST_LIST).await?;
+        self.placements.ready(FIRST_LIST).await
     }
 
     /// What the centre holds.
@@ -169,6 +174,16 @@ impl Centre {
             (name.clone(), standing)
         };
         self.namespaces.iter().map(standing).collect()
+    }
+
+    /// Namespaces of tenants that are not being deleted, and whose they are.
+    pub(super) fn tenants(&self) -> BTreeMap<String, String> {
+        let live = self
+            .namespaces
+            .iter()
+            .filter(|(_, ns)| ns.metadata.deletion_timestamp.is_none());
+        live.filter_map(|(name, ns)| Some((name.clone(), ns.labels().get(label::TENANT)?.clone())))
+            .collect()
     }
 
     /// What a namespace uses.

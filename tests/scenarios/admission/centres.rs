@@ -19,6 +19,7 @@ fn refused(said: Result<String, String>, part: &str, what: &Value) {
 pub async fn agents_write_their_own_rows(cloud: &Cloud) {
     reports(cloud).await;
     rows_of_requests(cloud).await;
+    rows_of_placements(cloud).await;
     strangers(cloud).await;
 }
 
@@ -88,6 +89,36 @@ async fn rows_of_requests(cloud: &Cloud) {
     }
 }
 
+const PLACEMENT: &str = "dap/ocr";
+
+async fn rows_of_placements(cloud: &Cloud) {
+    let (agent, li_na) = (At::hub(cloud, JISHI), At::hub(cloud, "li.na"));
+    li_na.creates(&valid("dualactiveplacements")).await;
+    let assignment = json!({"assignment": {"number": 1, "ledger": "l", "epoch": 1}});
+    let operator = At::hub(cloud, "xiangyun:controller");
+    operator
+        .writes_status(PLACEMENT, "dept-yibao", &assignment)
+        .await
+        .unwrap();
+    let row = |name: &str, number: i64| json!({"name": name, "number": number, "reason": "Applied", "reportedAt": "2026-11-25T00:00:00Z"});
+    let own = json!({"centres": [row("jishi", 1)]});
+    agent.writes_status(PLACEMENT, "dept-yibao", &own).await.unwrap();
+    for status in [
+        json!({"centres": [row("jishi", 1), row("jiyidong", 1)]}),
+        json!({ "conditions": ready() }),
+        json!({"assignment": {"number": 2}}),
+        json!({"assignment": {"leaving": "Delete"}}),
+        json!({"active": ["jishi"]}),
+        json!({"total": {"wanted": 1, "ready": 1}}),
+        json!({"spread": "jishi 1/1"}),
+        json!({"observedGeneration": 7}),
+    ] {
+        let said = agent.writes_status(PLACEMENT, "dept-yibao", &status).await;
+        refused(said, "NotOwnRow", &status);
+    }
+    li_na.may(&["delete", PLACEMENT, "-n", "dept-yibao"]).await;
+}
+
 async fn strangers(cloud: &Cloud) {
     let agent = At::hub(cloud, JISHI);
     // Whoever is in the agents' group without being one owns no row.
@@ -118,6 +149,10 @@ fn row(name: &str, epoch: i64) -> Value {
 
 fn quota(namespace: &str) -> Value {
     json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "xiangyun", "namespace": namespace}, "spec": {"hard": {"requests.cpu": "32", "requests.memory": "128Gi"}}})
+}
+
+fn secret(namespace: &str) -> Value {
+    json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "keys", "namespace": namespace}})
 }
 
 fn config(namespace: &str) -> Value {
@@ -167,11 +202,16 @@ pub async fn agents_reach_tenants_only(cloud: &Cloud) {
             .cannot_create(&binding("more", "dept-yibao", role, "yibao-admins"), "forbidden")
             .await;
     }
-    agent.cannot_create(&config("dept-yibao"), "forbidden").await;
+    agent.could_create(&config("dept-yibao")).await;
+    agent.could_create(&secret("dept-yibao")).await;
+    for namespace in ["default", "kube-system"] {
+        agent.cannot_create(&config(namespace), "NotOurs").await;
+        agent.cannot_create(&secret(namespace), "NotOurs").await;
+    }
+    agent.cannot_create(&secret("xiangyun-system"), "NotOurs").await;
     for args in [
         ["delete", "namespace", "dept-yibao", "--wait=false"],
         ["delete", "resourcequota", "xiangyun", "--namespace=dept-yibao"],
-        ["get", "secrets", "--namespace=dept-yibao", "-o=name"],
         ["delete", "pod", "any", "--namespace=dept-yibao"],
     ] {
         agent.may_not(&args, "forbidden").await;
@@ -199,7 +239,8 @@ pub async fn the_service_account_is_the_agent(cloud: &Cloud) {
         account,
     ];
     admin.may_not(&in_default, "NotOurs").await;
-    admin.may_not(&["get", "secrets", account], "forbidden").await;
+    let secret = ["create", "secret", "generic", "stray", "--namespace=default", account];
+    admin.may_not(&secret, "NotOurs").await;
 }
 
 pub async fn pods_keep_to_their_pool(cloud: &Cloud) {

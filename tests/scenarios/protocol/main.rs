@@ -7,6 +7,9 @@
     reason = "an index into JSON that is not there answers null"
 )]
 
+#[macro_use]
+mod steps;
+
 mod answers;
 mod history;
 mod judge;
@@ -17,19 +20,7 @@ mod sleepers;
 mod tree;
 mod world;
 
-use anyhow::Context as _;
 use world::World;
-
-macro_rules! steps {
-    ($world:expr, $($module:ident::$step:ident),* $(,)?) => {
-        $(
-            let started = std::time::Instant::now();
-            $module::$step(&$world).await.context(stringify!($step))?;
-            let told = $world.at_rest().await.context(concat!(stringify!($step), ": afterwards"))?;
-            println!("step {} ok, {:.1} s, {told}", stringify!($step), started.elapsed().as_secs_f32());
-        )*
-    };
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn protocol() -> anyhow::Result<()> {

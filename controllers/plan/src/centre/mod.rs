@@ -11,4 +11,4 @@ pub mod rows;
 pub mod usage;
 
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;

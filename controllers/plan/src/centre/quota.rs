@@ -6,6 +6,11 @@ use crds::{Amount, Resources};
 
 use super::catalogue::Catalogue;
 
+/// vCPU that a container gets which names none, so that it still counts in the quota: request, then limit.
+pub const CPU: (&str, &str) = ("100m", "500m");
+/// Memory, likewise.
+pub const MEMORY: (&str, &str) = ("128Mi", "512Mi");
+
 /// What a namespace may use: pool by pool.
 pub type Granted = BTreeMap<String, Resources>;
 

@@ -1,0 +1,327 @@
+//! What the agent of a centre makes of all decisions: which objects should stand there, and which should go.
+//!
+//! An object goes only on the word of a decision that was read: a placement that is not seen takes nothing away.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crds::{
+    Assignment, Drift, DualActivePlacement, Existing, PlacedObject, Removal, TemplateKind, placement_reason as reason,
+};
+
+use super::decide::key;
+use super::object::Here;
+use crate::centre::catalogue::Catalogue;
+use crate::centre::epoch::Floors;
+
+/// Namespace in the centre, and object.
+pub type Spot = (String, PlacedObject);
+
+/// What a decision of the agent is made from.
+#[derive(Clone, Copy, Debug)]
+pub struct Snapshot<'a> {
+    /// Own name.
+    pub centre: &'a str,
+    /// Every placement of the hub.
+    pub placements: &'a [Arc<DualActivePlacement>],
+    /// The pools.
+    pub catalogue: &'a Catalogue,
+    /// Objects of the centre that carry our label, and the placement in it.
+    pub standing: &'a BTreeMap<Spot, String>,
+    /// Namespaces of the centre and the tenant in their label, as long as they are not being deleted.
+    pub namespaces: &'a BTreeMap<String, String>,
+    /// Epochs as stored in the centre.
+    pub floors: &'a Floors,
+}
+
+/// An object that should stand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Want {
+    /// Tenant, which is the template's namespace in the hub.
+    pub tenant: String,
+    /// What the centre adds.
+    pub here: Here,
+    /// What becomes of an edit by hand.
+    pub drift: Drift,
+    /// What becomes of one that is there already.
+    pub existing: Existing,
+    /// Its decision is not carried out: what stands stays as it is.
+    pub kept: bool,
+}
+
+/// A placement's part here.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Part {
+    /// The decision.
+    pub assignment: Assignment,
+    /// Namespace in the centre.
+    pub namespace: String,
+    /// Why it is not carried out: reason and message.
+    pub refusal: Option<(&'static str, String)>,
+    /// Whether the centre holds something of it by this decision.
+    pub here: bool,
+}
+
+/// What should be.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// Objects that should stand. The placement named first by its name owns what several need.
+    pub wants: BTreeMap<Spot, Want>,
+    /// Objects that should go, and how; the last kinds first, and only one step of them.
+    pub goes: BTreeMap<Spot, Removal>,
+    /// The placements, by namespace and name.
+    pub parts: BTreeMap<(String, String), Part>,
+    /// Epochs to store before anything is written.
+    pub floors: Floors,
+}
+
+/// Decides what the centre should look like.
+pub fn plan(s: &Snapshot<'_>) -> Plan {
+    let mut out = Plan {
+        floors: s.floors.clone(),
+        ..Plan::default()
+    };
+    let placements: BTreeMap<_, _> = s.placements.iter().map(|p| (key(p), p)).collect();
+    for ((tenant, name), placement) in &placements {
+        let Some(assignment) = placement.status.as_ref().and_then(|s| s.assignment.as_ref()) else {
+            continue;
+        };
+        let namespace = s.catalogue.namespace(tenant, &placement.spec.pool);
+        let part = part(s, placement, assignment, namespace, tenant);
+        if part.refusal.is_none() {
+            out.floors.raise(&assignment.ledger, assignment.epoch);
+        }
+        want(s, placement, &part, &mut out.wants);
+        out.parts.insert((tenant.clone(), name.clone()), part);
+    }
+    out.goes = goes(s, &out);
+    out
+}
+
+fn part(
+    s: &Snapshot<'_>,
+    placement: &DualActivePlacement,
+    assignment: &Assignment,
+    namespace: String,
+    tenant: &str,
+) -> Part {
+    let here = assignment.centres.iter().any(|c| c.name == s.centre) && assignment.leaving.is_none();
+    let rows = placement.status.iter().flat_map(|s| &s.centres);
+    let done = rows
+        .filter(|r| r.name == s.centre)
+        .any(|r| r.number == assignment.number);
+    let floor = s.floors.of(&assignment.ledger);
+    let pool = &placement.spec.pool;
+    let refusal = if s.catalogue.get(pool).is_none() {
+        Some((
+            reason::APPLY_FAILED,
+            format!("pool {pool} is not known here; what runs stays | 未知资源池 {pool}，已有对象不变"),
+        ))
+    } else if assignment.epoch < floor && !done {
+        let epoch = assignment.epoch;
+        let message = format!(
+            "epoch {epoch} is older than {floor}, the highest seen here; the operator in office confirms it | epoch {epoch} 低于已见到的 {floor}，由当前控制器重新确认"
+        );
+        Some((reason::STALE_EPOCH, message))
+    } else if here && s.namespaces.get(&namespace).is_none_or(|owner| owner != tenant) {
+        let message = format!(
+            "namespace {namespace} is missing, being deleted, or not of {tenant}; a grant in pool {pool} makes it | 命名空间 {namespace} 不存在、正在删除或不属于 {tenant}，获得 {pool} 配额后自动建立"
+        );
+        Some((reason::NAMESPACE_MISSING, message))
+    } else {
+        None
+    };
+    Part {
+        assignment: assignment.clone(),
+        namespace,
+        refusal,
+        here,
+    }
+}
+
+fn want(s: &Snapshot<'_>, placement: &DualActivePlacement, part: &Part, wants: &mut BTreeMap<Spot, Want>) {
+    let (tenant, name) = key(placement);
+    let Some(mine) = part
+        .assignment
+        .centres
+        .iter()
+        .find(|c| c.name == s.centre)
+        .filter(|_| part.assignment.leaving.is_none())
+    else {
+        return;
+    };
+    for object in &part.assignment.objects {
+        let copies = mine
+            .copies
+            .iter()
+            .find(|w| w.kind == object.kind && w.name == object.name);
+        let want = Want {
+            tenant: tenant.clone(),
+            here: Here {
+                namespace: part.namespace.clone(),
+                placement: name.clone(),
+                copies: copies.map(|w| w.copies),
+                suspended: !mine.jobs,
+                ..Here::default()
+            },
+            drift: placement.spec.drift,
+            existing: placement.spec.existing,
+            kept: part.refusal.is_some() || (object.kind.has_copies() && copies.is_none()),
+        };
+        wants.entry((part.namespace.clone(), object.clone())).or_insert(want);
+    }
+}
+
+/// What stands under the label of a placement whose decision does not want it. Whatever refers to others goes before
+/// them: of each placement only the last kinds.
+fn goes(s: &Snapshot<'_>, out: &Plan) -> BTreeMap<Spot, Removal> {
+    let mut goes: BTreeMap<Spot, Removal> = BTreeMap::new();
+    let mut last: BTreeMap<(&str, &str), TemplateKind> = BTreeMap::new();
+    let by_place: BTreeMap<(&str, &str), &Part> = out
+        .parts
+        .iter()
+        .filter(|(_, part)| part.refusal.is_none())
+        .map(|((_, name), part)| ((part.namespace.as_str(), name.as_str()), part))
+        .collect();
+    for (spot, placement) in s.standing {
+        let place = (spot.0.as_str(), placement.as_str());
+        let Some(part) = by_place.get(&place).filter(|_| !out.wants.contains_key(spot)) else {
+            continue;
+        };
+        goes.insert(spot.clone(), part.assignment.leaving.unwrap_or(Removal::Delete));
+        let slot = last.entry(place).or_insert(spot.1.kind);
+        *slot = spot.1.kind.max(*slot);
+    }
+    let standing = |spot: &Spot| s.standing.get(spot).map_or("", String::as_str);
+    goes.retain(|spot, _| {
+        let last = last.get(&(spot.0.as_str(), standing(spot))).copied();
+        last.is_none_or(|last| rank(spot.1.kind) == rank(last))
+    });
+    goes
+}
+
+/// What is referred to leaves after everything else.
+fn rank(kind: TemplateKind) -> bool {
+    TemplateKind::REFERRED.contains(&kind)
+}
+
+/// Kinds that must be watched in the hub, and the same in the centre.
+pub fn kinds<'a>(placements: impl IntoIterator<Item = &'a Arc<DualActivePlacement>>) -> BTreeSet<TemplateKind> {
+    let assignments = placements
+        .into_iter()
+        .filter_map(|p| p.status.as_ref()?.assignment.as_ref());
+    assignments.flat_map(|a| a.objects.iter().map(|o| o.kind)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use crds::{CentreAssignment, DualActivePlacementStatus, PlacementRow, WorkloadCopies};
+
+    use super::super::template::object;
+    use super::*;
+    use crate::centre::testing::catalogue;
+
+    fn placement(name: &str, objects: &[PlacedObject], here: bool) -> DualActivePlacement {
+        let text = r#"{"displayName": "p", "pool": "x86", "mode": "ActiveActive", "select": {"matchLabels": {"a": "b"}}, "centres": [{"name": "jishi"}]}"#;
+        let mut placement = DualActivePlacement::new(name, serde_json::from_str(text).unwrap());
+        placement.metadata.namespace = Some("dept".to_owned());
+        let copies = objects.iter().filter(|o| o.kind.has_copies());
+        let copies = copies
+            .map(|o| WorkloadCopies {
+                kind: o.kind,
+                name: o.name.clone(),
+                copies: 3,
+            })
+            .collect();
+        let centre = CentreAssignment {
+            name: if here { "jishi" } else { "other" }.into(),
+            copies,
+            jobs: true,
+        };
+        let assignment = Assignment {
+            number: 2,
+            epoch: 5,
+            objects: objects.to_vec(),
+            centres: vec![centre],
+            ..Assignment::default()
+        };
+        placement.status = Some(DualActivePlacementStatus {
+            assignment: Some(assignment),
+            ..DualActivePlacementStatus::default()
+        });
+        placement
+    }
+
+    fn decided(placements: Vec<DualActivePlacement>, standing: &[(PlacedObject, &str)], floor: i64) -> Plan {
+        let placements: Vec<_> = placements.into_iter().map(Arc::new).collect();
+        let standing = standing
+            .iter()
+            .map(|(o, p)| (("dept".to_owned(), o.clone()), (*p).to_owned()))
+            .collect();
+        let mut floors = Floors::default();
+        floors.raise("", floor);
+        plan(&Snapshot {
+            centre: "jishi",
+            placements: &placements,
+            catalogue: &catalogue(),
+            standing: &standing,
+            namespaces: &[("dept".to_owned(), "dept".to_owned())].into(),
+            floors: &floors,
+        })
+    }
+
+    fn web() -> PlacedObject {
+        object(TemplateKind::Deployment, "web")
+    }
+
+    fn map() -> PlacedObject {
+        object(TemplateKind::ConfigMap, "map")
+    }
+
+    #[test]
+    fn nothing_goes_because_a_placement_is_not_seen() {
+        let plan = decided(Vec::new(), &[(web(), "p")], 0);
+        assert!(plan.goes.is_empty() && plan.wants.is_empty());
+    }
+
+    #[test]
+    fn what_a_decision_no_longer_wants_goes_dependencies_last() {
+        let plan = decided(
+            vec![placement("p", &[], false)],
+            &[(web(), "p"), (map(), "p"), (web(), "p")],
+            0,
+        );
+        assert_eq!(plan.goes.keys().map(|s| s.1.clone()).collect::<Vec<_>>(), [web()]);
+        let plan = decided(vec![placement("p", &[], false)], &[(map(), "p")], 0);
+        assert_eq!(plan.goes.keys().map(|s| s.1.clone()).collect::<Vec<_>>(), [map()]);
+    }
+
+    #[test]
+    fn what_another_placement_needs_stays() {
+        let leaving = placement("a", &[], false);
+        let other = placement("b", &[map(), web()], true);
+        let plan = decided(vec![leaving, other], &[(map(), "a")], 0);
+        assert!(plan.goes.is_empty());
+        assert_eq!(plan.wants[&("dept".to_owned(), map())].here.placement, "b");
+    }
+
+    #[test]
+    fn an_older_epoch_changes_nothing_unless_it_was_carried_out() {
+        let mut old = placement("p", &[web()], true);
+        let plan = decided(vec![old.clone()], &[], 6);
+        assert_eq!(
+            plan.parts.values().next().unwrap().refusal.as_ref().unwrap().0,
+            reason::STALE_EPOCH
+        );
+        assert!(plan.wants.values().all(|w| w.kept));
+        let row = PlacementRow {
+            name: "jishi".into(),
+            number: 2,
+            ..PlacementRow::default()
+        };
+        old.status.as_mut().unwrap().centres = vec![row];
+        let plan = decided(vec![old], &[], 6);
+        assert!(plan.wants.values().all(|w| !w.kept));
+        assert_eq!(plan.floors.of(""), 6);
+    }
+}

@@ -1,0 +1,361 @@
+//! What the operator decides for every placement at once: selection, claims, division, fit, and the next step.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crds::{
+    Assignment, CentreAssignment, DualActivePlacement, PlacedObject, PlacementMode, PlacementRow, Resources, Split,
+    Standby, WorkloadCopies, placement_reason as reason,
+};
+
+use super::fit::{self, Granted, Scope};
+use super::select::{self, Taken, Templates};
+use super::split::{self, Bounds, Part};
+use super::step::{self, Side};
+use super::template::{Key, Template};
+use crate::centre::catalogue::Catalogue;
+
+mod numbers;
+mod targets;
+#[cfg(test)]
+mod tests;
+
+/// Most objects of one placement, so that its status stays far below what the store takes: at 100 bytes each, 200 kB of
+/// 1.5 MB.
+const MOST: usize = 2000;
+
+/// What a decision is made from.
+#[derive(Clone, Copy, Debug)]
+pub struct World<'a> {
+    /// Every placement of the hub.
+    pub placements: &'a [Arc<DualActivePlacement>],
+    /// Every template of the kinds in use.
+    pub templates: &'a BTreeMap<Key, Arc<Template>>,
+    /// What was granted.
+    pub grants: &'a BTreeMap<Scope, Granted>,
+    /// The pools.
+    pub catalogue: &'a Catalogue,
+    /// Names of the tenants.
+    pub tenants: &'a BTreeSet<String>,
+    /// Every centre, and whether its agent reports.
+    pub centres: &'a BTreeMap<String, bool>,
+    /// Templates of which the hub itself said that they are gone.
+    pub gone: &'a BTreeSet<Key>,
+    /// Uid of the ledger.
+    pub ledger: &'a str,
+    /// Epoch of this leadership.
+    pub epoch: i64,
+}
+
+/// Why a placement is not as its spec says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Obstacle {
+    /// In one word.
+    pub reason: &'static str,
+    /// In a sentence.
+    pub message: String,
+}
+
+/// What was decided for one placement.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Decision {
+    /// What should be stored; `None` while there is nothing to place.
+    pub assignment: Option<Assignment>,
+    /// Why it is not what the spec says.
+    pub obstacle: Option<Obstacle>,
+    /// Whether each centre could hold everything alone, and in words; `None` where that is not asked.
+    pub survivable: Option<(bool, String)>,
+    /// Copies that still wait to be lowered.
+    pub rebalancing: bool,
+    /// Templates that the caches miss: whether they are gone is asked before anything is taken away.
+    pub confirm: BTreeSet<Key>,
+    /// Whether it follows the templates as they are now; otherwise it stays behind because of the obstacle.
+    pub follows: bool,
+    /// Nothing of it is left in any centre: it may go.
+    pub release: bool,
+}
+
+/// Decides for every placement; in the order of age, so that the newer one waits where both do not fit.
+pub fn decide(world: &World<'_>) -> BTreeMap<(String, String), Decision> {
+    let templates = by_namespace(world);
+    let selections = selections(world, &templates);
+    let mut order: Vec<&DualActivePlacement> = world.placements.iter().map(Arc::as_ref).collect();
+    let age = |p: &DualActivePlacement| p.metadata.creation_timestamp.clone().map(|t| t.0);
+    order.sort_by_key(|p| (age(p), key(p)));
+    let mut held = BTreeMap::new();
+    for placement in &order {
+        let objects = templates.get(key(placement).0.as_str()).cloned().unwrap_or_default();
+        if let Some(assignment) = placement.status.as_ref().and_then(|s| s.assignment.as_ref()) {
+            held.insert(key(placement), holds(world, placement, assignment, &objects));
+        }
+    }
+    let mut decisions = BTreeMap::new();
+    for placement in order {
+        let key = key(placement);
+        let empty = Templates::new();
+        let one = One {
+            world,
+            placement,
+            old: placement.status.as_ref().and_then(|s| s.assignment.as_ref()),
+            rows: placement
+                .status
+                .as_ref()
+                .map(|s| s.centres.as_slice())
+                .unwrap_or_default(),
+            templates: templates.get(key.0.as_str()).unwrap_or(&empty),
+            twice: select::claimed_twice(selections.get(&key.0).unwrap_or(&BTreeMap::new())),
+            own: selections
+                .get(&key.0)
+                .and_then(|s| s.get(&key.1))
+                .cloned()
+                .unwrap_or_default(),
+        };
+        let others = others(world, &held, placement);
+        let mut decision = one.decide(&others);
+        decision.survivable = one.survivable(&selections);
+        if let Some(assignment) = &decision.assignment {
+            held.insert(key.clone(), holds(world, placement, assignment, one.templates));
+        }
+        decisions.insert(key, decision);
+    }
+    decisions
+}
+
+/// Namespace and name.
+pub fn key(placement: &DualActivePlacement) -> (String, String) {
+    let of = |text: &Option<String>| text.clone().unwrap_or_default();
+    (of(&placement.metadata.namespace), of(&placement.metadata.name))
+}
+
+fn by_namespace<'a>(world: &World<'a>) -> BTreeMap<&'a str, Templates<'a>> {
+    let mut all: BTreeMap<&str, Templates<'_>> = BTreeMap::new();
+    for ((namespace, object), template) in world.templates {
+        all.entry(namespace).or_default().insert(object, template);
+    }
+    all
+}
+
+type Selections = BTreeMap<String, BTreeMap<String, BTreeSet<PlacedObject>>>;
+
+fn selections(world: &World<'_>, templates: &BTreeMap<&str, Templates<'_>>) -> Selections {
+    let mut all = Selections::new();
+    for placement in world
+        .placements
+        .iter()
+        .filter(|p| p.metadata.deletion_timestamp.is_none())
+    {
+        let (namespace, name) = key(placement);
+        let own = templates
+            .get(namespace.as_str())
+            .map(|t| select::selected(&placement.spec.select, t));
+        all.entry(namespace).or_default().insert(name, own.unwrap_or_default());
+    }
+    all
+}
+
+/// By centre: what an assignment lets run.
+type Held = BTreeMap<String, Resources>;
+
+fn holds(
+    world: &World<'_>,
+    placement: &DualActivePlacement,
+    assignment: &Assignment,
+    templates: &Templates<'_>,
+) -> Held {
+    let card = world
+        .catalogue
+        .get(&placement.spec.pool)
+        .and_then(|p| p.card.as_deref());
+    let each = |object: &PlacedObject| templates.get(object).map(|t| t.each.in_pool(card)).unwrap_or_default();
+    let centre = |centre: &CentreAssignment| {
+        let copies = centre.copies.iter().map(|w| {
+            let object = PlacedObject {
+                kind: w.kind,
+                name: w.name.clone(),
+            };
+            fit::times(each(&object), w.copies)
+        });
+        let jobs = assignment.objects.iter().filter(|o| centre.jobs && o.kind.is_job());
+        let jobs = jobs.map(|o| fit::times(each(o), templates.get(o).map_or(0, |t| t.copies)));
+        copies.chain(jobs).fold(Resources::ZERO, Resources::plus)
+    };
+    assignment.centres.iter().map(|c| (c.name.clone(), centre(c))).collect()
+}
+
+/// What the other placements of the same grants hold.
+fn others(world: &World<'_>, held: &BTreeMap<(String, String), Held>, placement: &DualActivePlacement) -> Held {
+    let mut sum = Held::new();
+    let same = |p: &&Arc<DualActivePlacement>| {
+        p.spec.pool == placement.spec.pool
+            && p.metadata.namespace == placement.metadata.namespace
+            && p.metadata.name != placement.metadata.name
+    };
+    for other in world.placements.iter().filter(same) {
+        for (centre, amount) in held.get(&key(other)).into_iter().flatten() {
+            let slot = sum.entry(centre.clone()).or_default();
+            *slot = slot.plus(*amount);
+        }
+    }
+    sum
+}
+
+/// One placement and what concerns it.
+struct One<'a> {
+    world: &'a World<'a>,
+    placement: &'a DualActivePlacement,
+    old: Option<&'a Assignment>,
+    rows: &'a [PlacementRow],
+    templates: &'a Templates<'a>,
+    twice: BTreeMap<PlacedObject, Vec<String>>,
+    own: BTreeSet<PlacedObject>,
+}
+
+/// By centre: copies of each workload.
+type Targets = BTreeMap<String, BTreeMap<PlacedObject, i64>>;
+
+impl One<'_> {
+    fn decide(&self, others: &Held) -> Decision {
+        if self.placement.metadata.deletion_timestamp.is_some() {
+            return self.leave();
+        }
+        let mut decision = Decision {
+            assignment: self.confirmed(self.old.cloned()),
+            ..Decision::default()
+        };
+        if let Err(obstacle) = self.place_exists() {
+            decision.obstacle = Some(obstacle);
+            return decision;
+        }
+        let (taken, confirm) = self.taken();
+        decision.confirm = confirm;
+        decision.obstacle = self.unclear(&taken);
+        if taken.objects.len() > MOST {
+            decision.obstacle = Some(too_many(taken.objects.len()));
+            return decision;
+        }
+        if taken.objects.is_empty() {
+            return decision;
+        }
+        let targets = match self
+            .targets(&taken.objects, others)
+            .and_then(|t| self.fits(&taken.objects, t, others))
+        {
+            Ok(targets) => targets,
+            Err(obstacle) => {
+                decision.obstacle = Some(obstacle);
+                return decision;
+            }
+        };
+        let (centres, rebalancing) = self.step(&targets);
+        decision.rebalancing = rebalancing;
+        decision.follows = true;
+        let next = Assignment {
+            objects: taken.objects.into_iter().collect(),
+            centres,
+            ..Assignment::default()
+        };
+        decision.assignment = self.confirmed(Some(self.numbered(next)));
+        decision
+    }
+
+    fn place_exists(&self) -> Result<(), Obstacle> {
+        let (tenant, _) = key(self.placement);
+        let pool = &self.placement.spec.pool;
+        if !self.world.tenants.contains(&tenant) {
+            let message =
+                format!("{tenant} is no tenant; placements stand in a tenant's namespace | {tenant} 不是租户命名空间");
+            return Err(Obstacle {
+                reason: reason::TENANT_MISSING,
+                message,
+            });
+        }
+        let Some(facts) = self.world.catalogue.get(pool).filter(|p| p.is_compute()) else {
+            let message = format!(
+                "pods cannot run on pool {pool}: it does not exist, or it is storage | 资源池 {pool} 不存在或不是计算池"
+            );
+            return Err(Obstacle {
+                reason: reason::POOL_MISSING,
+                message,
+            });
+        };
+        match self
+            .placement
+            .spec
+            .centres
+            .iter()
+            .find(|c| !facts.centres.contains(&c.name))
+        {
+            Some(centre) => {
+                let message = format!(
+                    "pool {pool} is not in centre {0} | 资源池 {pool} 不在中心 {0}",
+                    centre.name
+                );
+                Err(Obstacle {
+                    reason: reason::POOL_MISSING,
+                    message,
+                })
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// What is taken, and what has to be asked before it counts as gone.
+    fn taken(&self) -> (Taken, BTreeSet<Key>) {
+        let standing: BTreeSet<PlacedObject> = self.old.iter().flat_map(|a| a.objects.iter().cloned()).collect();
+        let mine = |object: &&PlacedObject| !self.twice.contains_key(*object) || standing.contains(*object);
+        let own = self.own.iter().filter(mine).cloned().collect();
+        let mut taken = select::taken(&self.placement.spec.select, &own, self.templates, &standing);
+        let namespace = key(self.placement).0;
+        let vanished = standing
+            .iter()
+            .filter(|o| !self.templates.contains_key(o) && !taken.objects.contains(o));
+        let unsure: Vec<PlacedObject> = vanished
+            .filter(|o| !self.world.gone.contains(&(namespace.clone(), (*o).clone())))
+            .cloned()
+            .collect();
+        taken.objects.extend(unsure.iter().cloned());
+        (taken, unsure.into_iter().map(|o| (namespace.clone(), o)).collect())
+    }
+
+    /// What stands in the way of a part of it, while the rest goes on.
+    fn unclear(&self, taken: &Taken) -> Option<Obstacle> {
+        let (_, name) = key(self.placement);
+        let claimed = self.own.iter().find_map(|o| Some((o, self.twice.get(o)?)));
+        if let Some((object, claimants)) = claimed {
+            let rival = claimants.iter().find(|c| **c != name).cloned().unwrap_or_default();
+            let what = format!("{} {}", object.kind.name(), object.name);
+            let message = format!(
+                "{what} is also claimed by dap/{rival}; whoever had it keeps it; narrow select of one of them | {what} 同时被 dap/{rival} 选取，先得者保留，请缩小其一的选取范围"
+            );
+            return Some(Obstacle {
+                reason: reason::CLAIMED_TWICE,
+                message,
+            });
+        }
+        if let Some(object) = taken.missing.first() {
+            let what = format!("{} {}", object.kind.name(), object.name);
+            let message = format!(
+                "{} missing in the hub namespace, first {what}; what needs it waits, what runs stays; apply it | 命名空间中缺少 {} 个对象，首个为 {what}，请先提交",
+                taken.missing.len(),
+                taken.missing.len()
+            );
+            return Some(Obstacle {
+                reason: reason::TEMPLATE_MISSING,
+                message,
+            });
+        }
+        taken.objects.is_empty().then(|| Obstacle {
+            reason: reason::NOTHING_SELECTED,
+            message: "0 templates are selected; what runs stays; correct select, or delete the placement | 未选中任何模板，已有对象不变，请修改 select 或删除本部署".to_owned(),
+        })
+    }
+}
+
+fn too_many(objects: usize) -> Obstacle {
+    Obstacle {
+        reason: reason::TOO_MANY_OBJECTS,
+        message: format!(
+            "{objects} objects, at most {MOST}; nothing was changed; make several placements | 共 {objects} 个对象，上限 {MOST}，未作变更，请拆分为多个部署"
+        ),
+    }
+}

@@ -1,0 +1,85 @@
+//! Which number and epoch a decision carries, and when a placement that is being deleted may go.
+
+use std::collections::BTreeSet;
+
+use super::{Assignment, CentreAssignment, Decision, Obstacle, One, reason};
+
+impl One<'_> {
+    /// The spec is left aside; what stands is taken back.
+    pub(super) fn leave(&self) -> Decision {
+        let Some(old) = self.old else {
+            return Decision {
+                release: true,
+                ..Decision::default()
+            };
+        };
+        let next = self.numbered(Assignment {
+            leaving: Some(self.placement.spec.removal),
+            ..old.clone()
+        });
+        let row = |centre: &str| self.rows.iter().find(|r| r.name == centre);
+        let left = |centre: &str| row(centre).is_some_and(|r| r.reason == reason::REMOVED && r.number == next.number);
+        let concerned = next.centres.iter().map(|c| c.name.as_str());
+        let concerned = concerned.chain(
+            self.rows
+                .iter()
+                .filter(|r| r.reason != reason::REMOVED)
+                .map(|r| r.name.as_str()),
+        );
+        let waits: BTreeSet<&str> = concerned
+            .filter(|c| self.world.centres.contains_key(*c) && !left(c))
+            .collect();
+        let names = waits.iter().copied().collect::<Vec<_>>().join(", ");
+        Decision {
+            release: waits.is_empty(),
+            obstacle: Some(Obstacle {
+                reason: reason::LEAVING,
+                message: format!(
+                    "{} centres still hold objects: {names} | 正在撤出，{names} 尚有对象",
+                    waits.len()
+                ),
+            }),
+            assignment: self.confirmed(Some(next)),
+            ..Decision::default()
+        }
+    }
+
+    /// Numbered as a new decision where it is one.
+    pub(super) fn numbered(&self, next: Assignment) -> Assignment {
+        let Some(old) = self.old else {
+            return Assignment {
+                number: 1,
+                ledger: self.world.ledger.to_owned(),
+                epoch: self.world.epoch,
+                ..next
+            };
+        };
+        let same = next.objects == old.objects && next.centres == old.centres && next.leaving == old.leaving;
+        if same {
+            return old.clone();
+        }
+        let number = old.number.saturating_add(1);
+        Assignment {
+            number,
+            ledger: self.world.ledger.to_owned(),
+            epoch: self.world.epoch,
+            ..next
+        }
+    }
+
+    /// A decision of an older leadership that a centre has not carried out would be refused there: it is confirmed.
+    pub(super) fn confirmed(&self, assignment: Option<Assignment>) -> Option<Assignment> {
+        let mut assignment = assignment?;
+        let done = |centre: &CentreAssignment| {
+            self.rows
+                .iter()
+                .any(|r| r.name == centre.name && r.number == assignment.number)
+        };
+        let older = assignment.ledger != self.world.ledger || assignment.epoch < self.world.epoch;
+        if older && !assignment.centres.iter().all(done) {
+            self.world.ledger.clone_into(&mut assignment.ledger);
+            assignment.epoch = self.world.epoch;
+        }
+        Some(assignment)
+    }
+}

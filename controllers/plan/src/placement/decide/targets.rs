@@ -1,0 +1,294 @@
+//! How many copies each centre should have, whether they fit, and which step comes next.
+
+use super::{
+    Bounds, CentreAssignment, Granted, Held, Obstacle, One, Part, PlacedObject, PlacementMode, Resources, Selections,
+    Side, Split, Standby, Targets, WorkloadCopies, fit, key, reason, split, step,
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+impl One<'_> {
+    fn granted(&self) -> Granted {
+        let scope = (key(self.placement).0, self.placement.spec.pool.clone());
+        self.world.grants.get(&scope).cloned().unwrap_or_default()
+    }
+
+    fn each(&self, object: &PlacedObject) -> Resources {
+        let card = self
+            .world
+            .catalogue
+            .get(&self.placement.spec.pool)
+            .and_then(|p| p.card.as_deref());
+        self.templates
+            .get(object)
+            .map(|t| t.each.in_pool(card))
+            .unwrap_or_default()
+    }
+
+    /// Copies by centre. A centre that is not among them holds nothing.
+    pub(super) fn targets(&self, objects: &BTreeSet<PlacedObject>, others: &Held) -> Result<Targets, Obstacle> {
+        let spec = &self.placement.spec;
+        let active = spec.active.as_deref();
+        let runs = |name: &str| match spec.mode {
+            PlacementMode::ActiveActive => true,
+            PlacementMode::ActiveStandby => spec.standby != Standby::None || active == Some(name),
+            PlacementMode::Exclusive => active == Some(name),
+        };
+        let centres = spec.centres.iter().filter(|c| runs(&c.name));
+        let mut targets: Targets = centres.map(|c| (c.name.clone(), BTreeMap::new())).collect();
+        for object in objects.iter().filter(|o| o.kind.has_copies()) {
+            let Some(template) = self.templates.get(object) else {
+                // Only unseen, not gone: it stays as it was.
+                self.as_it_was(object, &mut targets);
+                continue;
+            };
+            let shares = match spec.mode {
+                PlacementMode::ActiveActive => self.divided(object, template.copies, others)?,
+                _ => self.one_sided(object, template.copies)?,
+            };
+            for (centre, copies) in shares {
+                if let Some(slot) = targets.get_mut(&centre) {
+                    slot.insert(object.clone(), copies);
+                }
+            }
+        }
+        Ok(targets)
+    }
+
+    fn as_it_was(&self, object: &PlacedObject, targets: &mut Targets) {
+        for (centre, slot) in targets {
+            if let Some(copies) = self.now(centre, object) {
+                slot.insert(object.clone(), copies);
+            }
+        }
+    }
+
+    /// Copies that are assigned now.
+    fn now(&self, centre: &str, object: &PlacedObject) -> Option<i64> {
+        let centre = self.old?.centres.iter().find(|c| c.name == centre)?;
+        let copies = centre
+            .copies
+            .iter()
+            .find(|w| w.kind == object.kind && w.name == object.name);
+        copies.map(|w| w.copies)
+    }
+
+    fn divided(&self, object: &PlacedObject, copies: i64, others: &Held) -> Result<Vec<(String, i64)>, Obstacle> {
+        let (spec, granted, each) = (&self.placement.spec, self.granted(), self.each(object));
+        let free = |centre: &str| {
+            let room = granted.centres.get(centre).map(|r| r.in_force).unwrap_or_default();
+            let taken = others.get(centre).copied().unwrap_or_default();
+            fit::how_many(each, room.minus(taken)).unwrap_or(1)
+        };
+        let mut parts: Vec<Part> = spec
+            .centres
+            .iter()
+            .map(|c| Part {
+                name: c.name.clone(),
+                weight: match spec.split {
+                    Split::Weight => i128::from(c.weight),
+                    Split::Free => free(&c.name),
+                },
+                min: i64::from(c.min),
+                max: c.max.map(i64::from),
+            })
+            .collect();
+        if parts.iter().all(|p| p.weight == 0) {
+            // No room anywhere: what does not fit is told with its numbers.
+            for part in &mut parts {
+                part.weight = 1;
+            }
+        }
+        let shares = split::divide(copies, &parts).map_err(|bounds| bounds_conflict(object, copies, bounds))?;
+        Ok(parts.into_iter().map(|p| p.name).zip(shares).collect())
+    }
+
+    fn one_sided(&self, object: &PlacedObject, copies: i64) -> Result<Vec<(String, i64)>, Obstacle> {
+        let (spec, granted) = (&self.placement.spec, self.granted());
+        let mut shares = Vec::new();
+        for centre in &spec.centres {
+            let most = centre.max.map_or(i64::MAX, i64::from);
+            let share = if spec.active.as_ref() == Some(&centre.name) {
+                if most < copies {
+                    return Err(bounds_conflict(object, copies, Bounds::TooFew(most)));
+                }
+                copies
+            } else {
+                match spec.standby {
+                    Standby::Hot => fit::survival(copies, &granted, &centre.name).min(most),
+                    Standby::Warm => i64::from(centre.min.clamp(0, 1)).min(copies),
+                    Standby::None => 0,
+                }
+            };
+            shares.push((centre.name.clone(), share));
+        }
+        Ok(shares)
+    }
+
+    /// The centre that runs what ends by itself.
+    fn jobs_in(&self) -> Option<&str> {
+        let spec = &self.placement.spec;
+        let heaviest = spec
+            .centres
+            .iter()
+            .max_by_key(|c| (c.weight, std::cmp::Reverse(&c.name)));
+        spec.active.as_deref().or(heaviest.map(|c| c.name.as_str()))
+    }
+
+    /// The targets, if each centre has room for them. What stands already needs no room of its own.
+    pub(super) fn fits(
+        &self,
+        objects: &BTreeSet<PlacedObject>,
+        targets: Targets,
+        others: &Held,
+    ) -> Result<Targets, Obstacle> {
+        let granted = self.granted();
+        for (centre, copies) in &targets {
+            let jobs = objects
+                .iter()
+                .filter(|o| o.kind.is_job() && self.jobs_in() == Some(centre.as_str()));
+            let jobs = jobs.map(|o| fit::times(self.each(o), self.templates.get(o).map_or(0, |t| t.copies)));
+            let workloads = copies
+                .iter()
+                .map(|(object, copies)| fit::times(self.each(object), *copies));
+            let asked = workloads.chain(jobs).fold(Resources::ZERO, Resources::plus);
+            let given = granted.centres.get(centre).map(|r| r.in_force).unwrap_or_default();
+            let taken = others.get(centre).copied().unwrap_or_default();
+            let room = given.minus(taken);
+            if asked.fits(room) {
+                continue;
+            }
+            let short = asked
+                .minus(room)
+                .zip(asked, |short, asked| if asked > 0 { short.max(0) } else { 0 });
+            let pool = &self.placement.spec.pool;
+            return Err(Obstacle {
+                reason: reason::GRANT_TOO_SMALL,
+                message: format!(
+                    "{centre}: needs {asked} of pool {pool}, granted there {given}, other placements hold {taken}: short of {short}; nothing was changed; ask for more or lower replicas | {centre}：需 {asked}，已授予 {given}，其他部署占用 {taken}，尚缺 {short}；未作变更，请追加申请或减少副本"
+                ),
+            });
+        }
+        Ok(targets)
+    }
+
+    /// The next assignment of each centre, and whether something waits to be lowered.
+    pub(super) fn step(&self, targets: &Targets) -> (Vec<CentreAssignment>, bool) {
+        let mut rebalancing = false;
+        let before = self.old.into_iter().flat_map(|a| &a.centres).map(|c| c.name.clone());
+        let names: BTreeSet<String> = targets.keys().cloned().chain(before).collect();
+        let workloads: BTreeSet<&PlacedObject> = targets.values().flat_map(BTreeMap::keys).collect();
+        let mut next: BTreeMap<&String, BTreeMap<&PlacedObject, i64>> = BTreeMap::new();
+        for object in workloads {
+            let side = |centre: &String| Side {
+                now: self.now(centre, object).unwrap_or_default(),
+                target: targets
+                    .get(centre)
+                    .and_then(|t| t.get(object))
+                    .copied()
+                    .unwrap_or_default(),
+                ready: self.ready(centre, object),
+            };
+            let sides: BTreeMap<String, Side> = names.iter().map(|c| (c.clone(), side(c))).collect();
+            let copies = step::next(&sides);
+            for centre in &names {
+                let now = copies.get(centre).copied().unwrap_or_default();
+                rebalancing |= sides.get(centre).is_some_and(|s| s.target != now);
+                if now > 0 || targets.contains_key(centre) {
+                    next.entry(centre).or_default().insert(object, now);
+                }
+            }
+        }
+        let present = names
+            .iter()
+            .filter(|c| targets.contains_key(*c) || next.contains_key(c));
+        let centres = present.map(|centre| CentreAssignment {
+            name: centre.clone(),
+            copies: next
+                .get(centre)
+                .into_iter()
+                .flatten()
+                .map(|(o, copies)| WorkloadCopies {
+                    kind: o.kind,
+                    name: o.name.clone(),
+                    copies: *copies,
+                })
+                .collect(),
+            jobs: self.jobs_in() == Some(centre.as_str()),
+        });
+        (centres.collect(), rebalancing)
+    }
+
+    /// Ready copies under the present assignment; nothing is known of a centre that is silent or behind.
+    fn ready(&self, centre: &str, object: &PlacedObject) -> Option<i64> {
+        if self.now(centre, object).is_none() {
+            return Some(0);
+        }
+        let fresh = self.world.centres.get(centre).copied().unwrap_or_default();
+        let row = self.rows.iter().find(|r| r.name == centre && fresh)?;
+        if self.old.is_some_and(|a| a.number != row.number) {
+            return None;
+        }
+        let workload = row
+            .workloads
+            .iter()
+            .find(|w| w.kind == object.kind && w.name == object.name)?;
+        Some(workload.ready)
+    }
+
+    /// Whether each centre could hold all copies of all placements of the grants alone.
+    pub(super) fn survivable(&self, selections: &Selections) -> Option<(bool, String)> {
+        let spec = &self.placement.spec;
+        if spec.mode == PlacementMode::Exclusive || spec.centres.len() < 2 {
+            return None;
+        }
+        let (namespace, _) = key(self.placement);
+        let same = self
+            .world
+            .placements
+            .iter()
+            .filter(|p| p.metadata.namespace.as_deref() == Some(namespace.as_str()) && p.spec.pool == spec.pool);
+        let objects = same
+            .filter_map(|p| selections.get(&namespace)?.get(&key(p).1))
+            .flatten();
+        let counted: BTreeSet<&PlacedObject> = objects.filter(|o| o.kind.has_copies() || o.kind.is_job()).collect();
+        let copies = |o: &PlacedObject| self.templates.get(o).map_or(0, |t| t.copies);
+        let all = counted
+            .into_iter()
+            .fold(Resources::ZERO, |sum, o| sum.plus(fit::times(self.each(o), copies(o))));
+        let granted = self.granted();
+        for centre in &spec.centres {
+            let kept = granted
+                .centres
+                .get(&centre.name)
+                .map(|r| r.survival)
+                .unwrap_or_default();
+            if !all.fits(kept) {
+                let name = &centre.name;
+                let message = format!(
+                    "all copies need {all}, the grants keep {kept} in {name} for when it is alone | 全部副本需 {all}，{name} 单独承载时仅保障 {kept}"
+                );
+                return Some((false, message));
+            }
+        }
+        Some((
+            true,
+            format!("all copies need {all}, and each centre keeps as much | 全部副本需 {all}，各中心均有保障"),
+        ))
+    }
+}
+
+fn bounds_conflict(object: &PlacedObject, copies: i64, bounds: Bounds) -> Obstacle {
+    let what = format!("{} {}", object.kind.name(), object.name);
+    let message = match bounds {
+        Bounds::TooMany(least) => format!(
+            "{what} has {copies} copies and the centres want at least {least}; raise replicas or lower min | {what} 副本 {copies}，各中心 min 合计 {least}，请增加副本或降低 min"
+        ),
+        Bounds::TooFew(most) => format!(
+            "{what} has {copies} copies and the centres take at most {most}; lower replicas or raise max | {what} 副本 {copies}，各中心 max 合计 {most}，请减少副本或提高 max"
+        ),
+    };
+    Obstacle {
+        reason: reason::BOUNDS_CONFLICT,
+        message,
+    }
+}

@@ -1,0 +1,145 @@
+//! Whether copies fit into what the tenant was granted in the pool, in each centre and in the worst case in one alone.
+
+use std::collections::BTreeMap;
+
+use crds::{InForce, ResourceRequest, Resources};
+
+/// What the live grants of one tenant give in one pool.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Granted {
+    /// Granted in all, counted once.
+    pub amounts: Resources,
+    /// By centre.
+    pub centres: BTreeMap<String, Room>,
+}
+
+/// What they give in one centre.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Room {
+    /// What its quota lets in now.
+    pub in_force: Resources,
+    /// What it holds alone.
+    pub survival: Resources,
+}
+
+/// Tenant and pool.
+pub type Scope = (String, String);
+
+/// One request's live grant, read once.
+pub type Read = Vec<(Scope, Granted)>;
+
+/// What a request's grant gives, pool by pool; nothing where it has none, where it ended or cannot be read.
+pub fn read(request: &ResourceRequest) -> Read {
+    let Some(tenant) = request.metadata.namespace.clone() else {
+        return Vec::new();
+    };
+    let allocation = request
+        .status
+        .as_ref()
+        .and_then(|s| s.allocation.as_ref())
+        .filter(|a| a.ended.is_none());
+    let pools = allocation.iter().flat_map(|a| &a.pools);
+    pools
+        .filter_map(|pool| {
+            let mut granted = Granted {
+                amounts: Resources::try_from(&pool.amounts).ok()?,
+                ..Granted::default()
+            };
+            for centre in &pool.centres {
+                let share = Resources::try_from(&centre.share).ok()?;
+                let survival = Resources::try_from(&centre.survival).ok()?;
+                let in_force = match centre.in_force {
+                    InForce::Share => share,
+                    InForce::Survival => survival,
+                };
+                granted.centres.insert(centre.name.clone(), Room { in_force, survival });
+            }
+            Some(((tenant.clone(), pool.name.clone()), granted))
+        })
+        .collect()
+}
+
+/// All grants, by tenant and pool.
+pub fn sum<'a>(grants: impl IntoIterator<Item = &'a Read>) -> BTreeMap<Scope, Granted> {
+    let mut all: BTreeMap<Scope, Granted> = BTreeMap::new();
+    for (scope, granted) in grants.into_iter().flatten() {
+        let slot = all.entry(scope.clone()).or_default();
+        slot.amounts = slot.amounts.plus(granted.amounts);
+        for (centre, room) in &granted.centres {
+            let mine = slot.centres.entry(centre.clone()).or_default();
+            mine.in_force = mine.in_force.plus(room.in_force);
+            mine.survival = mine.survival.plus(room.survival);
+        }
+    }
+    all
+}
+
+/// So many times as much.
+pub fn times(each: Resources, copies: i64) -> Resources {
+    each.zip(Resources::ZERO, |amount, _| amount.saturating_mul(i128::from(copies)))
+}
+
+/// How many copies fit into `room`; `None` where a copy takes nothing.
+pub fn how_many(each: Resources, room: Resources) -> Option<i128> {
+    let each_room = each.iter().zip(room.iter()).filter(|((_, amount), _)| *amount > 0);
+    each_room.map(|((_, amount), (_, room))| room.max(0) / amount).min()
+}
+
+/// The copies of `copies` that a centre must hold alone: all of them, or the part that the grants keep for that.
+pub fn survival(copies: i64, granted: &Granted, centre: &str) -> i64 {
+    let kept = granted.centres.get(centre).map(|r| r.survival).unwrap_or_default();
+    let part = granted.amounts.iter().zip(kept.iter()).find(|((_, all), _)| *all > 0);
+    let Some(((_, all), (_, kept))) = part else { return 0 };
+    let exact = i128::from(copies) * kept.min(all);
+    i64::try_from((exact + all - 1) / all).unwrap_or(copies)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::cpu;
+    use super::*;
+
+    #[test]
+    fn grants_add_up_and_ended_ones_do_not_count() {
+        let request = |ended: &str| {
+            let text = format!(
+                r#"{{"apiVersion": "xiangyun.io/v1alpha1", "kind": "ResourceRequest", "metadata": {{"name": "r", "namespace": "dept"}},
+                "spec": {{"displayName": "r", "type": "New"}},
+                "status": {{"allocation": {{"ledger": "l", "epoch": 1, {ended} "pools": [{{"name": "x86", "amounts": {{"cpu": "8"}},
+                "centres": [{{"name": "a", "share": {{"cpu": "4"}}, "survival": {{"cpu": "8"}}}}]}}]}}}}}}"#
+            );
+            read(&serde_json::from_str(&text).unwrap())
+        };
+        let all = sum(&[request(""), request(""), request(r#""ended": "2026-11-01T00:00:00Z","#)]);
+        let granted = &all[&("dept".to_owned(), "x86".to_owned())];
+        assert_eq!(granted.amounts, cpu(16));
+        assert_eq!(
+            granted.centres["a"],
+            Room {
+                in_force: cpu(8),
+                survival: cpu(16)
+            }
+        );
+    }
+
+    #[test]
+    fn a_survival_of_sixty_percent_keeps_as_many_copies() {
+        let room = Room {
+            in_force: cpu(5),
+            survival: cpu(6),
+        };
+        let granted = Granted {
+            amounts: cpu(10),
+            centres: [("a".to_owned(), room)].into(),
+        };
+        assert_eq!(survival(4, &granted, "a"), 3);
+        assert_eq!(survival(4, &granted, "b"), 0);
+    }
+
+    #[test]
+    fn copies_that_fit() {
+        assert_eq!(how_many(cpu(2), cpu(7)), Some(3));
+        assert_eq!(how_many(Resources::ZERO, cpu(7)), None);
+        assert_eq!(times(cpu(2), 3), cpu(6));
+    }
+}

@@ -1,0 +1,18 @@
+//! Placements: which templates run in which centres, with how many copies. The operator's part is [`decide`], the
+//! agent's [`centre`] with [`object`] and [`drift`].
+
+pub mod centre;
+pub mod decide;
+pub mod drift;
+pub mod fit;
+pub mod object;
+pub mod row;
+pub mod select;
+pub mod split;
+pub mod status;
+pub mod step;
+pub mod template;
+pub mod write_back;
+
+#[cfg(test)]
+mod testing;

@@ -1,0 +1,222 @@
+//! What a placement says of itself: sums, one line for people, and conditions with reasons and numbers.
+
+use std::collections::BTreeMap;
+
+use crds::{
+    Assignment, CentreAssignment, DualActivePlacement, DualActivePlacementStatus, PlacementMode, PlacementRow,
+    PlacementTotal, condition, placement_reason as reason, set_condition,
+};
+use jiff::Timestamp;
+
+use super::decide::Decision;
+
+/// The status without the agents' rows, which are kept as they are.
+pub fn status(
+    placement: &DualActivePlacement,
+    decision: &Decision,
+    centres: &BTreeMap<String, bool>,
+    now: Timestamp,
+) -> DualActivePlacementStatus {
+    let mut status = placement.status.clone().unwrap_or_default();
+    let generation = placement.metadata.generation;
+    status.assignment.clone_from(&decision.assignment);
+    let none = Assignment::default();
+    let assignment = decision.assignment.as_ref().unwrap_or(&none);
+    let sides: Vec<Side<'_>> = assignment
+        .centres
+        .iter()
+        .map(|c| side(c, &status.centres, centres))
+        .collect();
+    let total = PlacementTotal {
+        wanted: sides.iter().map(|s| s.wanted).sum(),
+        ready: sides.iter().filter_map(|s| s.ready).sum(),
+    };
+    let spread = sides.iter().map(|s| {
+        let ready = s.ready.map_or_else(|| "?".to_owned(), |n| n.to_string());
+        format!("{} {ready}/{}", s.name, s.wanted)
+    });
+    status.spread = Some(spread.collect::<Vec<_>>().join(", ")).filter(|s| !s.is_empty());
+    status.total = Some(total);
+    status.active = match placement.spec.mode {
+        PlacementMode::ActiveActive => assignment.centres.iter().map(|c| c.name.clone()).collect(),
+        _ => placement
+            .spec
+            .active
+            .iter()
+            .filter(|a| sides.iter().any(|s| s.name == *a))
+            .cloned()
+            .collect(),
+    };
+    let (why, message) = ready(decision, assignment, &sides, total);
+    let is = why == reason::RUNNING;
+    set_condition(
+        &mut status.conditions,
+        condition::READY,
+        Some(is),
+        why,
+        message,
+        generation,
+        now,
+    );
+    match &decision.survivable {
+        Some((survives, message)) => {
+            let why = if *survives {
+                reason::SURVIVES
+            } else {
+                reason::SURVIVAL_TOO_SMALL
+            };
+            let (kind, is) = (condition::SURVIVABLE, Some(*survives));
+            set_condition(&mut status.conditions, kind, is, why, message.clone(), generation, now);
+        }
+        None => status.conditions.retain(|c| c.type_ != condition::SURVIVABLE),
+    }
+    status.observed_generation = generation;
+    status
+}
+
+/// One centre of the decision, as far as it is known.
+struct Side<'a> {
+    name: &'a str,
+    wanted: i64,
+    /// `None`: nobody knows.
+    ready: Option<i64>,
+    row: Option<&'a PlacementRow>,
+    fresh: bool,
+}
+
+fn side<'a>(centre: &'a CentreAssignment, rows: &'a [PlacementRow], centres: &BTreeMap<String, bool>) -> Side<'a> {
+    let row = rows.iter().find(|r| r.name == centre.name);
+    let fresh = centres.get(&centre.name).copied().unwrap_or_default();
+    Side {
+        name: &centre.name,
+        wanted: row.map_or_else(|| centre.copies.iter().map(|w| w.copies).sum(), |r| r.wanted),
+        ready: row.filter(|_| fresh).map(|r| r.ready),
+        row,
+        fresh,
+    }
+}
+
+/// One reason at a time, the first that holds.
+fn ready(
+    decision: &Decision,
+    assignment: &Assignment,
+    sides: &[Side<'_>],
+    total: PlacementTotal,
+) -> (&'static str, String) {
+    if let Some(obstacle) = &decision.obstacle {
+        return (obstacle.reason, obstacle.message.clone());
+    }
+    let troubles = [
+        reason::NAMESPACE_MISSING,
+        reason::OBJECT_EXISTS,
+        reason::APPLY_FAILED,
+        reason::STALE_EPOCH,
+        reason::DRIFTED,
+    ];
+    for trouble in troubles {
+        let row = sides
+            .iter()
+            .filter(|s| s.fresh)
+            .filter_map(|s| s.row)
+            .find(|r| r.reason == trouble);
+        if let Some(row) = row {
+            return (
+                trouble,
+                format!("{}: {}", row.name, row.message.clone().unwrap_or_default()),
+            );
+        }
+    }
+    if let Some(silent) = sides.iter().find(|s| !s.fresh) {
+        let name = silent.name;
+        let message = format!(
+            "{name} does not report; what runs there goes on, its copies are not counted as ready | {name} 未上报，业务不受影响，其副本不计入就绪"
+        );
+        return (reason::CENTRE_UNKNOWN, message);
+    }
+    if let Some(late) = sides
+        .iter()
+        .find(|s| s.row.is_none_or(|r| r.number != assignment.number))
+    {
+        let name = late.name;
+        let message = format!(
+            "{name} has not carried out decision {} yet | {name} 尚未落实第 {} 号分派",
+            assignment.number, assignment.number
+        );
+        return (reason::APPLYING, message);
+    }
+    let PlacementTotal { wanted, ready } = total;
+    if decision.rebalancing {
+        let message = format!(
+            "{ready} of {wanted} copies are ready; what is lowered waits for what was raised | {ready}/{wanted} 副本就绪，先增后减"
+        );
+        return (reason::REBALANCING, message);
+    }
+    if ready < wanted {
+        return (
+            reason::STARTING,
+            format!("{ready} of {wanted} copies are ready | {ready}/{wanted} 副本就绪"),
+        );
+    }
+    (
+        reason::RUNNING,
+        format!("all {wanted} copies are ready | 全部 {wanted} 个副本就绪"),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(name: &str, number: i64, ready: i64, why: &str) -> PlacementRow {
+        PlacementRow {
+            name: name.into(),
+            number,
+            wanted: 2,
+            ready,
+            reason: why.into(),
+            ..PlacementRow::default()
+        }
+    }
+
+    fn said(rows: Vec<PlacementRow>, fresh: bool) -> (String, Option<String>) {
+        let text = r#"{"displayName": "p", "pool": "x86", "mode": "ActiveActive", "select": {"matchLabels": {"a": "b"}},
+            "centres": [{"name": "a"}, {"name": "b"}]}"#;
+        let mut placement = DualActivePlacement::new("p", serde_json::from_str(text).unwrap());
+        placement.status = Some(DualActivePlacementStatus {
+            centres: rows,
+            ..DualActivePlacementStatus::default()
+        });
+        let centre = |name: &str| CentreAssignment {
+            name: name.into(),
+            ..CentreAssignment::default()
+        };
+        let assignment = Assignment {
+            number: 3,
+            centres: vec![centre("a"), centre("b")],
+            ..Assignment::default()
+        };
+        let decision = Decision {
+            assignment: Some(assignment),
+            ..Decision::default()
+        };
+        let centres = [("a".to_owned(), true), ("b".to_owned(), fresh)].into();
+        let status = status(&placement, &decision, &centres, Timestamp::UNIX_EPOCH);
+        (status.conditions[0].reason.clone(), status.spread)
+    }
+
+    #[test]
+    fn the_first_reason_that_holds() {
+        let both = |a, b| vec![a, b];
+        let (good, late) = (row("a", 3, 2, "Applied"), row("b", 2, 2, "Applied"));
+        let (slow, bad) = (row("b", 3, 1, "Applied"), row("b", 3, 1, "ObjectExists"));
+        assert_eq!(said(both(good.clone(), row("b", 3, 2, "Applied")), true).0, "Running");
+        assert_eq!(said(both(good.clone(), slow.clone()), true).0, "Starting");
+        assert_eq!(said(both(good.clone(), late), true).0, "Applying");
+        assert_eq!(said(both(good.clone(), bad), true).0, "ObjectExists");
+        let silent = said(both(good, slow), false);
+        assert_eq!(
+            (silent.0.as_str(), silent.1.as_deref()),
+            ("CentreUnknown", Some("a 2/2, b ?/2"))
+        );
+    }
+}

@@ -1,0 +1,313 @@
+//! What a decision needs to know of a template: a handful of facts instead of the object.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crds::{Amount, PlacedObject, Resources, TemplateKind};
+use serde_json::Value;
+
+use super::write_back::{self, Shown};
+use crate::centre::quota::{CPU, MEMORY};
+
+/// Namespace and object.
+pub type Key = (String, PlacedObject);
+
+/// A template of a hub namespace.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Template {
+    /// Uid.
+    pub uid: String,
+    /// Version of the object.
+    pub version: String,
+    /// Generation; 0 for kinds without one.
+    pub generation: i64,
+    /// Labels.
+    pub labels: BTreeMap<String, String>,
+    /// Copies of a workload; 1 where it says nothing.
+    pub copies: i64,
+    /// What one pod of it may use: the larger of request and limit, because a quota bounds both alike.
+    pub each: Amounts,
+    /// What its pods cannot start without.
+    pub needs: BTreeSet<PlacedObject>,
+    /// What its pods use if it is there.
+    pub likes: BTreeSet<PlacedObject>,
+    /// With an autoscaler: the workload whose copies it sets.
+    pub scales: Option<PlacedObject>,
+    /// Whether it can be placed: what a cluster makes for itself cannot.
+    pub placeable: bool,
+    /// With a Deployment: what its status says.
+    pub shown: Option<Shown>,
+}
+
+/// Resources of a pod: `cpu`, `memory`, and extended resources by their own names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Amounts {
+    /// Milli-vCPU.
+    pub cpu: i128,
+    /// Bytes.
+    pub memory: i128,
+    /// Cards and the like.
+    pub extended: BTreeMap<String, i128>,
+}
+
+impl Amounts {
+    /// In a pool whose cards are called `card`.
+    pub fn in_pool(&self, card: Option<&str>) -> Resources {
+        Resources {
+            cpu: self.cpu,
+            memory: self.memory,
+            storage: 0,
+            accelerators: card.and_then(|c| self.extended.get(c)).copied().unwrap_or_default(),
+        }
+    }
+
+    fn join(mut self, other: Self, f: fn(i128, i128) -> i128) -> Self {
+        self.cpu = f(self.cpu, other.cpu);
+        self.memory = f(self.memory, other.memory);
+        for (name, amount) in other.extended {
+            let mine = self.extended.entry(name).or_default();
+            *mine = f(*mine, amount);
+        }
+        self
+    }
+}
+
+/// The object of that kind and name.
+pub fn object(kind: TemplateKind, name: impl Into<String>) -> PlacedObject {
+    PlacedObject {
+        kind,
+        name: name.into(),
+    }
+}
+
+fn text<'a>(value: &'a Value, pointer: &str) -> Option<&'a str> {
+    value.pointer(pointer).and_then(Value::as_str)
+}
+
+fn list<'a>(value: &'a Value, pointer: &str) -> impl Iterator<Item = &'a Value> {
+    value.pointer(pointer).and_then(Value::as_array).into_iter().flatten()
+}
+
+/// The pod template of a workload.
+pub fn pod_of(kind: TemplateKind) -> Option<&'static str> {
+    match kind {
+        TemplateKind::Deployment | TemplateKind::StatefulSet | TemplateKind::DaemonSet | TemplateKind::Job => {
+            Some("/spec/template")
+        }
+        TemplateKind::CronJob => Some("/spec/jobTemplate/spec/template"),
+        _ => None,
+    }
+}
+
+/// Reads the facts of an object.
+pub fn read(kind: TemplateKind, value: &Value) -> Template {
+    let own = |pointer: &str| text(value, pointer).unwrap_or_default().to_owned();
+    let labels = value
+        .pointer("/metadata/labels")
+        .and_then(Value::as_object)
+        .into_iter()
+        .flatten();
+    let mut template = Template {
+        uid: own("/metadata/uid"),
+        version: own("/metadata/resourceVersion"),
+        generation: value
+            .pointer("/metadata/generation")
+            .and_then(Value::as_i64)
+            .unwrap_or_default(),
+        labels: labels
+            .filter_map(|(k, v)| Some((k.clone(), v.as_str()?.to_owned())))
+            .collect(),
+        copies: 1,
+        placeable: placeable(kind, value),
+        shown: (kind == TemplateKind::Deployment).then(|| write_back::read(value)),
+        ..Template::default()
+    };
+    if kind.has_copies() {
+        template.copies = value.pointer("/spec/replicas").and_then(Value::as_i64).unwrap_or(1);
+    }
+    if kind == TemplateKind::Job {
+        template.copies = value.pointer("/spec/parallelism").and_then(Value::as_i64).unwrap_or(1);
+    }
+    if let Some(spec) = pod_of(kind).and_then(|p| value.pointer(&format!("{p}/spec"))) {
+        template.each = amounts(spec);
+        references(spec, &mut template);
+    }
+    if kind == TemplateKind::ServiceAccount {
+        let secrets = list(value, "/imagePullSecrets").filter_map(|s| text(s, "/name"));
+        template
+            .likes
+            .extend(secrets.map(|name| object(TemplateKind::Secret, name)));
+    }
+    if kind == TemplateKind::HorizontalPodAutoscaler {
+        let target = |kind: TemplateKind| {
+            (text(value, "/spec/scaleTargetRef/kind") == Some(kind.name()))
+                .then(|| object(kind, own("/spec/scaleTargetRef/name")))
+        };
+        template.scales = target(TemplateKind::Deployment).or_else(|| target(TemplateKind::StatefulSet));
+    }
+    template
+}
+
+/// What a cluster makes by itself, and what another object owns, is nobody's template.
+fn placeable(kind: TemplateKind, value: &Value) -> bool {
+    let name = text(value, "/metadata/name").unwrap_or_default();
+    let owned = list(value, "/metadata/ownerReferences").any(|o| o.pointer("/controller") == Some(&Value::Bool(true)));
+    let made = match kind {
+        TemplateKind::ServiceAccount => name == "default",
+        TemplateKind::ConfigMap => name == "kube-root-ca.crt",
+        TemplateKind::Secret => text(value, "/type") == Some("kubernetes.io/service-account-token"),
+        _ => false,
+    };
+    !owned && !made
+}
+
+/// What a pod refers to. A reference that may be missing only comes along.
+fn references(spec: &Value, template: &mut Template) {
+    let mut add = |kind: TemplateKind, name: Option<&str>, optional: bool| {
+        let Some(name) = name.filter(|n| !n.is_empty() && *n != "kube-root-ca.crt") else {
+            return;
+        };
+        if optional {
+            template.likes.insert(object(kind, name));
+        } else {
+            template.needs.insert(object(kind, name));
+        }
+    };
+    let optional = |v: &Value| v.pointer("/optional") == Some(&Value::Bool(true));
+    let account = text(spec, "/serviceAccountName").filter(|n| *n != "default");
+    add(TemplateKind::ServiceAccount, account, false);
+    for secret in list(spec, "/imagePullSecrets") {
+        add(TemplateKind::Secret, text(secret, "/name"), false);
+    }
+    for volume in list(spec, "/volumes") {
+        let projected = list(volume, "/projected/sources");
+        for source in std::iter::once(volume).chain(projected) {
+            if let Some(map) = source.get("configMap") {
+                add(TemplateKind::ConfigMap, text(map, "/name"), optional(map));
+            }
+            if let Some(secret) = source.get("secret") {
+                let name = text(secret, "/secretName").or_else(|| text(secret, "/name"));
+                add(TemplateKind::Secret, name, optional(secret));
+            }
+        }
+        add(
+            TemplateKind::PersistentVolumeClaim,
+            text(volume, "/persistentVolumeClaim/claimName"),
+            false,
+        );
+    }
+    let containers = list(spec, "/containers").chain(list(spec, "/initContainers"));
+    for container in containers {
+        for env in list(container, "/env").filter_map(|e| e.get("valueFrom")) {
+            if let Some(key) = env.get("configMapKeyRef") {
+                add(TemplateKind::ConfigMap, text(key, "/name"), optional(key));
+            }
+            if let Some(key) = env.get("secretKeyRef") {
+                add(TemplateKind::Secret, text(key, "/name"), optional(key));
+            }
+        }
+        for from in list(container, "/envFrom") {
+            if let Some(map) = from.get("configMapRef") {
+                add(TemplateKind::ConfigMap, text(map, "/name"), optional(map));
+            }
+            if let Some(secret) = from.get("secretRef") {
+                add(TemplateKind::Secret, text(secret, "/name"), optional(secret));
+            }
+        }
+    }
+}
+
+/// What one pod may use. Init containers run before the others; those that go on running count with them.
+fn amounts(spec: &Value) -> Amounts {
+    let sum = |all: Vec<Amounts>| all.into_iter().fold(Amounts::default(), |a, b| a.join(b, |x, y| x + y));
+    let stays = |c: &&Value| text(c, "/restartPolicy") == Some("Always");
+    let running = list(spec, "/containers").chain(list(spec, "/initContainers").filter(stays));
+    let running = sum(running.map(container).collect());
+    let init = list(spec, "/initContainers").filter(|c| !stays(c)).map(container);
+    init.fold(running, |all, one| all.join(one, i128::max))
+}
+
+fn container(container: &Value) -> Amounts {
+    let read = |part: &str, name: &str| {
+        let value = container.pointer(&format!("/resources/{part}"))?.get(name)?;
+        let amount: Amount = serde_json::from_value(value.clone()).ok()?;
+        amount.parse(if name == "cpu" { "cpu" } else { "memory" }).ok()
+    };
+    // As the namespace's LimitRange and the API server fill in what is left out.
+    let larger = |name: &'static str, defaults: (&str, &str)| {
+        let (asked, bound) = (read("requests", name), read("limits", name));
+        let default = |text: &str| Amount::from(text).parse(name).unwrap_or_default();
+        let limit = bound.unwrap_or_else(|| default(defaults.1));
+        asked.or(bound).unwrap_or_else(|| default(defaults.0)).max(limit)
+    };
+    let keys = ["requests", "limits"].iter().filter_map(|part| {
+        let map = container.pointer(&format!("/resources/{part}"))?.as_object()?;
+        Some(map.keys().filter(|k| k.contains('/')).cloned().collect::<Vec<_>>())
+    });
+    let extended: BTreeSet<String> = keys.flatten().collect();
+    let of = |name: String| {
+        let amount = read("limits", &name)
+            .or_else(|| read("requests", &name))
+            .unwrap_or_default();
+        (name, amount)
+    };
+    Amounts {
+        cpu: larger("cpu", CPU),
+        memory: larger("memory", MEMORY),
+        extended: extended.into_iter().map(of).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_deployment_says_what_it_needs() {
+        let pod = json!({
+            "serviceAccountName": "web",
+            "imagePullSecrets": [{"name": "registry"}],
+            "volumes": [{"name": "a", "configMap": {"name": "settings"}}, {"name": "b", "secret": {"secretName": "keys", "optional": true}},
+                {"name": "c", "persistentVolumeClaim": {"claimName": "data"}},
+                {"name": "d", "projected": {"sources": [{"configMap": {"name": "kube-root-ca.crt"}}, {"secret": {"name": "token"}}]}}],
+            "initContainers": [{"name": "i", "resources": {"requests": {"cpu": "4", "memory": "1Gi"}, "limits": {"cpu": "4", "memory": "1Gi"}}}],
+            "containers": [
+                {"name": "c", "envFrom": [{"secretRef": {"name": "env"}}],
+                 "resources": {"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"cpu": "2", "memory": "1Gi", "nvidia.com/gpu": "1"}}},
+                {"name": "silent"}],
+        });
+        let found = read(
+            TemplateKind::Deployment,
+            &json!({"metadata": {"name": "web", "generation": 3, "labels": {"app": "web"}},
+            "spec": {"replicas": 4, "template": {"spec": pod}}}),
+        );
+        assert_eq!((found.copies, found.generation), (4, 3));
+        let names = |all: &BTreeSet<PlacedObject>| all.iter().map(|o| o.name.clone()).collect::<Vec<_>>();
+        assert_eq!(
+            names(&found.needs),
+            ["web", "settings", "env", "registry", "token", "data"]
+        );
+        assert_eq!(names(&found.likes), ["keys"]);
+        assert_eq!(found.each.cpu, 4000);
+        assert_eq!(found.each.memory, (1 << 30) + (512 << 20));
+        assert_eq!(found.each.in_pool(Some("nvidia.com/gpu")).accelerators, 1);
+    }
+
+    #[test]
+    fn what_a_cluster_makes_is_no_template() {
+        let named = |name: &str| json!({"metadata": {"name": name}});
+        assert!(!read(TemplateKind::ConfigMap, &named("kube-root-ca.crt")).placeable);
+        assert!(!read(TemplateKind::ServiceAccount, &named("default")).placeable);
+        assert!(read(TemplateKind::ConfigMap, &named("settings")).placeable);
+        let owned = json!({"metadata": {"name": "j", "ownerReferences": [{"controller": true}]}});
+        assert!(!read(TemplateKind::Job, &owned).placeable);
+    }
+
+    #[test]
+    fn an_autoscaler_names_its_workload() {
+        let hpa = json!({"spec": {"scaleTargetRef": {"kind": "Deployment", "name": "web"}}});
+        let found = read(TemplateKind::HorizontalPodAutoscaler, &hpa);
+        assert_eq!(found.scales, Some(object(TemplateKind::Deployment, "web")));
+    }
+}

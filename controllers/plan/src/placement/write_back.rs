@@ -1,0 +1,184 @@
+//! The status of a Deployment template in the hub: the sum of the centres, so that `kubectl rollout status`, `get` and
+//! `wait` say the truth there too.
+
+use crds::{Assignment, PlacedObject, PlacementRow, WorkloadRow};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::template::Template;
+
+/// What a Deployment's status says now.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Shown {
+    /// Generation that it speaks of.
+    pub observed: i64,
+    /// Copies there, of the newest template, ready, available.
+    pub counts: [i64; 4],
+    /// Conditions: type, status, since.
+    pub conditions: Vec<(String, String, String)>,
+}
+
+/// Reads it.
+pub fn read(value: &Value) -> Shown {
+    let number = |field: &str| {
+        value
+            .pointer(&format!("/status/{field}"))
+            .and_then(Value::as_i64)
+            .unwrap_or_default()
+    };
+    let conditions = value
+        .pointer("/status/conditions")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten();
+    let condition = |c: &Value| {
+        let of = |field: &str| Some(c.get(field)?.as_str()?.to_owned());
+        Some((of("type")?, of("status")?, of("lastTransitionTime").unwrap_or_default()))
+    };
+    Shown {
+        observed: number("observedGeneration"),
+        counts: ["replicas", "updatedReplicas", "readyReplicas", "availableReplicas"].map(number),
+        conditions: conditions.filter_map(condition).collect(),
+    }
+}
+
+/// The status to write; `None` where it is said already, or where a centre is not heard and nothing can be said.
+pub fn status(
+    object: &PlacedObject,
+    template: &Template,
+    assignment: &Assignment,
+    rows: &[PlacementRow],
+    settled: bool,
+    now: Timestamp,
+) -> Option<Value> {
+    let shown = template.shown.as_ref()?;
+    let mut found: Vec<&WorkloadRow> = Vec::new();
+    let mut current = settled;
+    for centre in &assignment.centres {
+        let row = rows.iter().find(|r| r.name == centre.name)?;
+        let workload = row
+            .workloads
+            .iter()
+            .find(|w| w.kind == object.kind && w.name == object.name)?;
+        current &= row.number == assignment.number && workload.generation >= template.generation;
+        found.push(workload);
+    }
+    let sum = |of: fn(&WorkloadRow) -> i64| found.iter().map(|w| of(w)).sum::<i64>();
+    let counts = [
+        sum(|w| w.replicas),
+        sum(|w| w.updated),
+        sum(|w| w.ready),
+        sum(|w| w.available),
+    ];
+    // A generation that not every centre has taken up is not observed: `rollout status` goes on waiting.
+    let observed = if current {
+        template.generation
+    } else {
+        shown.observed.min(template.generation - 1).max(0)
+    };
+    let [replicas, updated, ready, available] = counts;
+    let wanted = sum(|w| w.wanted);
+    let complete = current && updated >= wanted && available >= wanted && replicas == updated;
+    let states = [("Available", current && available >= wanted), ("Progressing", true)];
+    let same = shown.observed == observed
+        && shown.counts == counts
+        && states
+            .iter()
+            .all(|(kind, is)| shown.conditions.iter().any(|c| c.0 == *kind && c.1 == word(*is)));
+    if same {
+        return None;
+    }
+    let conditions: Vec<Value> = states
+        .iter()
+        .map(|(kind, is)| {
+            let since = shown.conditions.iter().find(|c| c.0 == *kind && c.1 == word(*is));
+            let since = since.map(|c| c.2.clone()).filter(|t| !t.is_empty()).unwrap_or_else(|| now.to_string());
+            let why = match (*kind, is, complete) {
+                ("Available", true, _) => "MinimumReplicasAvailable",
+                ("Available", false, _) => "MinimumReplicasUnavailable",
+                (_, _, true) => "NewReplicaSetAvailable",
+                _ => "ReplicaSetUpdated",
+            };
+            json!({"type": kind, "status": word(*is), "reason": why, "lastTransitionTime": since,
+                "lastUpdateTime": now.to_string(),
+                "message": format!("{available} of {wanted} copies are available in {} centres | {} 个中心共 {available}/{wanted} 副本可用", found.len(), found.len())})
+        })
+        .collect();
+    Some(
+        json!({"observedGeneration": observed, "replicas": replicas, "updatedReplicas": updated,
+        "readyReplicas": ready, "availableReplicas": available, "unavailableReplicas": (wanted - available).max(0),
+        "conditions": conditions}),
+    )
+}
+
+const fn word(is: bool) -> &'static str {
+    if is { "True" } else { "False" }
+}
+
+#[cfg(test)]
+mod tests {
+    use crds::{CentreAssignment, TemplateKind};
+
+    use super::super::template;
+    use super::*;
+
+    fn row(name: &str, generation: i64, ready: i64) -> PlacementRow {
+        let workload = WorkloadRow {
+            kind: TemplateKind::Deployment,
+            name: "web".into(),
+            generation,
+            wanted: 2,
+            replicas: 2,
+            updated: 2,
+            ready,
+            available: ready,
+        };
+        PlacementRow {
+            name: name.into(),
+            number: 1,
+            workloads: vec![workload],
+            ..PlacementRow::default()
+        }
+    }
+
+    #[test]
+    fn a_template_shows_the_sum_once_every_centre_has_it() {
+        let value =
+            json!({"metadata": {"generation": 5}, "spec": {"replicas": 4}, "status": {"observedGeneration": 4}});
+        let found = template::read(TemplateKind::Deployment, &value);
+        let web = template::object(TemplateKind::Deployment, "web");
+        let centre = |name: &str| CentreAssignment {
+            name: name.into(),
+            ..CentreAssignment::default()
+        };
+        let assignment = Assignment {
+            number: 1,
+            centres: vec![centre("a"), centre("b")],
+            ..Assignment::default()
+        };
+        let write = |rows: &[PlacementRow]| status(&web, &found, &assignment, rows, true, Timestamp::UNIX_EPOCH);
+        let done = write(&[row("a", 5, 2), row("b", 5, 2)]).unwrap();
+        assert_eq!(
+            (&done["observedGeneration"], &done["readyReplicas"]),
+            (&json!(5), &json!(4))
+        );
+        assert_eq!(done["conditions"][0]["status"], "True");
+        let behind = write(&[row("a", 5, 2), row("b", 4, 2)]).unwrap();
+        assert_eq!(behind["observedGeneration"], 4);
+        assert_eq!(write(&[row("a", 5, 2)]), None);
+        let mut again = value;
+        again["status"] = done;
+        let again = template::read(TemplateKind::Deployment, &again);
+        assert_eq!(
+            status(
+                &web,
+                &again,
+                &assignment,
+                &[row("a", 5, 2), row("b", 5, 2)],
+                true,
+                Timestamp::UNIX_EPOCH
+            ),
+            None
+        );
+    }
+}

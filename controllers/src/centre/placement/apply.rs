@@ -1,0 +1,289 @@
+//! One object: what differs from its template is written, what is not ours is left alone, what nobody wants goes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crds::{Drift, Existing, PlacedObject, Removal, TemplateKind, label, object, placement_reason as reason};
+use futures::StreamExt as _;
+use kube::Api;
+use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, Preconditions};
+use plan::placement::centre::{Plan, Spot, Want};
+use plan::placement::drift;
+use plan::placement::object::{Here, compared, desired, marked};
+use plan::placement::row::State;
+use plan::placement::template::Template;
+use serde_json::{Value, json};
+
+use super::live::Live;
+use super::{AT_ONCE, HubTemplate, Placements, Standing};
+use crate::call::{CallError, call};
+use crate::templates::resource;
+
+/// What an object was found in order, or reported, against.
+#[derive(Clone, Debug)]
+pub(super) struct Checked {
+    template: String,
+    live: u64,
+    here: Here,
+    drift: Drift,
+    state: State,
+}
+
+/// What came of an object.
+pub(super) struct Outcome {
+    pub(super) state: State,
+    pub(super) own: Option<Live>,
+    pub(super) checked: Option<Checked>,
+}
+
+impl Checked {
+    /// Whether it was found against the same.
+    fn like(&self, other: &Self) -> bool {
+        let Self {
+            template,
+            live,
+            here,
+            drift,
+            state: _,
+        } = self;
+        (template, live, here, drift) == (&other.template, &other.live, &other.here, &other.drift)
+    }
+}
+
+impl From<Checked> for Outcome {
+    fn from(checked: Checked) -> Self {
+        Self {
+            state: checked.state.clone(),
+            own: None,
+            checked: Some(checked),
+        }
+    }
+}
+
+impl From<State> for Outcome {
+    fn from(state: State) -> Self {
+        Self {
+            state,
+            own: None,
+            checked: None,
+        }
+    }
+}
+
+/// What stands around an object.
+pub(super) struct Around<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) templates: &'a BTreeMap<Spot, Arc<HubTemplate>>,
+    pub(super) standing: &'a Standing,
+    pub(super) done: &'a BTreeMap<Spot, State>,
+}
+
+impl Around<'_> {
+    /// What the object needs and has not got. One that is not even assigned is on its way: the operator has not seen yet
+    /// what refers to it.
+    fn lacks<'t>(&self, spot: &Spot, template: &'t Template) -> Option<&'t PlacedObject> {
+        let stands = |need: &PlacedObject| {
+            let need = (spot.0.clone(), need.clone());
+            self.standing.contains_key(&need) || matches!(self.done.get(&need), Some(State::Done(_)))
+        };
+        template.needs.iter().find(|need| !stands(need))
+    }
+
+    /// Whether an autoscaler of the same namespace sets the copies of the object.
+    fn autoscaled(&self, spot: &Spot, want: &Want) -> bool {
+        let scalers = self.plan.wants.iter().filter(|((ns, o), w)| {
+            *ns == spot.0 && o.kind == TemplateKind::HorizontalPodAutoscaler && w.tenant == want.tenant
+        });
+        let mut templates = scalers.filter_map(|((_, o), w)| self.templates.get(&(w.tenant.clone(), o.clone())));
+        templates.any(|t| t.facts.scales.as_ref() == Some(&spot.1))
+    }
+}
+
+fn named(object: &PlacedObject) -> String {
+    format!("{} {}", object.kind.name(), object.name)
+}
+
+fn failed(spot: &Spot, error: &CallError) -> State {
+    let message = format!("{}: {error}; it is tried again | 写入失败，将自动重试", named(&spot.1));
+    State::Failed(reason::APPLY_FAILED, message)
+}
+
+impl Placements {
+    /// Makes one object as wanted.
+    pub(super) async fn object(
+        &self,
+        spot: &Spot,
+        want: &Want,
+        template: Option<&Arc<HubTemplate>>,
+        around: &Around<'_>,
+    ) -> Outcome {
+        let live = around.standing.get(spot);
+        let Some(template) = template.filter(|_| !want.kept) else {
+            // Without a template, or without a word that it may change, what stands stays.
+            return match live {
+                Some(_) => State::Done(0).into(),
+                None => State::Waits(format!(
+                    "{} has no template yet | {} 尚无模板",
+                    named(&spot.1),
+                    named(&spot.1)
+                ))
+                .into(),
+            };
+        };
+        if live.is_some_and(|l| l.deleting) {
+            return State::Waits(format!(
+                "{} is being deleted; it is made again | 正在删除，随后重建",
+                named(&spot.1)
+            ))
+            .into();
+        }
+        let mut here = want.here.clone();
+        here.autoscaled = around.autoscaled(spot, want);
+        here.scaled = live.map(|l| l.progress.asked).filter(|_| here.autoscaled);
+        let done = State::Done(template.facts.generation);
+        let check = Checked {
+            template: template.facts.version.clone(),
+            live: live.map_or(0, |l| l.version),
+            here,
+            drift: want.drift,
+            state: done.clone(),
+        };
+        if let Some(before) = self.checked.get(spot).filter(|b| live.is_some() && b.like(&check)) {
+            return before.clone().into();
+        }
+        if let Some(lack) = around.lacks(spot, &template.facts) {
+            let message = format!("{} waits for {} | 等待其依赖对象", named(&spot.1), named(lack));
+            return State::Waits(message).into();
+        }
+        let parsed: Value = serde_json::from_str(&template.text).unwrap_or_default();
+        let plain = desired(&spot.1, &parsed, &check.here);
+        if let Some(live) = live {
+            return self.compare(spot, live, plain, check).await;
+        }
+        match self.may_create(spot, want, &plain).await {
+            Ok(force) => self.put(spot, &marked(plain, &check.here).0, force, done).await,
+            Err(state) => state.into(),
+        }
+    }
+
+    /// Puts right what differs, or tells it.
+    async fn compare(&self, spot: &Spot, live: &Live, plain: Value, check: Checked) -> Outcome {
+        let (value, mark) = marked(plain, &check.here);
+        let is = serde_json::from_str(&live.text).unwrap_or_default();
+        let paths = drift::paths(&compared(&value, &check.here), &is);
+        if paths.is_empty() {
+            return check.into();
+        }
+        let told = format!("{}: {}", named(&spot.1), paths.join(", "));
+        // Otherwise the template changed since, which is applied whatever is said about drift.
+        if live.mark.as_ref() == Some(&mark) && live.placement == check.here.placement {
+            if check.drift == Drift::Report {
+                let message = format!(
+                    "{told} changed by {}; it stays until the template changes | 已被 {} 修改，仅报告",
+                    live.owner, live.owner
+                );
+                let state = State::Failed(reason::DRIFTED, message);
+                return Checked { state, ..check }.into();
+            }
+            tracing::warn!(namespace = spot.0, paths = told, by = live.owner, "drift corrected");
+        }
+        self.put(spot, &value, true, check.state).await
+    }
+
+    /// Whether the object may be written where the watch shows none: answers whether it is to be taken over.
+    async fn may_create(&self, spot: &Spot, want: &Want, plain: &Value) -> Result<bool, State> {
+        let api: Api<DynamicObject> = Api::namespaced_with(self.cluster.clone(), &spot.0, &resource(spot.1.kind));
+        let found = call("look for an object", api.get_opt(&spot.1.name))
+            .await
+            .map_err(|e| failed(spot, &e))?;
+        let Some(found) = found.map(|o| Live::read(spot.1.kind, o)) else {
+            return Ok(false);
+        };
+        // Only its label was taken away.
+        if found.ours {
+            return Ok(true);
+        }
+        let refused = |what: &str| {
+            let (object, owner) = (named(&spot.1), &found.owner);
+            let message = format!(
+                "{object} exists and was written by {owner}{what}; rename one, remove it, or set existing | {object} 已存在，由 {owner} 创建{what}，请更名、移除或设置 existing"
+            );
+            State::Failed(reason::OBJECT_EXISTS, message)
+        };
+        match want.existing {
+            Existing::TakeOver => Ok(true),
+            Existing::Refuse => Err(refused("")),
+            Existing::AdoptIfEqual => {
+                let mut wanted = plain.clone();
+                if let Some(labels) = wanted.pointer_mut("/metadata/labels").and_then(Value::as_object_mut) {
+                    labels.remove(label::PLACEMENT);
+                }
+                let is: Value = serde_json::from_str(&found.text).unwrap_or_default();
+                let paths = drift::paths(&wanted, &is);
+                if paths.is_empty() {
+                    Ok(true)
+                } else {
+                    Err(refused(&format!(", differs at {}", paths.join(", "))))
+                }
+            }
+        }
+    }
+
+    async fn put(&self, spot: &Spot, value: &Value, force: bool, done: State) -> Outcome {
+        let api: Api<DynamicObject> = Api::namespaced_with(self.cluster.clone(), &spot.0, &resource(spot.1.kind));
+        let mut params = PatchParams::apply(object::AGENT);
+        params.force = force;
+        let kind = spot.1.kind.name();
+        let answer = call(kind, api.patch(&spot.1.name, &params, &Patch::Apply(value))).await;
+        self.metrics.write(kind, answer.is_ok());
+        match answer {
+            Ok(written) => {
+                tracing::info!(namespace = spot.0, kind, name = spot.1.name, "applied");
+                Outcome {
+                    state: done,
+                    own: Some(Live::read(spot.1.kind, written)),
+                    checked: None,
+                }
+            }
+            Err(error) => {
+                tracing::warn!(namespace = spot.0, kind, name = spot.1.name, %error, "not applied; tried again");
+                failed(spot, &error).into()
+            }
+        }
+    }
+
+    /// Takes away what no decision wants, or lets go of it. Answers whether all of that worked.
+    pub(super) async fn take_away(&mut self, plan: &Plan, standing: &Standing) -> bool {
+        let this = &*self;
+        let goes = plan
+            .goes
+            .iter()
+            .filter_map(|(spot, removal)| Some((spot, removal, standing.get(spot)?)));
+        let writes = goes.filter(|(_, _, live)| !live.deleting).map(|(spot, removal, live)| async move {
+            let api: Api<DynamicObject> = Api::namespaced_with(this.cluster.clone(), &spot.0, &resource(spot.1.kind));
+            let answer = match removal {
+                Removal::Delete => {
+                    let only = Preconditions { uid: Some(live.uid.clone()), resource_version: None };
+                    let params = DeleteParams::background().preconditions(only);
+                    call("delete an object", api.delete(&spot.1.name, &params)).await.map(drop)
+                }
+                Removal::Orphan => {
+                    let metadata = json!({"uid": live.uid, "labels": {label::PLACEMENT: null}, "annotations": {label::APPLIED: null}});
+                    let patch = Patch::Merge(json!({"metadata": metadata}));
+                    let params = PatchParams { field_manager: Some(object::AGENT.to_owned()), ..PatchParams::default() };
+                    call("let go of an object", api.patch(&spot.1.name, &params, &patch)).await.map(drop)
+                }
+            };
+            let gone = answer.as_ref().is_err_and(|e| e.is_not_found() || e.is_conflict());
+            this.metrics.write(spot.1.kind.name(), answer.is_ok() || gone);
+            tracing::info!(namespace = spot.0, kind = spot.1.kind.name(), name = spot.1.name, ?removal, done = answer.is_ok(), "taken away");
+            (spot, answer.is_ok() || gone)
+        });
+        let outcomes: Vec<_> = futures::stream::iter(writes).buffer_unordered(AT_ONCE).collect().await;
+        let worked = outcomes.iter().all(|(_, done)| *done);
+        for (spot, _) in outcomes {
+            self.own.remove(spot);
+        }
+        worked
+    }
+}

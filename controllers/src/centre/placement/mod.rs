@@ -1,0 +1,227 @@
+//! Down and back for placements: the templates that were assigned to this centre stand here as assigned, and the
+//! centre's [`rows`] say how far they are. A hub that is silent stops the rows and nothing else.
+
+mod apply;
+mod live;
+mod rows;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crds::{DualActivePlacement, TemplateKind, label};
+use futures::StreamExt as _;
+use kube::Client;
+use kube::api::DynamicObject;
+use kube::runtime::watcher;
+use plan::centre::catalogue::Catalogue;
+use plan::centre::epoch::Floors;
+use plan::placement::centre::{Plan, Snapshot, Spot, kinds, plan};
+use plan::placement::row::State;
+use plan::placement::template::Template;
+use tokio::sync::{Notify, watch};
+
+use super::metrics::Metrics;
+use super::observe::Caches;
+use super::{AT_ONCE, epoch};
+use crate::call::CallError;
+use crate::templates::{Templates, plain};
+use apply::Checked;
+use live::Live;
+pub(super) use rows::Rows;
+
+/// First wait after an object failed; it doubles up to the pass's own rhythm.
+const RETRY: Duration = Duration::from_millis(500);
+
+/// A template of the hub: what a decision needs of it, and its text.
+pub(super) struct HubTemplate {
+    facts: Template,
+    text: String,
+}
+
+fn template(kind: TemplateKind, object: DynamicObject) -> HubTemplate {
+    let value = plain(object);
+    HubTemplate {
+        facts: plan::placement::template::read(kind, &value),
+        text: value.to_string(),
+    }
+}
+
+/// What the agent knows of each object.
+type Standing = BTreeMap<Spot, Arc<Live>>;
+
+/// What the last pass came to; the rows in the hub are made from it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Outcome {
+    placements: Vec<Arc<DualActivePlacement>>,
+    plan: Plan,
+    states: BTreeMap<Spot, State>,
+    standing: Standing,
+}
+
+/// The loop's state.
+pub(super) struct Placements {
+    pub(super) centre: String,
+    pub(super) cluster: Client,
+    pub(super) caches: Caches,
+    pub(super) metrics: Metrics,
+    templates: Templates<HubTemplate>,
+    live: Templates<Live>,
+    floors: Option<Floors>,
+    /// What was found in order, so that it is not compared again while nothing changed.
+    checked: BTreeMap<Spot, Checked>,
+    /// Answers to own writes that the watch may not show yet.
+    own: BTreeMap<Spot, Arc<Live>>,
+    outcome: watch::Sender<Arc<Outcome>>,
+    decided: Arc<Notify>,
+    failures: u32,
+}
+
+impl Placements {
+    pub(super) fn new(
+        centre: String,
+        (hub, cluster): (Client, Client),
+        (caches, metrics): (Caches, Metrics),
+        changed: &Arc<Notify>,
+        (outcome, decided): (watch::Sender<Arc<Outcome>>, Arc<Notify>),
+    ) -> Self {
+        let ours = watcher::Config::default().labels(label::PLACEMENT);
+        let all = watcher::Config::default();
+        let templates = Templates::new(hub, all, Arc::clone(changed), template);
+        let mut live = Templates::new(cluster.clone(), ours, Arc::clone(changed), Live::read);
+        // What an earlier process left behind may be of any kind.
+        live.watch(&TemplateKind::ALL.into());
+        Self {
+            centre,
+            cluster,
+            caches,
+            metrics,
+            templates,
+            live,
+            floors: None,
+            checked: BTreeMap::new(),
+            own: BTreeMap::new(),
+            outcome,
+            decided,
+            failures: 0,
+        }
+    }
+
+    /// One pass over all placements. Answers when it wants to be called again.
+    pub(super) async fn pass(&mut self) -> Result<Option<Duration>, CallError> {
+        let placements = self.caches.placements.shared();
+        let kinds = kinds(&placements);
+        self.templates.watch(&kinds);
+        if !self.live.complete() {
+            return Ok(None);
+        }
+        self.live.watch(&kinds.union(&self.live.kinds()).copied().collect());
+        if !self.templates.complete() || !self.live.complete() {
+            return Ok(None);
+        }
+        let stored = match self.floors.take() {
+            Some(floors) => floors,
+            None => epoch::read(&self.cluster).await?,
+        };
+        let standing = self.standing();
+        let plan = self.decide(&placements, &standing, &stored);
+        if plan.floors != stored {
+            self.floors = Some(epoch::raise(&self.cluster, &plan.floors).await?);
+            // Decided again before anything is written: somebody may have seen more.
+            return Ok(Some(Duration::ZERO));
+        }
+        self.floors = Some(stored);
+        let templates = self.templates.all();
+        let states = self.carry_out(&plan, &standing, &templates).await;
+        let gone = self.take_away(&plan, &standing).await;
+        let failed = !gone
+            || states
+                .values()
+                .any(|s| matches!(s, State::Failed(crds::placement_reason::APPLY_FAILED, _)));
+        self.failures = if failed { self.failures.saturating_add(1) } else { 0 };
+        let standing = self.standing();
+        self.outcome.send_replace(Arc::new(Outcome {
+            placements,
+            plan,
+            states,
+            standing,
+        }));
+        self.decided.notify_one();
+        Ok(failed.then(|| RETRY.saturating_mul(1 << self.failures.min(10))))
+    }
+
+    fn decide(&self, placements: &[Arc<DualActivePlacement>], standing: &Standing, floors: &Floors) -> Plan {
+        let labelled = standing
+            .iter()
+            .map(|(spot, live)| (spot.clone(), live.placement.clone()))
+            .collect();
+        plan(&Snapshot {
+            centre: &self.centre,
+            placements,
+            catalogue: &Catalogue::read(&self.caches.pools.list()),
+            standing: &labelled,
+            namespaces: &self.caches.centre().tenants(),
+            floors,
+        })
+    }
+
+    /// What stands here under our label, own writes first where the watch is behind.
+    fn standing(&mut self) -> Standing {
+        let mut standing = self.live.all();
+        standing.retain(|_, live| live.ours);
+        self.own
+            .retain(|spot, own| standing.get(spot).is_none_or(|seen| seen.version < own.version) && !own.is_old());
+        standing.extend(self.own.iter().map(|(spot, own)| (spot.clone(), Arc::clone(own))));
+        standing
+    }
+
+    /// Applies what differs, kind after kind: what pods refer to stands before them.
+    async fn carry_out(
+        &mut self,
+        plan: &Plan,
+        standing: &Standing,
+        templates: &BTreeMap<Spot, Arc<HubTemplate>>,
+    ) -> BTreeMap<Spot, State> {
+        let mut states: BTreeMap<Spot, State> = BTreeMap::new();
+        self.checked.retain(|spot, _| plan.wants.contains_key(spot));
+        for kind in TemplateKind::ALL {
+            let wants: Vec<_> = plan
+                .wants
+                .iter()
+                .filter(|((_, object), _)| object.kind == kind)
+                .collect();
+            let (this, done) = (&*self, &states);
+            let applied = wants.into_iter().map(|(spot, want)| async move {
+                let template = templates.get(&(want.tenant.clone(), spot.1.clone()));
+                let all = apply::Around {
+                    plan,
+                    templates,
+                    standing,
+                    done,
+                };
+                (spot, this.object(spot, want, template, &all).await)
+            });
+            let outcomes: Vec<_> = futures::stream::iter(applied).buffer_unordered(AT_ONCE).collect().await;
+            for (spot, outcome) in outcomes {
+                if let Some(own) = outcome.own {
+                    self.own.insert(spot.clone(), Arc::new(own));
+                }
+                match outcome.checked {
+                    Some(checked) => drop(self.checked.insert(spot.clone(), checked)),
+                    None => drop(self.checked.remove(spot)),
+                }
+                states.insert(spot.clone(), outcome.state);
+            }
+        }
+        states
+    }
+}
+
+/// Objects that no decision wants any more, by namespace and placement.
+fn unwanted(plan: &Plan, standing: &Standing) -> BTreeMap<(String, String), usize> {
+    let mut left = BTreeMap::new();
+    for (spot, live) in standing.iter().filter(|(spot, _)| !plan.wants.contains_key(*spot)) {
+        *left.entry((spot.0.clone(), live.placement.clone())).or_default() += 1;
+    }
+    left
+}

@@ -1,0 +1,127 @@
+//! Writes on placements, each conditional on the copy it was decided on: uid and resourceVersion.
+
+use crds::{
+    DualActivePlacement, DualActivePlacementStatus, condition, find_condition, label, placement_reason as reason,
+};
+use kube::api::{Patch, PatchParams};
+use kube::{Api, ResourceExt as _};
+use plan::placement::decide::Decision;
+use serde_json::{Value, json};
+
+use super::Controller;
+use crate::call::{CallError, call};
+
+/// Whether the decision has an object or a centre that the stored one has not.
+pub(super) fn grows(placement: &DualActivePlacement, decision: &Decision) -> bool {
+    let Some(next) = &decision.assignment else { return false };
+    let Some(old) = placement.status.as_ref().and_then(|s| s.assignment.as_ref()) else {
+        return true;
+    };
+    next.objects.iter().any(|o| !old.objects.contains(o))
+}
+
+fn precondition(placement: &DualActivePlacement) -> Value {
+    json!({"uid": placement.uid(), "resourceVersion": placement.resource_version()})
+}
+
+impl Controller {
+    /// Writes what differs.
+    pub(super) async fn write(
+        &self,
+        placement: &DualActivePlacement,
+        decision: &Decision,
+        status: &DualActivePlacementStatus,
+    ) -> Result<(), CallError> {
+        let written = self.write_what_differs(placement, decision, status).await;
+        match written {
+            // Somebody else wrote, or it is gone: the watch shows it, and the next pass decides on that.
+            Err(error) if error.is_conflict() || error.is_not_found() => Ok(()),
+            other => other,
+        }
+    }
+
+    async fn write_what_differs(
+        &self,
+        placement: &DualActivePlacement,
+        decision: &Decision,
+        status: &DualActivePlacementStatus,
+    ) -> Result<(), CallError> {
+        let guarded = placement.finalizers().iter().any(|f| f == label::PLACED);
+        let deleted = placement.metadata.deletion_timestamp.is_some();
+        if deleted && decision.release {
+            return if guarded {
+                self.guard(placement, false).await
+            } else {
+                Ok(())
+            };
+        }
+        if !deleted && !guarded {
+            // Before anything is placed; the watch brings it back for the decision itself.
+            return self.guard(placement, true).await;
+        }
+        if placement.status.as_ref() == Some(status) {
+            return Ok(());
+        }
+        let namespace = placement.namespace().unwrap_or_default();
+        let api: Api<DualActivePlacement> = Api::namespaced(self.client.clone(), &namespace);
+        let patch = json!({"metadata": precondition(placement), "status": {
+            "active": status.active, "assignment": status.assignment, "total": status.total, "spread": status.spread,
+            "observedGeneration": status.observed_generation, "conditions": status.conditions}});
+        let name = placement.name_any();
+        let (params, patch) = (PatchParams::default(), Patch::Merge(patch));
+        call("write a placement", api.patch_status(&name, &params, &patch)).await?;
+        self.announce(placement, status);
+        Ok(())
+    }
+
+    async fn guard(&self, placement: &DualActivePlacement, on: bool) -> Result<(), CallError> {
+        let mut finalizers = placement.finalizers().to_vec();
+        finalizers.retain(|f| f != label::PLACED);
+        finalizers.extend(on.then(|| label::PLACED.to_owned()));
+        let mut metadata = precondition(placement);
+        if let Some(fields) = metadata.as_object_mut() {
+            fields.insert("finalizers".to_owned(), json!(finalizers));
+        }
+        let namespace = placement.namespace().unwrap_or_default();
+        let api: Api<DualActivePlacement> = Api::namespaced(self.client.clone(), &namespace);
+        let patch = Patch::Merge(json!({"metadata": metadata}));
+        let name = placement.name_any();
+        call("guard a placement", api.patch(&name, &PatchParams::default(), &patch)).await?;
+        tracing::info!(namespace, placement = name, guarded = on, "placement");
+        Ok(())
+    }
+
+    /// Tells on the placement when its reason changed.
+    fn announce(&self, placement: &DualActivePlacement, status: &DualActivePlacementStatus) {
+        let reason_of = |status: &DualActivePlacementStatus| {
+            find_condition(&status.conditions, condition::READY).map(|c| (c.reason.clone(), c.message.clone()))
+        };
+        let Some((why, message)) = reason_of(status) else {
+            return;
+        };
+        let before = placement.status.as_ref().and_then(reason_of);
+        let number = status.assignment.as_ref().map(|a| a.number);
+        let name = placement.name_any();
+        if before.is_some_and(|b| b.0 == why) {
+            tracing::debug!(placement = name, number, why, "placement written");
+            return;
+        }
+        tracing::info!(
+            namespace = placement.namespace(),
+            placement = name,
+            number,
+            why,
+            message,
+            "placement"
+        );
+        let calm = [
+            reason::RUNNING,
+            reason::APPLYING,
+            reason::STARTING,
+            reason::REBALANCING,
+            reason::LEAVING,
+        ];
+        self.events
+            .publish(placement, !calm.contains(&why.as_str()), &why, &message);
+    }
+}

@@ -1,0 +1,211 @@
+//! Placements in the hub: what is selected, how it is divided and whether it fits is decided here and stored as the
+//! placement's assignment; the agents carry it out.
+
+mod apply;
+mod observe;
+mod write_back;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crds::{DataCenter, DualActivePlacement, QuotaPool, ResourceRequest, Tenant, condition, find_condition};
+use futures::StreamExt as _;
+use kube::Client;
+use kube::runtime::watcher::Config;
+use plan::centre::catalogue::Catalogue;
+use plan::placement::decide::{Decision, World, decide, key};
+use plan::placement::fit;
+use plan::placement::status::status;
+use plan::placement::template::Template;
+use prometheus::Registry;
+use tokio::sync::Notify;
+
+use crate::cache::{Cache, NotReady, Reader};
+use crate::call::CallError;
+use crate::clock::Clock;
+use crate::events::Events;
+use crate::operator::Common;
+use crate::pass::{Rhythm, drive};
+use crate::rows::{Rows, count};
+use crate::templates::Templates;
+
+/// Writes under way at once.
+const AT_ONCE: usize = 8;
+/// How often ages of reports are looked at while something is placed.
+const LOOK: Duration = Duration::from_secs(5);
+
+struct Controller {
+    client: Client,
+    epoch: i64,
+    ledger: Option<String>,
+    events: Events,
+    clock: Clock,
+    shown: Rows,
+    placements: Cache<DualActivePlacement>,
+    requests: Cache<ResourceRequest, fit::Read>,
+    pools: Cache<QuotaPool>,
+    centres: Cache<DataCenter>,
+    tenants: Cache<Tenant>,
+    templates: Templates<Template>,
+}
+
+/// Its figures: placements by the reason of their condition Ready.
+///
+/// # Errors
+/// A name that is registered already.
+pub fn figures(registry: &Registry) -> prometheus::Result<Rows> {
+    let says = "Placements by the reason of their condition Ready";
+    Rows::new(registry, "xiangyun_placements", says, &["reason"])
+}
+
+/// Runs until it is stopped.
+///
+/// # Errors
+/// A cache that never filled.
+pub async fn run(common: Common, epoch: i64, shown: Rows) -> Result<(), NotReady> {
+    let Common {
+        client,
+        events,
+        clock,
+        passes,
+        stop,
+    } = common;
+    let changed = Arc::new(Notify::new());
+    let all = Config::default;
+    let grants = Reader {
+        read: |request: ResourceRequest| Ok(fit::read(&request)),
+        news: |a: &fit::Read, b| a != b,
+    };
+    let (placements, placements_task) = Cache::start(client.clone(), all(), Arc::clone(&changed));
+    let (requests, requests_task) = Cache::read(client.clone(), all(), vec![Arc::clone(&changed)], grants);
+    let (pools, pools_task) = Cache::start(client.clone(), all(), Arc::clone(&changed));
+    // Reports of centres come all the time and concern placements only by their age, which is looked at anyway.
+    let (centres, centres_task) = Cache::start(client.clone(), all(), Arc::new(Notify::new()));
+    let (tenants, tenants_task) = Cache::start(client.clone(), all(), Arc::clone(&changed));
+    let read = |kind, object| plan::placement::template::read(kind, &crate::templates::plain(object));
+    let templates = Templates::new(client.clone(), all(), Arc::clone(&changed), read);
+    let tasks = [placements_task, requests_task, pools_task, centres_task, tenants_task];
+    let mut controller = Controller {
+        client,
+        epoch,
+        ledger: None,
+        events,
+        clock,
+        shown,
+        placements,
+        requests,
+        pools,
+        centres,
+        tenants,
+        templates,
+    };
+    controller.ready().await?;
+    tokio::select! {
+        () = drive("placement", Rhythm::default(), &passes, changed, stop, async || controller.pass().await) => Ok(()),
+        _ = futures::future::select_all(tasks) => Ok(()),
+    }
+}
+
+impl Controller {
+    async fn ready(&self) -> Result<(), NotReady> {
+        let deadline = Duration::from_secs(30);
+        self.placements.ready(deadline).await?;
+        self.requests.ready(deadline).await?;
+        self.pools.ready(deadline).await?;
+        self.centres.ready(deadline).await?;
+        self.tenants.ready(deadline).await
+    }
+
+    /// One pass over all placements.
+    async fn pass(&mut self) -> Result<Option<Duration>, CallError> {
+        let placements = self.placements.shared();
+        self.templates.watch(&observe::kinds(&placements));
+        if placements.is_empty() {
+            self.shown.replace([]);
+            return Ok(None);
+        }
+        if !self.templates.complete() {
+            return Ok(None);
+        }
+        if self.ledger.is_none() {
+            self.ledger = observe::ledger(&self.client).await?;
+        }
+        let now = self.clock.now();
+        let health = |c: &DataCenter| plan::centre_health::health(c, now).0 == crds::centre_reason::REPORTING;
+        let centres = self.centres.list();
+        let centres = centres
+            .iter()
+            .filter_map(|c| Some((c.metadata.name.clone()?, health(c))))
+            .collect();
+        let templates = self.templates.all();
+        let decisions = self.decide(&placements, &templates, &centres).await;
+        let next = placements.iter().filter_map(|placement| {
+            let decision = decisions.get(&key(placement))?;
+            Some((placement, decision, status(placement, decision, &centres, now)))
+        });
+        let next: Vec<_> = next.collect();
+        let mut by_reason: BTreeMap<String, usize> = BTreeMap::new();
+        for (_, _, status) in &next {
+            let why = find_condition(&status.conditions, condition::READY).map(|c| c.reason.clone());
+            *by_reason.entry(why.unwrap_or_default()).or_default() += 1;
+        }
+        self.shown
+            .replace(by_reason.into_iter().map(|(why, number)| (vec![why], count(number))));
+        // What grows is written first: an object that changes hands is wanted by the next before the last lets it go.
+        let (grows, rest): (Vec<_>, Vec<_>) = next.into_iter().partition(|(p, d, _)| apply::grows(p, d));
+        let mut first = Ok(Some(LOOK));
+        for half in [grows, rest] {
+            let writes = half
+                .iter()
+                .map(|(placement, decision, status)| self.write(placement, decision, status));
+            let outcomes: Vec<_> = futures::stream::iter(writes).buffer_unordered(AT_ONCE).collect().await;
+            first = outcomes.into_iter().fold(first, |first, outcome| match outcome {
+                Ok(()) => first,
+                Err(error) => first.and(Err(error)),
+            });
+        }
+        let shown = self.write_back(&placements, &decisions, &templates, now).await;
+        shown.and(first)
+    }
+
+    /// Decides, asks the hub about templates that are missing, and decides again with its answers.
+    async fn decide(
+        &self,
+        placements: &[Arc<DualActivePlacement>],
+        templates: &BTreeMap<plan::placement::template::Key, Arc<Template>>,
+        centres: &BTreeMap<String, bool>,
+    ) -> BTreeMap<(String, String), Decision> {
+        let grants = self.requests.shared();
+        let grants = fit::sum(grants.iter().map(Arc::as_ref));
+        let catalogue = Catalogue::read(&self.pools.list());
+        let tenants: BTreeSet<String> = self
+            .tenants
+            .list()
+            .into_iter()
+            .filter_map(|t| t.metadata.name)
+            .collect();
+        let world = World {
+            placements,
+            templates,
+            grants: &grants,
+            catalogue: &catalogue,
+            tenants: &tenants,
+            centres,
+            gone: &BTreeSet::new(),
+            ledger: self.ledger.as_deref().unwrap_or_default(),
+            epoch: self.epoch,
+        };
+        let decisions = decide(&world);
+        let confirm: BTreeSet<_> = decisions.values().flat_map(|d| d.confirm.iter().cloned()).collect();
+        if confirm.is_empty() {
+            return decisions;
+        }
+        let gone = observe::gone(&self.client, &confirm).await;
+        if gone.is_empty() {
+            decisions
+        } else {
+            decide(&World { gone: &gone, ..world })
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! The sum of the centres, in the status of Deployment templates.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crds::{DualActivePlacement, PlacedObject, TemplateKind};
+use futures::StreamExt as _;
+use jiff::Timestamp;
+use k8s_openapi::api::apps::v1::Deployment;
+use kube::Api;
+use kube::api::{Patch, PatchParams};
+use plan::placement::decide::{Decision, key};
+use plan::placement::template::{Key, Template};
+use plan::placement::write_back::status;
+use serde_json::{Value, json};
+
+use super::{AT_ONCE, Controller, LOOK};
+use crate::call::{CallError, call};
+
+impl Controller {
+    /// Writes what a template does not say yet.
+    pub(super) async fn write_back(
+        &self,
+        placements: &[Arc<DualActivePlacement>],
+        decisions: &BTreeMap<(String, String), Decision>,
+        templates: &BTreeMap<Key, Arc<Template>>,
+        now: Timestamp,
+    ) -> Result<Option<Duration>, CallError> {
+        let mut due = Vec::new();
+        for placement in placements {
+            let Some(stored) = &placement.status else { continue };
+            let (Some(assignment), Some(decision)) = (&stored.assignment, decisions.get(&key(placement))) else {
+                continue;
+            };
+            // Only what the stored decision says, and only once it is what the spec asks for.
+            let same = decision.assignment.as_ref() == Some(assignment);
+            let settled = same && decision.follows && !decision.rebalancing;
+            for object in assignment.objects.iter().filter(|o| o.kind == TemplateKind::Deployment) {
+                let (namespace, _) = key(placement);
+                let Some(template) = templates.get(&(namespace.clone(), object.clone())) else {
+                    continue;
+                };
+                if let Some(status) = status(object, template, assignment, &stored.centres, settled, now) {
+                    due.push((namespace, object, template, status));
+                }
+            }
+        }
+        let writes = due
+            .into_iter()
+            .map(|(ns, object, template, status)| self.show(ns, object, template, status));
+        let outcomes: Vec<_> = futures::stream::iter(writes).buffer_unordered(AT_ONCE).collect().await;
+        let failed = outcomes.into_iter().find_map(Result::err);
+        failed.map_or(Ok(Some(LOOK)), Err)
+    }
+
+    async fn show(
+        &self,
+        namespace: String,
+        object: &PlacedObject,
+        template: &Template,
+        status: Value,
+    ) -> Result<(), CallError> {
+        let api: Api<Deployment> = Api::namespaced(self.client.clone(), &namespace);
+        let metadata = json!({"uid": template.uid, "resourceVersion": template.version});
+        let patch = Patch::Merge(json!({"metadata": metadata, "status": status}));
+        match call(
+            "show a template's status",
+            api.patch_status(&object.name, &PatchParams::default(), &patch),
+        )
+        .await
+        {
+            Err(error) if error.is_conflict() || error.is_not_found() => Ok(()),
+            other => other.map(drop),
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! What was decided for a placement, and what the centres say of it.
+
+use kube::KubeSchema;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{Condition, Removal, TemplateKind};
+
+/// Copies of one workload in one centre | 一个工作负载在一个中心的副本
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct WorkloadCopies {
+    /// Kind | 类型
+    pub kind: TemplateKind,
+    /// Its name | 名称
+    pub name: String,
+    /// Copies | 副本数
+    pub copies: i64,
+}
+
+/// A centre's part of the decision | 一个中心的分派
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CentreAssignment {
+    /// Centre | 中心
+    pub name: String,
+    /// Copies of what has copies; anything else of the objects is there once | 各工作负载的副本
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub copies: Vec<WorkloadCopies>,
+    /// Whether jobs run here; elsewhere they are suspended | 是否在此运行任务
+    #[serde(default)]
+    pub jobs: bool,
+}
+
+/// One object of a decision | 所含对象
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct PlacedObject {
+    /// Kind | 类型
+    pub kind: TemplateKind,
+    /// Its name | 名称
+    pub name: String,
+}
+
+/// What was decided; written by the operator alone | 分派结果，仅由控制器写入
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = ("self.ledger != oldSelf.ledger || self.epoch >= oldSelf.epoch", "StaleEpoch: the epoch of a placement never falls | epoch 只增不减"))]
+pub struct Assignment {
+    /// Counts decisions on this placement | 分派序号
+    pub number: i64,
+    /// Uid of the ledger whose leadership decided | 台账uid
+    #[serde(default)]
+    pub ledger: String,
+    /// Epoch of the decision | 决策的epoch
+    pub epoch: i64,
+    /// Everything that is placed, in the order in which it is applied | 全部对象，按落实顺序
+    #[serde(default)]
+    #[schemars(length(max = 2000))]
+    pub objects: Vec<PlacedObject>,
+    /// The centres that hold it; another one holds nothing of it | 承载的中心
+    #[serde(default)]
+    pub centres: Vec<CentreAssignment>,
+    /// Set when the placement is being deleted: what becomes of the objects | 删除中：对象的处理
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leaving: Option<Removal>,
+}
+
+/// How far a workload is in a centre | 工作负载在一个中心的进度
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct WorkloadRow {
+    /// Kind | 类型
+    pub kind: TemplateKind,
+    /// Its name | 名称
+    pub name: String,
+    /// Generation of the template that the centre's controllers have taken up | 已生效的模板版本
+    #[serde(default)]
+    pub generation: i64,
+    /// Copies that should be there | 应有副本
+    #[serde(default)]
+    pub wanted: i64,
+    /// Copies that are there | 现有副本
+    #[serde(default)]
+    pub replicas: i64,
+    /// Copies of the newest template | 已更新副本
+    #[serde(default)]
+    pub updated: i64,
+    /// Copies that are ready | 就绪副本
+    #[serde(default)]
+    pub ready: i64,
+    /// Copies that have been ready long enough | 可用副本
+    #[serde(default)]
+    pub available: i64,
+}
+
+/// What a centre says of the placement; written by its agent alone | 中心上报，仅由其代理写入
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PlacementRow {
+    /// Centre | 中心
+    pub name: String,
+    /// Number of the decision that it last carried out | 已落实的分派序号
+    #[serde(default)]
+    pub number: i64,
+    /// Epoch of that decision | epoch
+    #[serde(default)]
+    pub epoch: i64,
+    /// Copies that should be there | 应有副本
+    #[serde(default)]
+    pub wanted: i64,
+    /// Copies that are there | 现有副本
+    #[serde(default)]
+    pub applied: i64,
+    /// Copies that are ready | 就绪副本
+    #[serde(default)]
+    pub ready: i64,
+    /// Workload by workload | 各工作负载
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub workloads: Vec<WorkloadRow>,
+    /// `Applied`, `Applying`, `ObjectExists`, `Drifted`, `ApplyFailed`, `NamespaceMissing`, `StaleEpoch`, `Removed` | 原因
+    pub reason: String,
+    /// In words where it is not `Applied` | 说明
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// When a fact last changed | 最近变化时间
+    pub reported_at: String,
+}
+
+/// Sums over the centres | 合计
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PlacementTotal {
+    /// Copies that should be there | 应有副本
+    pub wanted: i64,
+    /// Copies that are ready | 就绪副本
+    pub ready: i64,
+}
+
+/// What became of the placement | 部署状态
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = ("!has(oldSelf.assignment) || has(self.assignment)", "a decision does not vanish; an empty one is written | 分派结果不能消失"))]
+pub struct DualActivePlacementStatus {
+    /// Centres that run it | 运行中的中心
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub active: Vec<String>,
+    /// What was decided | 分派
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assignment: Option<Assignment>,
+    /// What the centres say | 各中心
+    #[serde(default)]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub centres: Vec<PlacementRow>,
+    /// Sums over the centres | 合计
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total: Option<PlacementTotal>,
+    /// Ready of wanted in each centre, for people | 各中心就绪数，供人查看
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spread: Option<String>,
+    /// Generation that the conditions speak of | 对应的版本
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// Conditions: Ready, Survivable | 条件
+    #[serde(default)]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
+    pub conditions: Vec<Condition>,
+}

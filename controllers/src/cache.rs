@@ -120,7 +120,9 @@ impl<K: Cached, T: Send + Sync + 'static> Cache<K, T> {
                     }
                 };
                 if news {
-                    changed.iter().for_each(|who| who.notify_one());
+                    for who in &changed {
+                        who.notify_one();
+                    }
                 }
             }
         });

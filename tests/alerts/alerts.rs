@@ -8,6 +8,7 @@
 
 mod cases;
 mod idle;
+mod terms;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -39,7 +40,7 @@ fn promtool(args: &[&Path]) -> (bool, String) {
 
 /// Every case.
 fn cases() -> impl Iterator<Item = &'static Case> {
-    cases::CASES.iter().chain(idle::CASES)
+    cases::CASES.iter().chain(idle::CASES).chain(terms::CASES)
 }
 
 /// Runs every case against a rules file.

@@ -228,30 +228,6 @@ pub(crate) const CASES: &[Case] = &[
     ("RequestNotProvisioned", &[(PROVISIONING, "0x60")], 40, true),
     ("RequestNotProvisioned", &[(PROVISIONING, "0x20 _x40")], 45, false),
     (
-        "GrantInGrace",
-        &[("xiangyun_requests{reason=\"InGrace\"}", "1x20")],
-        10,
-        true,
-    ),
-    (
-        "GrantInGrace",
-        &[("xiangyun_requests{reason=\"Active\"}", "1x20")],
-        10,
-        false,
-    ),
-    (
-        "ExceptionExpired",
-        &[("xiangyun_exceptions{reason=\"Expired\"}", "1x20")],
-        10,
-        true,
-    ),
-    (
-        "ExceptionExpired",
-        &[("xiangyun_exceptions{reason=\"Active\"}", "1x20")],
-        10,
-        false,
-    ),
-    (
         "WritesRefused",
         &[(
             "xiangyun_admission_writes_total{kind=\"status\",outcome=\"refused\"}",

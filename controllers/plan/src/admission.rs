@@ -304,7 +304,7 @@ fn in_the_way(case: &Case<'_>, choices: &[Choice], market: Market<'_>) -> Result
 pub fn under_ceilings(tenant: &Applicant<'_>, choices: &[Choice], market: Market<'_>) -> Result<(), Refusal> {
     let lineage = tenant.places.iter().filter_map(|place| market.subtrees.at(*place));
     let raises = choices.iter().map(|c| (&c.pool, c.grant.n.minus(c.base.n)));
-    first_breach(lineage, raises, market).map_or(Ok(()), |breach| Err(Refusal::ceiling(breach)))
+    first_breach(lineage, &raises, market).map_or(Ok(()), |breach| Err(Refusal::ceiling(breach)))
 }
 
 /// Whether each pool takes that in now.

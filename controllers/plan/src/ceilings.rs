@@ -117,7 +117,7 @@ fn beyond(market: Market<'_>, group: &[&str], pool: &str, resource: &str, tenant
 /// The first ceiling that would be broken if the subtree of each ancestor in `lineage` grew by `raises`, by pool.
 pub fn first_breach<'a>(
     lineage: impl IntoIterator<Item = &'a Node>,
-    raises: impl Iterator<Item = (&'a Name, Resources)> + Clone,
+    raises: &(impl Iterator<Item = (&'a Name, Resources)> + Clone),
     market: Market<'_>,
 ) -> Option<Breach> {
     for node in lineage {
@@ -197,7 +197,7 @@ pub fn overshoot(tenant: &str, parent: &str, market: Market<'_>) -> Option<Breac
     let mut new = market.subtrees.places(parent);
     new.retain(|place| !old.contains(place));
     let new = new.into_iter().filter_map(|place| market.subtrees.at(place));
-    first_breach(new, moved.held(), market)
+    first_breach(new, &moved.held(), market)
 }
 
 #[cfg(test)]

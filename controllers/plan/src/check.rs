@@ -100,14 +100,14 @@ pub fn order_broken(snapshot: &Snapshot, plan: &CyclePlan) -> Vec<String> {
     let turn = |r: &Request| (Reverse(r.wish.priority), r.created(), r.uid().to_owned());
     let served = |r: &&Request| next.records.contains_key(r.uid()) && !snapshot.ledger.records.contains_key(r.uid());
     let indexed = || snapshot.requests.iter().map(|r| &**r).enumerate();
-    let plain = || indexed().filter(|(_, r)| r.kind() == RequestType::New && r.holds.is_empty());
+    let fresh = || indexed().filter(|(_, r)| r.kind() == RequestType::New && r.holds.is_empty());
     let mut wrong = Vec::new();
-    for (earlier, found) in plain().filter_map(|(index, r)| Some((r, plan.assessment(index)?))) {
+    for (earlier, found) in fresh().filter_map(|(index, r)| Some((r, plan.assessment(index)?))) {
         let waits = found
             .refusal
             .as_ref()
             .is_some_and(|r| r.reason == crds::request_reason::WAITING_FOR_QUOTA);
-        for later in plain()
+        for later in fresh()
             .map(|(_, r)| r)
             .filter(served)
             .filter(|l| waits && turn(earlier) < turn(l))

@@ -12,6 +12,10 @@ use crate::quota::{Grant, from_stored};
 
 /// A request, and what it holds.
 #[derive(Clone, Debug)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "two are facts of the object, two of how this copy was read"
+)]
 pub struct Request {
     /// The object as it was read. Nothing alters it, so what was read from it below stays true.
     object: Arc<ResourceRequest>,

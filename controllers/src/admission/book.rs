@@ -169,12 +169,10 @@ impl Book {
     /// The same where each must be understood: what an unreadable request holds is not known, and unknown is not zero.
     async fn list_readable<T>(&self, read: impl Fn(ResourceRequest) -> T) -> Result<Vec<T>, Error> {
         let mut unreadable = 0;
-        let read = |guard: Guarded| match guard.0 {
-            Ok(request) => Some(read(request)),
-            Err(_) => {
-                unreadable += 1;
-                None
-            }
+        let read = |guard: Guarded| {
+            let read = guard.0.ok().map(&read);
+            unreadable += usize::from(read.is_none());
+            read
         };
         let out = self.list(read).await?;
         if unreadable > 0 {

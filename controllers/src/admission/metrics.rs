@@ -104,12 +104,7 @@ impl AdmissionMetrics {
                 "Creation of the oldest request with that reason",
                 &["reason"],
             )?,
-            exceptions: Rows::new(
-                registry,
-                "xiangyun_exceptions",
-                "Exceptions from the common cloud by the reason of their condition Ready",
-                &["reason"],
-            )?,
+            exceptions: exceptions(registry)?,
             pools: Rows::new(
                 registry,
                 "xiangyun_pool",
@@ -211,6 +206,11 @@ impl AdmissionMetrics {
         self.pools
             .replace(pools.iter().flat_map(|(name, figures)| pool_rows(name, figures)));
     }
+}
+
+fn exceptions(registry: &Registry) -> prometheus::Result<Rows> {
+    let says = "Exceptions from the common cloud by the reason of their condition Ready";
+    Rows::new(registry, "xiangyun_exceptions", says, &["reason"])
 }
 
 /// Resources that the plan speaks of.

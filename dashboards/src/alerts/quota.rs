@@ -5,7 +5,7 @@ use super::{Alert, alert};
 use crate::text::t;
 
 pub(super) fn all() -> Vec<Alert> {
-    [quota(), requests(), refusals()].concat()
+    [quota(), requests(), terms(), refusals()].concat()
 }
 
 fn quota() -> Vec<Alert> {
@@ -103,6 +103,11 @@ fn requests() -> Vec<Alert> {
                 "kubectl xiangyun why rreq/NAME 给出未生效的中心",
             ),
         ),
+    ]
+}
+
+fn terms() -> Vec<Alert> {
+    vec![
         alert(
             Info,
             "GrantInGrace",

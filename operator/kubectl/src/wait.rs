@@ -73,7 +73,7 @@ impl Wait {
             .centres
             .keys()
             .filter(|c| !pool.is_some_and(|p| p.known_in(c)))
-            .map(|c| c.to_string())
+            .map(ToString::to_string)
             .collect();
         let mut lacks: Vec<Lack> = Resources::NAMES
             .into_iter()

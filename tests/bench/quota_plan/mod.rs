@@ -40,7 +40,7 @@ fn median(snapshot: &Snapshot) -> Result<f64> {
     for _ in 0..RUNS {
         let before = on_processor()?;
         let plan = black_box(cycle(black_box(snapshot)));
-        runs.push((on_processor()? - before).as_secs_f64() * 1e3);
+        runs.push(on_processor()?.saturating_sub(before).as_secs_f64() * 1e3);
         drop(plan);
     }
     runs.sort_by(f64::total_cmp);

@@ -45,7 +45,7 @@ fn asks(ledger: &Ledger, tenant: &str, vcpu: i128) -> Option<Breach> {
         kept: &kept,
     };
     let pool = Name::from("x86");
-    first_breach(subtrees.lineage(tenant), std::iter::once((&pool, cpu(vcpu))), market)
+    first_breach(subtrees.lineage(tenant), &std::iter::once((&pool, cpu(vcpu))), market)
 }
 
 /// `a` has 100 and may borrow 50; `b` has 100, uses 30 and lends 40.

@@ -34,8 +34,8 @@ fn pool(per_month: &MonthlyPrice, normalization: &str) -> QuotaPoolSpec {
     serde_json::from_value(pool).unwrap()
 }
 
-fn price(per_month: MonthlyPrice) -> Rates {
-    Rates::read(&pool(&per_month, "1")).unwrap()
+fn price(per_month: &MonthlyPrice) -> Rates {
+    Rates::read(&pool(per_month, "1")).unwrap()
 }
 
 fn of(text: &str) -> Price {
@@ -60,7 +60,7 @@ fn a_month_is_the_provinces() {
 #[test]
 fn a_whole_month_costs_the_monthly_price() {
     let month = Month::parse("2026-11").unwrap();
-    let prices = price(MonthlyPrice {
+    let prices = price(&MonthlyPrice {
         cpu: Some(of("30")),
         memory: Some(of("0.0125")),
         storage: Some(of("100")),
@@ -86,7 +86,7 @@ fn a_whole_month_costs_the_monthly_price() {
 #[test]
 fn the_price_is_rounded_once_and_half_up() {
     let month = Month::parse("2026-11").unwrap();
-    let prices = price(MonthlyPrice {
+    let prices = price(&MonthlyPrice {
         cpu: Some(of("0.0025")),
         memory: Some(of("0.0025")),
         ..MonthlyPrice::default()
@@ -375,7 +375,7 @@ proptest! {
     fn the_largest_amounts_do_not_overflow(amount in 0i128..=i64::MAX.into(), fen in 0u64..10_000_000) {
         let month = Month::parse("2026-12").unwrap();
         let seconds = i128::from(month.end() - month.start());
-        let prices = price(MonthlyPrice {
+        let prices = price(&MonthlyPrice {
             cpu: Some(of(&fen.to_string())), memory: Some(of(&fen.to_string())), storage: Some(of("9999999.9999")),
             accelerators: Some(of(&fen.to_string())),
         });

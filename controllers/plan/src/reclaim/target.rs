@@ -76,7 +76,7 @@ fn announced_grant(snapshot: &Snapshot, request: &Request, announced: &BTreeMap<
 pub(super) fn target(snapshot: &Snapshot, policy: &Policy, request: &Request, uses: &[(&Name, Use)]) -> Option<Grant> {
     let mut to = request.holds.clone();
     for (pool, found) in uses {
-        let held = request.holds.get(*pool)?;
+        let held = request.holds.get(pool)?;
         let floors = floors(snapshot, request, pool, held);
         let mut n = held.n;
         for resource in MEASURED {

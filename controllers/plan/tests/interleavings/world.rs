@@ -30,6 +30,11 @@ impl Operator {
         let read = places.iter().map(|i| &self.snapshot.requests[*i]);
         read.filter(|r| r.fresh).map(|r| Request::clone(r)).collect()
     }
+
+    /// The same, once what it decided was swapped in.
+    fn after_swap(&self, places: &[usize]) -> Vec<Request> {
+        if self.swapped { self.fresh(places) } else { Vec::new() }
+    }
 }
 
 pub(crate) struct World {
@@ -135,29 +140,8 @@ impl World {
                     });
                 }
             }
-            Step::Unguard(o) => {
-                let o = &self.operators[o];
-                let free = if o.swapped {
-                    o.fresh(&o.plan.unguard)
-                } else {
-                    Vec::new()
-                };
-                for read in free {
-                    let stored = self.requests.get(read.name());
-                    if stored.is_some_and(|s| s.metadata.resource_version.as_deref() == Some(read.version())) {
-                        self.requests.remove(read.name());
-                    }
-                }
-            }
-            Step::Clear(o) => {
-                let o = &self.operators[o];
-                let cleared = if o.swapped { o.fresh(&o.plan.clear) } else { Vec::new() };
-                for read in cleared {
-                    self.write(&read, |r| {
-                        r.status.as_mut().unwrap().allocation.as_mut().unwrap().before.clear();
-                    });
-                }
-            }
+            Step::Unguard(o) => self.let_go(o),
+            Step::Clear(o) => self.clear(o),
             Step::Lose => self.lose(),
             Step::Crash(o) => self.operators[o] = Operator::default(),
             Step::Recount(o) => {
@@ -169,6 +153,25 @@ impl World {
                     self.ledger_version += 1;
                 }
             }
+        }
+    }
+
+    fn let_go(&mut self, o: usize) {
+        let o = &self.operators[o];
+        for read in o.after_swap(&o.plan.unguard) {
+            let stored = self.requests.get(read.name());
+            if stored.is_some_and(|s| s.metadata.resource_version.as_deref() == Some(read.version())) {
+                self.requests.remove(read.name());
+            }
+        }
+    }
+
+    fn clear(&mut self, o: usize) {
+        let o = &self.operators[o];
+        for read in o.after_swap(&o.plan.clear) {
+            self.write(&read, |r| {
+                r.status.as_mut().unwrap().allocation.as_mut().unwrap().before.clear();
+            });
         }
     }
 

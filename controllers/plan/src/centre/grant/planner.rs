@@ -88,11 +88,9 @@ impl Planner<'_> {
         let Some(allocation) = &status.allocation else { return };
         let row = status.centres.iter().find(|r| r.name == self.s.centre);
         let mut places: Vec<Place> = Vec::new();
-        let pools = allocation
-            .pools
-            .iter()
-            .filter(|p| self.here(p))
-            .map(|p| p.name.as_str());
+        // A centre that never saw a grant confirms its lowering, too.
+        let pools = allocation.pools.iter().chain(&allocation.before);
+        let pools = pools.filter(|p| self.here(p)).map(|p| p.name.as_str());
         for pool in pools.chain(row.iter().flat_map(|r| r.used.iter().map(|u| u.pool.as_str()))) {
             if places.iter().all(|p| p.pool != pool) {
                 places.push(Place {

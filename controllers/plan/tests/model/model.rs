@@ -183,7 +183,7 @@ fn each_rule_is_needed() {
         let rules = Rules { without: Some(rule) };
         let found = SCENARIOS
             .iter()
-            .find_map(|(name, budget)| match explore(*budget, rules, 2_000_000) {
+            .find_map(|(name, budget)| match explore(*budget, rules, 6_000_000) {
                 Outcome::Wrong(wrong, steps) => Some((name, wrong, steps)),
                 _ => None,
             });

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crds::{ReclaimStage, RequestType, Resources, condition, find_condition};
+use crds::{ReclaimStage, RequestType, Resources, condition, find_condition, request_reason as reason};
 use kube::{Resource, ResourceExt as _};
 use plan::cycle::Snapshot;
 use plan::phase::Totals;
@@ -157,7 +157,8 @@ impl AdmissionMetrics {
     /// Requests by reason, and open records.
     pub(super) fn observe(&self, snapshot: &Snapshot) {
         let mut by_reason: BTreeMap<&str, (usize, f64)> = BTreeMap::new();
-        let mut exceptions: BTreeMap<&str, usize> = BTreeMap::new();
+        // Both are shown where there is none: an alert about a name that nobody exports would stay silent for ever.
+        let mut exceptions: BTreeMap<&str, usize> = [(reason::ACTIVE, 0), (reason::EXPIRED, 0)].into();
         for request in &snapshot.requests {
             let conditions = request.object().status.as_ref().map(|s| s.conditions.as_slice());
             let ready = find_condition(conditions.unwrap_or_default(), condition::READY);

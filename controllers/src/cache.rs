@@ -1,21 +1,21 @@
 //! A cache of one kind, filled by a watch. It says what to look at; it never proves that something is absent: whoever
 //! wants to remove or to sell reads the API server first.
 
-use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::marker::PhantomData;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
-use futures::StreamExt as _;
 use k8s_openapi::NamespaceResourceScope;
 use kube::api::Api;
 use kube::core::DeserializeGuard;
-use kube::runtime::{WatchStreamExt as _, watcher};
+use kube::runtime::watcher;
 use kube::{Client, Resource, ResourceExt as _};
 use serde::de::DeserializeOwned;
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
+
+use crate::shelf::{Shelf, Values};
 
 /// What an object must be to be cached.
 pub trait Cached: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static {}
@@ -25,13 +25,16 @@ impl<K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + S
 /// read is left out and named by [`Cache::unreadable`]; it does not stop the others.
 #[derive(Clone, Debug)]
 pub struct Cache<K: Cached, T = K> {
-    shelf: Arc<RwLock<Shelf<T>>>,
-    ready: watch::Receiver<bool>,
+    shelf: Shelf<Key, Result<Arc<T>, String>>,
     kind: PhantomData<fn() -> K>,
 }
 
 /// By namespace and name: the object, or why it cannot be read.
-type Shelf<T> = BTreeMap<(Option<String>, String), Result<Arc<T>, String>>;
+type Key = (Option<String>, String);
+type Entries<T> = Values<Key, Result<Arc<T>, String>>;
+
+/// How long the first list may take.
+const FIRST_LIST: Duration = Duration::from_secs(30);
 
 /// What a cache makes of its objects.
 pub struct Reader<K, T> {
@@ -43,10 +46,9 @@ pub struct Reader<K, T> {
 
 /// The first list did not arrive in time.
 #[derive(Debug, thiserror::Error)]
-#[error("no complete list of {kind} within {after:?}")]
+#[error("no complete list of {kind} within {FIRST_LIST:?}")]
 pub struct NotReady {
     kind: String,
-    after: Duration,
 }
 
 impl<K: Cached> Cache<K> {
@@ -87,67 +89,32 @@ impl<K: Cached, T: Send + Sync + 'static> Cache<K, T> {
         changed: Vec<Arc<Notify>>,
         reader: Reader<K, T>,
     ) -> (Self, JoinHandle<()>) {
-        let shelf = Arc::new(RwLock::new(Shelf::new()));
-        let (complete, ready) = watch::channel(false);
-        let filled = Arc::clone(&shelf);
+        let (shelf, filler) = Shelf::new(changed);
         let task = tokio::spawn(async move {
-            let mut stream = std::pin::pin!(watcher(api, config).default_backoff());
-            let mut first = Shelf::new();
-            while let Some(event) = stream.next().await {
-                let shelf = || filled.write().unwrap_or_else(PoisonError::into_inner);
-                let news = match event {
-                    Ok(watcher::Event::Init) => {
-                        first = Shelf::new();
-                        false
-                    }
-                    Ok(watcher::Event::InitApply(guard)) => {
-                        place(&mut first, guard, &reader);
-                        false
-                    }
-                    Ok(watcher::Event::InitDone) => {
-                        *shelf() = std::mem::take(&mut first);
-                        complete.send_replace(true);
-                        true
-                    }
-                    Ok(watcher::Event::Apply(guard)) => place(&mut shelf(), guard, &reader),
-                    Ok(watcher::Event::Delete(guard)) => {
-                        shelf().remove(&(guard.namespace(), guard.name_any())).is_some()
-                    }
-                    Err(error) => {
-                        let kind = K::kind(&());
-                        tracing::warn!(%kind, %error, "watch interrupted; it goes on from where it was");
-                        false
-                    }
-                };
-                if news {
-                    for who in &changed {
-                        who.notify_one();
-                    }
-                }
-            }
+            let key = |guard: &DeserializeGuard<K>| (guard.namespace(), guard.name_any());
+            let place = |entries: &mut Entries<T>, guard| place(entries, guard, &reader);
+            filler.follow(K::kind(&()), (api, config), key, place).await;
         });
         let kind = PhantomData;
-        (Self { shelf, ready, kind }, task)
+        (Self { shelf, kind }, task)
     }
 
     /// Waits for the first complete list. An empty cache before that would read as "nothing is used".
     ///
     /// # Errors
-    /// [`NotReady`] after `deadline`.
-    pub async fn ready(&self, deadline: Duration) -> Result<(), NotReady> {
-        let mut ready = self.ready.clone();
-        match tokio::time::timeout(deadline, ready.wait_for(|complete| *complete)).await {
-            Ok(Ok(_)) => Ok(()),
-            _ => Err(NotReady {
+    /// [`NotReady`] where it does not come in time.
+    pub async fn ready(&self) -> Result<(), NotReady> {
+        match tokio::time::timeout(FIRST_LIST, self.shelf.completed()).await {
+            Ok(true) => Ok(()),
+            Ok(false) | Err(_) => Err(NotReady {
                 kind: K::kind(&()).into_owned(),
-                after: deadline,
             }),
         }
     }
 
     /// Every readable object, in the order of namespace and name.
     pub fn shared(&self) -> Vec<Arc<T>> {
-        let objects = self.shelf.read().unwrap_or_else(PoisonError::into_inner);
+        let objects = self.shelf.read();
         objects
             .values()
             .filter_map(|entry| entry.as_ref().ok().cloned())
@@ -156,7 +123,7 @@ impl<K: Cached, T: Send + Sync + 'static> Cache<K, T> {
 
     /// Namespace, name and error of every object that cannot be read.
     pub fn unreadable(&self) -> Vec<(Option<String>, String, String)> {
-        let objects = self.shelf.read().unwrap_or_else(PoisonError::into_inner);
+        let objects = self.shelf.read();
         let errors = objects
             .iter()
             .filter_map(|((ns, name), entry)| Some((ns.clone(), name.clone(), entry.as_ref().err()?.clone())));
@@ -173,7 +140,7 @@ impl<T> Reader<T, T> {
 }
 
 /// Puts an object where it belongs. Answers whether that is news.
-fn place<K: Cached, T>(shelf: &mut Shelf<T>, mut guard: DeserializeGuard<K>, reader: &Reader<K, T>) -> bool {
+fn place<K: Cached, T>(entries: &mut Entries<T>, mut guard: DeserializeGuard<K>, reader: &Reader<K, T>) -> bool {
     // managedFields are most of an object's memory and nobody here reads them.
     guard.managed_fields_mut().clear();
     let (ns, name) = (guard.namespace(), guard.name_any());
@@ -183,7 +150,7 @@ fn place<K: Cached, T>(shelf: &mut Shelf<T>, mut guard: DeserializeGuard<K>, rea
         tracing::warn!(%kind, ns, name, error, "cannot be read; left out until it can");
     }
     let entry = read.map(Arc::new);
-    let before = shelf.insert((ns, name), entry.clone());
+    let before = entries.insert((ns, name), entry.clone());
     match (before, entry) {
         (Some(Ok(before)), Ok(now)) => (reader.news)(&before, &now),
         _ => true,

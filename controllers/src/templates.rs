@@ -2,18 +2,19 @@
 //! object is what its reader makes of it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use crds::{PlacedObject, TemplateKind};
-use futures::StreamExt as _;
 use kube::api::{Api, DynamicObject};
 use kube::core::{ApiResource, GroupVersionKind};
-use kube::runtime::{WatchStreamExt as _, watcher};
+use kube::runtime::watcher;
 use kube::{Client, ResourceExt as _};
 use plan::placement::template::Key;
 use serde_json::Value;
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
+
+use crate::shelf::{Shelf, Values};
 
 /// How a kind is addressed.
 pub fn resource(kind: TemplateKind) -> ApiResource {
@@ -30,15 +31,13 @@ pub fn plain(mut object: DynamicObject) -> Value {
     serde_json::to_value(object).unwrap_or_default()
 }
 
-type Objects<T> = Arc<RwLock<BTreeMap<Key, Arc<T>>>>;
-
-struct Shelf<T> {
-    objects: Objects<T>,
-    ready: watch::Receiver<bool>,
+/// One kind. Its watch ends with it.
+struct Watched<T> {
+    shelf: Shelf<Key, Arc<T>>,
     task: JoinHandle<()>,
 }
 
-impl<T> Drop for Shelf<T> {
+impl<T> Drop for Watched<T> {
     fn drop(&mut self) {
         self.task.abort();
     }
@@ -50,7 +49,7 @@ pub struct Templates<T> {
     config: watcher::Config,
     changed: Arc<Notify>,
     read: fn(TemplateKind, DynamicObject) -> T,
-    shelves: BTreeMap<TemplateKind, Shelf<T>>,
+    watched: BTreeMap<TemplateKind, Watched<T>>,
 }
 
 impl<T: Send + Sync + 'static> Templates<T> {
@@ -66,89 +65,55 @@ impl<T: Send + Sync + 'static> Templates<T> {
             config,
             changed,
             read,
-            shelves: BTreeMap::new(),
+            watched: BTreeMap::new(),
         }
     }
 
     /// Watches these kinds and no others.
     pub fn watch(&mut self, kinds: &BTreeSet<TemplateKind>) {
-        self.shelves.retain(|kind, _| kinds.contains(kind));
+        self.watched.retain(|kind, _| kinds.contains(kind));
         for kind in kinds {
-            if !self.shelves.contains_key(kind) {
+            if !self.watched.contains_key(kind) {
                 let started = self.start(*kind);
-                self.shelves.insert(*kind, started);
+                self.watched.insert(*kind, started);
             }
         }
     }
 
     /// Kinds that are watched and of which there is something.
     pub fn kinds(&self) -> BTreeSet<TemplateKind> {
-        let some = |shelf: &Shelf<T>| !read(&shelf.objects).is_empty();
-        self.shelves
-            .iter()
-            .filter(|(_, s)| some(s))
-            .map(|(kind, _)| *kind)
-            .collect()
+        let some = self.watched.iter().filter(|(_, w)| !w.shelf.read().is_empty());
+        some.map(|(kind, _)| *kind).collect()
     }
 
     /// Whether the first list of every kind is complete. Before that, absence says nothing.
     pub fn complete(&self) -> bool {
-        self.shelves.values().all(|s| *s.ready.borrow())
+        self.watched.values().all(|w| w.shelf.is_complete())
     }
 
     /// Every object, by namespace, kind and name.
     pub fn all(&self) -> BTreeMap<Key, Arc<T>> {
         let mut all = BTreeMap::new();
-        for shelf in self.shelves.values() {
-            all.extend(read(&shelf.objects).iter().map(|(k, v)| (k.clone(), Arc::clone(v))));
+        for watched in self.watched.values() {
+            let objects = watched.shelf.read();
+            all.extend(objects.iter().map(|(k, v)| (k.clone(), Arc::clone(v))));
         }
         all
     }
 
-    fn start(&self, kind: TemplateKind) -> Shelf<T> {
+    fn start(&self, kind: TemplateKind) -> Watched<T> {
         let api: Api<DynamicObject> = Api::all_with(self.client.clone(), &resource(kind));
-        let objects = Objects::<T>::default();
-        let (complete, ready) = watch::channel(false);
-        let (filled, changed, make) = (Arc::clone(&objects), Arc::clone(&self.changed), self.read);
-        let config = self.config.clone();
+        let (objects, filler) = Shelf::new(vec![Arc::clone(&self.changed)]);
+        let (config, read) = (self.config.clone(), self.read);
         let task = tokio::spawn(async move {
-            let mut stream = std::pin::pin!(watcher(api, config).default_backoff());
-            let mut first = BTreeMap::new();
-            while let Some(event) = stream.next().await {
-                let objects = || filled.write().unwrap_or_else(PoisonError::into_inner);
-                match event {
-                    Ok(watcher::Event::Init) => {
-                        first = BTreeMap::new();
-                        continue;
-                    }
-                    Ok(watcher::Event::InitApply(object)) => {
-                        first.insert(key(kind, &object), Arc::new(make(kind, object)));
-                        continue;
-                    }
-                    Ok(watcher::Event::InitDone) => {
-                        *objects() = std::mem::take(&mut first);
-                        complete.send_replace(true);
-                    }
-                    Ok(watcher::Event::Apply(object)) => {
-                        objects().insert(key(kind, &object), Arc::new(make(kind, object)));
-                    }
-                    Ok(watcher::Event::Delete(object)) => {
-                        objects().remove(&key(kind, &object));
-                    }
-                    Err(error) => {
-                        tracing::warn!(kind = kind.name(), %error, "watch interrupted; it goes on from where it was");
-                        continue;
-                    }
-                }
-                changed.notify_one();
-            }
+            let place = |objects: &mut Values<Key, Arc<T>>, object| {
+                objects.insert(key(kind, &object), Arc::new(read(kind, object)));
+                true
+            };
+            filler.follow(kind.name(), (api, config), |o| key(kind, o), place).await;
         });
-        Shelf { objects, ready, task }
+        Watched { shelf: objects, task }
     }
-}
-
-fn read<T>(objects: &Objects<T>) -> std::sync::RwLockReadGuard<'_, BTreeMap<Key, Arc<T>>> {
-    objects.read().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn key(kind: TemplateKind, object: &DynamicObject) -> Key {

@@ -1,6 +1,7 @@
 //! The alerts, and the file that Prometheus loads.
 
 mod control;
+mod placements;
 mod quota;
 mod servers;
 
@@ -105,5 +106,5 @@ fn alert(
 
 /// Every alert.
 pub fn alerts() -> Vec<Alert> {
-    [control::all(), quota::all(), servers::all()].concat()
+    [control::all(), quota::all(), placements::all(), servers::all()].concat()
 }

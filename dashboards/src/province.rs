@@ -4,6 +4,7 @@
 //! first reduced by `max by`.
 
 mod idle;
+mod placements;
 mod servers;
 
 use crate::board::{Board, Kind, Panel, Row, Unit};
@@ -27,6 +28,7 @@ pub(crate) fn board() -> Board {
             plan(),
             idle::idle(),
             requests(),
+            placements::placements(),
             servers::control(),
             servers::servers(),
         ],
@@ -279,6 +281,19 @@ fn requests() -> Row {
             )
             .query(
                 format!("time() - min by (reason) (xiangyun_requests_oldest_timestamp_seconds{{reason=~\"{open}\"}})"),
+                label("{{reason}}"),
+            ),
+            panel(
+                Kind::Stacked,
+                Unit::Number,
+                t("Exceptions", "自行建设例外"),
+                t(
+                    "Systems that may stay outside the common cloud until their exception ends",
+                    "例外期内可暂不上云的系统",
+                ),
+            )
+            .query(
+                "max by (reason) (xiangyun_exceptions) or on () vector(0)",
                 label("{{reason}}"),
             ),
             panel(

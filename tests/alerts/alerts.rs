@@ -8,6 +8,7 @@
 
 mod cases;
 mod idle;
+mod placements;
 mod terms;
 
 use std::collections::BTreeSet;
@@ -40,7 +41,11 @@ fn promtool(args: &[&Path]) -> (bool, String) {
 
 /// Every case.
 fn cases() -> impl Iterator<Item = &'static Case> {
-    cases::CASES.iter().chain(idle::CASES).chain(terms::CASES)
+    cases::CASES
+        .iter()
+        .chain(idle::CASES)
+        .chain(placements::CASES)
+        .chain(terms::CASES)
 }
 
 /// Runs every case against a rules file.

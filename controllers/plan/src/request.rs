@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crds::{AmountError, CentreRow, RequestType, ResourceRequest, label};
+use crds::{AmountError, CentreRow, Condition, Reclaim, RequestType, ResourceRequest, label};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::Offset;
@@ -180,6 +180,17 @@ impl Request {
     /// Whether that change was written into this grant.
     pub fn was_altered_by(&self, uid: &str) -> bool {
         self.allocation().is_some_and(|a| a.changes.iter().any(|c| c == uid))
+    }
+
+    /// Its conditions.
+    pub fn conditions(&self) -> &[Condition] {
+        let status = self.object.status.as_ref();
+        status.map(|s| s.conditions.as_slice()).unwrap_or_default()
+    }
+
+    /// Its way back, where it was idle.
+    pub fn reclaim(&self) -> Option<&Reclaim> {
+        self.object.status.as_ref()?.reclaim.as_ref()
     }
 
     /// The agents' rows.

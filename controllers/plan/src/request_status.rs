@@ -311,8 +311,7 @@ fn ended(request: &Request, now: Timestamp) -> Summary {
 
 /// Whether it did its work; what was completed stays so after the target's history is gone.
 fn completed_before(request: &Request) -> bool {
-    let conditions = request.object().status.as_ref().map(|s| s.conditions.as_slice());
-    crds::find_condition(conditions.unwrap_or_default(), condition::READY)
+    crds::find_condition(request.conditions(), condition::READY)
         .is_some_and(|c| c.reason == reason::COMPLETED && c.status == "True")
 }
 

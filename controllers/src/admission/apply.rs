@@ -17,6 +17,7 @@ use super::{Error, Options, reclaim};
 use crate::call::call;
 use crate::events::Events;
 use crate::fail_point::Step;
+use crate::merge::merge_patch;
 
 fn requests(client: Client, request: &Request) -> Api<ResourceRequest> {
     Api::namespaced(client, request.tenant())
@@ -26,22 +27,13 @@ fn precondition(request: &Request) -> Value {
     json!({"uid": request.uid(), "resourceVersion": request.version()})
 }
 
-/// A status without the agents' rows, which are not ours to write.
-pub(super) fn own_part(status: &crds::ResourceRequestStatus) -> Value {
-    let mut value = json!(status);
-    if let Some(fields) = value.as_object_mut() {
+/// The patch that makes a status of an older one, without the agents' rows, which are not ours to write.
+pub(super) fn own_part(old: Option<&crds::ResourceRequestStatus>, new: &crds::ResourceRequestStatus) -> Value {
+    let mut patch = merge_patch(&json!(old), json!(new));
+    if let Some(fields) = patch.as_object_mut() {
         fields.remove("centres");
-        // A merge keeps what it is not told to drop.
-        for gone in ["used", "utilization", "reclaim"] {
-            fields.entry(gone).or_insert(Value::Null);
-        }
-        if let Some(reclaim) = fields.get_mut("reclaim").and_then(Value::as_object_mut) {
-            for gone in ["day", "due", "to", "appeal"] {
-                reclaim.entry(gone).or_insert(Value::Null);
-            }
-        }
     }
-    value
+    patch
 }
 
 /// Reason of the event on a request that starts because a phase of expansion was accepted.
@@ -63,7 +55,8 @@ pub(super) async fn allocation(
     object.status.get_or_insert_default().allocation = Some(apply.allocation.clone());
     let granted = Request::read(object, true)?;
     let status = request_status::status(&granted, plan.assessment(apply.request), snapshot);
-    let patch = json!({"metadata": precondition(request), "status": own_part(&status)});
+    let patch =
+        json!({"metadata": precondition(request), "status": own_part(request.object().status.as_ref(), &status)});
     let api = requests(options.client.clone(), request);
     options.fail_points.reached(Step::BeforeApply);
     let written = call(

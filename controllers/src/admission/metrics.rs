@@ -160,8 +160,7 @@ impl AdmissionMetrics {
         // Both are shown where there is none: an alert about a name that nobody exports would stay silent for ever.
         let mut exceptions: BTreeMap<&str, usize> = [(reason::ACTIVE, 0), (reason::EXPIRED, 0)].into();
         for request in &snapshot.requests {
-            let conditions = request.object().status.as_ref().map(|s| s.conditions.as_slice());
-            let ready = find_condition(conditions.unwrap_or_default(), condition::READY);
+            let ready = find_condition(request.conditions(), condition::READY);
             let reason = ready.map_or(SUBMITTED, |c| c.reason.as_str());
             if request.kind() == RequestType::Exception {
                 *exceptions.entry(reason).or_default() += 1;

@@ -1,7 +1,6 @@
 //! Caches of all that a cycle looks at, and the snapshot made of them.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use crds::{
     AdmissionLimits, DataCenter, ExpansionPhase, LedgerState, PoolQueue, QuotaLedger, QuotaPool, ReclaimPolicy,
@@ -22,9 +21,6 @@ use tokio::task::JoinHandle;
 
 use super::Error;
 use crate::cache::{Cache, NotReady, Reader};
-
-/// How long the first lists may take.
-const FIRST_LIST: Duration = Duration::from_secs(30);
 
 /// Requests, each read once for all controllers.
 pub type Requests = Cache<ResourceRequest, Request>;
@@ -79,16 +75,16 @@ impl Caches {
     }
 
     pub(super) async fn ready(&self) -> Result<(), NotReady> {
-        self.centres.ready(FIRST_LIST).await?;
-        self.pools.ready(FIRST_LIST).await?;
-        self.phases.ready(FIRST_LIST).await?;
-        self.tenants.ready(FIRST_LIST).await?;
-        self.requests.ready(FIRST_LIST).await?;
-        self.approvals.ready(FIRST_LIST).await?;
-        self.policies.ready(FIRST_LIST).await?;
-        self.ledgers.ready(FIRST_LIST).await?;
-        self.limits.ready(FIRST_LIST).await?;
-        self.queues.ready(FIRST_LIST).await
+        self.centres.ready().await?;
+        self.pools.ready().await?;
+        self.phases.ready().await?;
+        self.tenants.ready().await?;
+        self.requests.ready().await?;
+        self.approvals.ready().await?;
+        self.policies.ready().await?;
+        self.ledgers.ready().await?;
+        self.limits.ready().await?;
+        self.queues.ready().await
     }
 
     /// Whether the ledger, as last seen, may decide.

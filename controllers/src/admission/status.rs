@@ -39,7 +39,7 @@ pub(super) fn requests<'a>(options: &'a Options, snapshot: &'a Snapshot, plan: &
         writes.push(Box::pin(async move {
             let api: Api<ResourceRequest> = Api::namespaced(options.client.clone(), request.tenant());
             let metadata = json!({"uid": request.uid(), "resourceVersion": request.version()});
-            let patch = json!({"metadata": metadata, "status": own_part(&wanted)});
+            let patch = json!({"metadata": metadata, "status": own_part(request.object().status.as_ref(), &wanted)});
             call(
                 "write a request's status",
                 api.patch_status(request.name(), &PatchParams::default(), &Patch::Merge(patch)),

@@ -2,51 +2,57 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crds::{CentreRow, ResourceRequest, object};
-use futures::StreamExt as _;
-use jiff::{SignedDuration, Timestamp};
-use kube::api::{Patch, PatchParams};
-use kube::{Api, Client, Resource as _};
+use crds::{CentreRow, ResourceRequest};
+use jiff::SignedDuration;
 use plan::centre::grant::Answer;
 use plan::centre::quota::NamespaceUse;
 use plan::centre::rows::{self, Force};
 use plan::centre::usage::Usage;
 use tokio::sync::watch;
 
+use super::apply;
 use super::grants::Outcome;
-use super::metrics::Metrics;
 use super::observe::{Caches, Centre};
+use super::own_rows::{Due, Key, OwnRows, Rowed};
 use super::usage::Known;
-use super::{AT_ONCE, answer, apply};
-use crate::call::{CallError, call};
+use crate::call::CallError;
 use crate::clock::Clock;
-
-/// How long an own write is believed over a cache that does not show it.
-const LAG: SignedDuration = SignedDuration::from_secs(10);
-
-type Key = (String, String);
-
-/// A row that is due.
-struct Due {
-    key: Key,
-    uid: Option<String>,
-    row: CentreRow,
-}
 
 /// The loop's state.
 pub(super) struct Answers {
-    pub(super) centre: String,
-    pub(super) hub: Client,
+    pub(super) rows: OwnRows<ResourceRequest>,
     pub(super) caches: Caches,
     pub(super) outcome: watch::Receiver<Arc<Outcome>>,
     pub(super) usage: watch::Receiver<Known>,
     pub(super) clock: Clock,
-    pub(super) metrics: Metrics,
-    /// Own writes that the cache may not show yet.
-    pub(super) written: BTreeMap<Key, (Timestamp, CentreRow)>,
+}
+
+impl Rowed for ResourceRequest {
+    type Row = CentreRow;
+
+    fn rows(&self) -> &[CentreRow] {
+        self.status.as_ref().map(|s| s.centres.as_slice()).unwrap_or_default()
+    }
+
+    fn centre(row: &CentreRow) -> &str {
+        &row.name
+    }
+
+    fn reported_at(row: &CentreRow) -> &str {
+        &row.reported_at
+    }
+
+    fn told((tenant, request): &Key, row: &CentreRow) {
+        let CentreRow {
+            record,
+            reason,
+            message,
+            ..
+        } = row;
+        tracing::info!(tenant, request, record, reason, why = message, "row written");
+    }
 }
 
 struct State<'a> {
@@ -94,7 +100,7 @@ impl Answers {
         let requests = self.caches.requests.list();
         let key = |r: &ResourceRequest| Some((r.metadata.namespace.clone()?, r.metadata.name.clone()?));
         let requests: BTreeMap<Key, &ResourceRequest> = requests.iter().filter_map(|r| Some((key(r)?, r))).collect();
-        self.written.retain(|_, (at, _)| now.duration_since(*at) < LAG);
+        self.rows.forget(now);
         let state = State {
             outcome: &outcome,
             usage: usage.as_deref(),
@@ -105,8 +111,8 @@ impl Answers {
         for one in &outcome.answers {
             let key = (one.tenant.clone(), one.request.clone());
             let Some(request) = requests.get(&key) else { continue };
-            let old = self.row_of(&key, request);
-            let Some(row) = rows::row(&self.centre, one, old, &state, &outcome.catalogue, now) else {
+            let old = self.rows.of(&key, request);
+            let Some(row) = rows::row(self.rows.centre(), one, old, &state, &outcome.catalogue, now) else {
                 continue;
             };
             match rows::due(one, old, &row, now) {
@@ -119,74 +125,7 @@ impl Answers {
                 None => {}
             }
         }
-        self.send(writes, now).await?;
+        self.rows.send(writes, now).await?;
         Ok(again.and_then(|wait| Duration::try_from(wait).ok()))
-    }
-
-    /// The newer of what the cache shows and what was written last.
-    fn row_of<'a>(&'a self, key: &Key, request: &'a ResourceRequest) -> Option<&'a CentreRow> {
-        let status = request.status.as_ref();
-        let cached = status.and_then(|s| s.centres.iter().find(|r| r.name == self.centre));
-        let written = self.written.get(key).map(|(_, row)| row);
-        match (cached, written) {
-            (Some(cached), Some(written)) if cached.reported_at >= written.reported_at => Some(cached),
-            (cached, written) => written.or(cached),
-        }
-    }
-
-    async fn send(&mut self, rows: Vec<Due>, now: Timestamp) -> Result<(), CallError> {
-        // One that got no answer is enough: the others would wait as long, one after another.
-        let silent = AtomicBool::new(false);
-        let (this, silent) = (&*self, &silent);
-        let writes = rows.into_iter().map(|due| async move {
-            let outcome = if silent.load(Ordering::Relaxed) {
-                Err(CallError::Timeout("write a row"))
-            } else {
-                this.write(&due).await
-            };
-            silent.fetch_or(outcome.as_ref().is_err_and(|e| answer(e).is_none()), Ordering::Relaxed);
-            (due, outcome)
-        });
-        let done: Vec<_> = futures::stream::iter(writes).buffer_unordered(AT_ONCE).collect().await;
-        let mut first = Ok(());
-        for (Due { key, row, .. }, outcome) in done {
-            // Gone, or another one by that name: the next pass sees it.
-            let gone = outcome.as_ref().is_err_and(|e| e.is_not_found() || e.is_conflict());
-            self.metrics.write("row", outcome.is_ok() || gone);
-            match outcome {
-                Ok(()) => {
-                    let (
-                        CentreRow {
-                            record,
-                            reason,
-                            message,
-                            ..
-                        },
-                        (tenant, request),
-                    ) = (&row, &key);
-                    tracing::info!(tenant, request, record, reason, why = message, "row written");
-                    self.written.insert(key, (now, row));
-                }
-                Err(error) if !gone && first.is_ok() => first = Err(error),
-                Err(_) => {}
-            }
-        }
-        first
-    }
-
-    async fn write(&self, due: &Due) -> Result<(), CallError> {
-        let (namespace, name) = &due.key;
-        let api: Api<ResourceRequest> = Api::namespaced(self.hub.clone(), namespace);
-        let body = serde_json::json!({
-            "apiVersion": ResourceRequest::api_version(&()),
-            "kind": ResourceRequest::kind(&()),
-            "metadata": {"name": name, "namespace": namespace, "uid": due.uid},
-            "status": {"centres": [due.row]},
-        });
-        let manager = format!("{}-{}", object::AGENT, self.centre);
-        let params = PatchParams::apply(&manager).force();
-        call("write a row", api.patch_status(name, &params, &Patch::Apply(body)))
-            .await
-            .map(drop)
     }
 }

@@ -13,6 +13,7 @@ mod metrics;
 mod node;
 mod objects;
 mod observe;
+mod own_rows;
 mod placement;
 mod pod;
 mod promql;
@@ -38,6 +39,7 @@ use crate::lease::{End, LeaseName, lead};
 use crate::pass::{Passes, Rhythm, drive};
 use metrics::Metrics;
 use observe::{Caches, Signals};
+use own_rows::OwnRows;
 
 /// Calls under way at once; more only queue in the API server.
 const AT_ONCE: usize = 8;
@@ -245,15 +247,20 @@ impl Agent {
         usage: watch::Receiver<usage::Known>,
     ) -> answers::Answers {
         answers::Answers {
-            centre: self.options.centre.clone(),
-            hub: self.options.hub.clone(),
+            rows: self.own_rows(),
             caches: self.caches.clone(),
             outcome,
             usage,
             clock: self.options.clock.clone(),
-            metrics: self.metrics.clone(),
-            written: BTreeMap::new(),
         }
+    }
+
+    fn own_rows<K: own_rows::Rowed>(&self) -> OwnRows<K> {
+        OwnRows::new(
+            self.options.centre.clone(),
+            self.options.hub.clone(),
+            self.metrics.clone(),
+        )
     }
 
     fn usage(&self, known: watch::Sender<usage::Known>, decided: Arc<Notify>) -> usage::Measurements {
@@ -286,12 +293,9 @@ impl Agent {
 
     fn placement_rows(&self, outcome: watch::Receiver<Arc<placement::Outcome>>) -> placement::Rows {
         placement::Rows {
-            centre: self.options.centre.clone(),
-            hub: self.options.hub.clone(),
+            own: self.own_rows(),
             outcome,
             clock: self.options.clock.clone(),
-            metrics: self.metrics.clone(),
-            written: BTreeMap::new(),
         }
     }
 

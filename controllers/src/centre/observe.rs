@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use crds::{DataCenter, DualActivePlacement, QuotaPool, ReclaimPolicy, ResourceRequest, Tenant, label, object};
 use k8s_openapi::api::core::v1::{LimitRange, Namespace, ResourceQuota};
@@ -21,8 +20,6 @@ use super::objects::GRANTS;
 use super::pod::{RUNNING, SlimPod};
 use crate::cache::{Cache, Cached, NotReady};
 
-/// How long a first list may take before it is said that it is missing.
-const FIRST_LIST: Duration = Duration::from_secs(30);
 /// Labels and annotations that say who owns a namespace: this many are named.
 const NAMED: usize = 5;
 
@@ -113,19 +110,19 @@ impl Caches {
     }
 
     async fn first_lists(&self) -> Result<(), NotReady> {
-        self.nodes.ready(FIRST_LIST).await?;
-        self.pods.ready(FIRST_LIST).await?;
-        self.namespaces.ready(FIRST_LIST).await?;
-        self.quotas.ready(FIRST_LIST).await?;
-        self.limits.ready(FIRST_LIST).await?;
-        self.networks.ready(FIRST_LIST).await?;
-        self.bindings.ready(FIRST_LIST).await?;
-        self.tenants.ready(FIRST_LIST).await?;
-        self.pools.ready(FIRST_LIST).await?;
-        self.policies.ready(FIRST_LIST).await?;
-        self.own.ready(FIRST_LIST).await?;
-        self.requests.ready(FIRST_LIST).await?;
-        self.placements.ready(FIRST_LIST).await
+        self.nodes.ready().await?;
+        self.pods.ready().await?;
+        self.namespaces.ready().await?;
+        self.quotas.ready().await?;
+        self.limits.ready().await?;
+        self.networks.ready().await?;
+        self.bindings.ready().await?;
+        self.tenants.ready().await?;
+        self.pools.ready().await?;
+        self.policies.ready().await?;
+        self.own.ready().await?;
+        self.requests.ready().await?;
+        self.placements.ready().await
     }
 
     /// What the centre holds.

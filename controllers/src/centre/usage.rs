@@ -61,7 +61,7 @@ impl Measurements {
         }
         // Without any grant nobody would read the answer.
         let wanted = match &self.source {
-            Some(_) if self.caches.requests.list().iter().any(holds) => windows(&self.caches.policies.list()),
+            Some(_) if self.caches.requests.shared().iter().any(|r| holds(r)) => windows(&self.caches.policies.list()),
             _ => Vec::new(),
         };
         self.asked

@@ -72,7 +72,7 @@ pub async fn run(common: Common, figures: Figures) -> Result<(), NotReady> {
     } = common;
     let changed = Arc::new(Notify::new());
     let (centres, task) = Cache::<DataCenter>::start(client.clone(), Config::default(), Arc::clone(&changed));
-    centres.ready(Duration::from_secs(30)).await?;
+    centres.ready().await?;
     let pass = async || {
         let mut first = Ok(Some(LOOK));
         let (centres, now) = (centres.list(), clock.now());

@@ -86,10 +86,9 @@ pub async fn run(common: Common, requests: Requests, changed: Arc<Notify>) -> Re
 
 impl Controller {
     async fn ready(&self) -> Result<(), NotReady> {
-        let deadline = Duration::from_secs(30);
-        self.requests.ready(deadline).await?;
-        self.pools.ready(deadline).await?;
-        self.reports.ready(deadline).await
+        self.requests.ready().await?;
+        self.pools.ready().await?;
+        self.reports.ready().await
     }
 
     /// One tenant that cannot be metered does not stop the others; the first error is answered at the end.

@@ -109,12 +109,11 @@ pub async fn run(common: Common, epoch: i64, shown: Rows) -> Result<(), NotReady
 
 impl Controller {
     async fn ready(&self) -> Result<(), NotReady> {
-        let deadline = Duration::from_secs(30);
-        self.placements.ready(deadline).await?;
-        self.requests.ready(deadline).await?;
-        self.pools.ready(deadline).await?;
-        self.centres.ready(deadline).await?;
-        self.tenants.ready(deadline).await
+        self.placements.ready().await?;
+        self.requests.ready().await?;
+        self.pools.ready().await?;
+        self.centres.ready().await?;
+        self.tenants.ready().await
     }
 
     /// One pass over all placements.

@@ -85,10 +85,9 @@ pub async fn run(common: Common, shown: Rows) -> Result<(), NotReady> {
 
 impl Controller {
     async fn ready(&self) -> Result<(), NotReady> {
-        let deadline = Duration::from_secs(30);
-        self.tenants.ready(deadline).await?;
-        self.namespaces.ready(deadline).await?;
-        self.bindings.ready(deadline).await
+        self.tenants.ready().await?;
+        self.namespaces.ready().await?;
+        self.bindings.ready().await
     }
 
     /// One tenant that cannot be established does not stop the others; the first error is answered at the end.

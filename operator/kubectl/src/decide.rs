@@ -19,11 +19,10 @@ use crate::failure::Failure;
 use crate::floor::Floor;
 use crate::lang::both;
 use crate::read;
+use crate::word::word;
 
 /// How long to wait for the operator's word.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// Pause between two looks.
-const PAUSE: Duration = Duration::from_millis(200);
 
 /// What was decided on the command line.
 #[derive(Clone, Debug)]
@@ -170,34 +169,25 @@ async fn groups(hub: &Hub) -> Result<Vec<String>, Failure> {
 }
 
 async fn counted(api: &Api<RequestApproval>, name: String, level: i32) -> Result<Decided, Failure> {
-    let word = async {
-        loop {
-            let now = within(api.get(&name)).await?;
-            let conditions = now.status.map(|s| s.conditions).unwrap_or_default();
-            if let Some(c) = find_condition(&conditions, condition::COUNTED) {
-                return Ok::<_, Failure>((c.status == "True", c.reason.clone(), c.message.clone()));
-            }
-            tokio::time::sleep(PAUSE).await;
-        }
+    let said = |approval: RequestApproval| {
+        let status = approval.status.unwrap_or_default();
+        find_condition(&status.conditions, condition::COUNTED).cloned()
     };
-    match tokio::time::timeout(PATIENCE, word).await {
-        Ok(Ok((true, _, message))) => Ok(Decided {
+    match word(api, &name, PATIENCE, said).await {
+        Some(word) if word.status == "True" => Ok(Decided {
             name,
             level,
             counted: Some(true),
-            message,
+            message: word.message,
         }),
-        Ok(Ok((false, reason, message))) => Err(Failure::Refused(not_counted(&name, &reason, &message))),
+        Some(word) => Err(Failure::Refused(not_counted(&name, &word.reason, &word.message))),
         // It is written; only the word on it is missing.
-        Ok(Err(_)) | Err(_) => {
-            let message = both("written; the operator has not counted it yet", "已提交，控制器尚未计入");
-            Ok(Decided {
-                name,
-                level,
-                counted: None,
-                message,
-            })
-        }
+        None => Ok(Decided {
+            name,
+            level,
+            counted: None,
+            message: both("written; the operator has not counted it yet", "已提交，控制器尚未计入"),
+        }),
     }
 }
 

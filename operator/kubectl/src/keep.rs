@@ -12,11 +12,10 @@ use crate::connect::{Hub, within};
 use crate::failure::Failure;
 use crate::lang::both;
 use crate::read;
+use crate::word::word;
 
 /// How long to wait for the operator's word.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Pause between two looks.
-const PAUSE: Duration = Duration::from_millis(200);
 /// Longest reason, as the definition says.
 const LONGEST: usize = 512;
 
@@ -64,32 +63,23 @@ pub async fn keep(hub: &Hub, name: String, reason: String) -> Result<Kept, Failu
     let api = Api::<ResourceRequest>::namespaced(hub.client.clone(), &hub.namespace);
     let created = within(api.create(&PostParams::default(), &wanted)).await?;
     let name = created.metadata.name.unwrap_or_default();
-    let word = async {
-        loop {
-            let conditions = within(api.get(&name))
-                .await?
-                .status
-                .map(|s| s.conditions)
-                .unwrap_or_default();
-            let ready = find_condition(&conditions, condition::READY).cloned();
-            if let Some(ready) = ready.filter(|c| c.reason != reclaim_reason::NOTIFIED) {
-                return Ok::<_, Failure>(ready);
-            }
-            tokio::time::sleep(PAUSE).await;
-        }
+    let said = |request: ResourceRequest| {
+        let status = request.status.unwrap_or_default();
+        let ready = find_condition(&status.conditions, condition::READY).cloned();
+        ready.filter(|c| c.reason != reclaim_reason::NOTIFIED)
     };
-    match tokio::time::timeout(PATIENCE, word).await {
-        Ok(Ok(ready)) if ready.reason == request_reason::COMPLETED => Ok(Kept {
+    match word(&api, &name, PATIENCE, said).await {
+        Some(ready) if ready.reason == request_reason::COMPLETED => Ok(Kept {
             name,
             kept: Some(true),
             message: ready.message,
         }),
-        Ok(Ok(ready)) => Err(Failure::Refused(format!(
+        Some(ready) => Err(Failure::Refused(format!(
             "rreq/{name} ({}): {}",
             ready.reason, ready.message
         ))),
         // It is written; only the word on it is missing.
-        Ok(Err(_)) | Err(_) => Ok(Kept {
+        None => Ok(Kept {
             name,
             kept: None,
             message: both("written; the operator has not answered yet", "已提交，控制器尚未答复"),

@@ -26,3 +26,4 @@ pub mod table;
 pub mod usage;
 pub mod verdict;
 pub mod wait;
+pub mod word;

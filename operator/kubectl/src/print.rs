@@ -250,7 +250,7 @@ fn grant(verdict: &Verdict, style: Style) -> String {
 /// `quote`, one request of the file.
 pub fn quote(quote: &Quote, style: Style) -> String {
     let mut text = format!("rreq/{} -n {}\n", quote.name, quote.namespace);
-    if !quote.accepted {
+    if quote.accepted == Some(false) {
         return text
             + &lines(
                 quote
@@ -259,10 +259,13 @@ pub fn quote(quote: &Quote, style: Style) -> String {
                     .map(|r| format!("REFUSED  {}", style.lang.half(r))),
             );
     }
-    text.push_str(style.say(
-        "ACCEPTED  the server takes it as it is (dry run, nothing was charged)\n",
-        "ACCEPTED  服务器接受该申请（试运行，未计费）\n",
-    ));
+    text.push_str(match quote.accepted {
+        Some(_) => style.say(
+            "ACCEPTED  the server takes it as it is (dry run, nothing was charged)\n",
+            "ACCEPTED  服务器接受该申请（试运行，未计费）\n",
+        ),
+        None => "ACCEPTED  -\n",
+    });
     if let Some(name) = &quote.releases {
         let (en, zh) = ("gives back what it no longer uses of rreq/", "释放 rreq/");
         let what = format!("RELEASES  {}{name}\n", style.say(en, zh));

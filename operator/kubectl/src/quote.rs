@@ -22,8 +22,8 @@ pub struct Quote {
     pub name: String,
     /// Namespace.
     pub namespace: String,
-    /// Whether the server would accept it.
-    pub accepted: bool,
+    /// Whether the server would accept it; `None` where the user may not create it, so that the server was not asked.
+    pub accepted: Option<bool>,
     /// What the server refused, `English | 中文`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub refusals: Vec<String>,
@@ -78,6 +78,7 @@ impl Quote {
         Self {
             name: name.to_owned(),
             namespace: namespace.to_owned(),
+            accepted: Some(false),
             refusals,
             ..Self::default()
         }
@@ -90,7 +91,7 @@ pub fn quote(request: &ResourceRequest, province: &Province, today: Date) -> Quo
     let mut out = Quote {
         name: request.metadata.name.clone().unwrap_or_default(),
         namespace: namespace.clone(),
-        accepted: true,
+        accepted: Some(true),
         ..Quote::default()
     };
     if request.spec.type_ == RequestType::Keep {

@@ -176,9 +176,15 @@ async fn show_simulations(hub: &Hub, named: Option<&str>, documents: Vec<Value>,
     let (stored, requests, approvals) = (stored?, requests?, approvals?.unwrap_or_default());
     let seen = requests.as_ref().map(|(all, only)| (all.as_slice(), only.as_deref()));
     let now = now();
+    let asks = |document: &Value| text_at(document, "/kind") == "ResourceRequest";
+    let mut own = Province::default();
+    if !documents.iter().all(asks) {
+        own = read::province(hub, Some(&hub.namespace)).await?;
+        own.phases = stored;
+    }
     let mut found = Vec::new();
     for document in documents {
-        if text_at(&document, "/kind") == "ResourceRequest" {
+        if asks(&document) {
             let Quoted {
                 quote,
                 request,
@@ -188,10 +194,8 @@ async fn show_simulations(hub: &Hub, named: Option<&str>, documents: Vec<Value>,
             found.push(Simulated::Request(Box::new(coming)));
         } else {
             let phase = simulate::read(document)?;
-            let mut province = read::province(hub, Some(&hub.namespace)).await?;
-            province.phases.clone_from(&stored);
             found.push(Simulated::Phase(simulate::simulate(
-                &phase, &province, seen, &approvals, now,
+                &phase, &own, seen, &approvals, now,
             )));
         }
     }
@@ -202,7 +206,7 @@ async fn show_simulations(hub: &Hub, named: Option<&str>, documents: Vec<Value>,
     out.put(&found, |all, style| {
         all.iter().map(|s| print(s, style)).collect::<Vec<_>>().join("\n")
     })?;
-    let refused = |s: &Simulated| matches!(s, Simulated::Request(r) if !r.quote.accepted);
+    let refused = |s: &Simulated| matches!(s, Simulated::Request(r) if r.quote.accepted == Some(false));
     Ok(u8::from(found.iter().any(refused)))
 }
 
@@ -225,7 +229,7 @@ async fn show_quotes(hub: &Hub, named: Option<&str>, requests: Vec<Value>, out: 
             .collect::<Vec<_>>()
             .join("\n")
     })?;
-    Ok(u8::from(quotes.iter().any(|q| !q.accepted)))
+    Ok(u8::from(quotes.iter().any(|q| q.accepted == Some(false))))
 }
 
 /// The namespace of a document; one that the file names and `-n` contradicts is an error.
@@ -254,9 +258,27 @@ async fn one_quote(hub: &Hub, named: Option<&str>, mut document: Value) -> Resul
         metadata.insert("namespace".to_owned(), Value::String(namespace.clone()));
     }
     let name = text_at(&document, "/metadata/name");
-    let (accepted, exists) = match dry_run(hub, &namespace, &document).await? {
-        Answer::New(request) => (request, false),
-        Answer::Unchanged(request) => (request, true),
+    let mut note = None;
+    let mut asked = Some(true);
+    let request = match dry_run(hub, &namespace, &document).await? {
+        Answer::New(request) => request,
+        Answer::Unchanged(request) => {
+            note = Some(both(
+                format!("rreq/{name} exists already and stays as it is; this is what another one like it would get"),
+                format!("rreq/{name} 已存在，内容未变；以下为另建一份同样申请的结果"),
+            ));
+            request
+        }
+        Answer::Unasked(request) => {
+            note = Some(both(
+                format!(
+                    "you may not create requests in {namespace}: the server's rules were not asked, the figures hold"
+                ),
+                format!("无权在 {namespace} 创建申请：未经服务器规则校验，仅核算用量"),
+            ));
+            asked = None;
+            request
+        }
         Answer::Refused(words) => {
             return Ok(Quoted {
                 quote: Quote::refused(name, &namespace, words),
@@ -266,20 +288,16 @@ async fn one_quote(hub: &Hub, named: Option<&str>, mut document: Value) -> Resul
         }
     };
     let mut province = read::province(hub, Some(&namespace)).await?;
-    province.target = read::target(hub, &namespace, &accepted).await?;
-    let mut quote = quote(&accepted, &province, today());
-    if exists {
-        quote.notes.push(both(
-            format!("rreq/{name} exists already and stays as it is; this is what another one like it would get"),
-            format!("rreq/{name} 已存在，内容未变；以下为另建一份同样申请的结果"),
-        ));
-    }
-    if accepted.spec.type_ == RequestType::Release {
+    province.target = read::target(hub, &namespace, &request).await?;
+    let mut quote = quote(&request, &province, today());
+    quote.accepted = asked;
+    quote.notes.extend(note);
+    if request.spec.type_ == RequestType::Release {
         check_target(&province, &mut quote);
     }
     Ok(Quoted {
         quote,
-        request: Some(accepted),
+        request: Some(request),
         province,
     })
 }

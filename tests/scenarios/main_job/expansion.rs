@@ -96,9 +96,22 @@ pub(crate) fn plugin() -> Result<std::path::PathBuf> {
     Ok(folder.context("the folder of the programs")?.join("kubectl-xiangyun"))
 }
 
-/// Whoever reads all requests sees who would start.
+/// Whoever reads all requests sees who would start, and what a request takes that another may write.
 async fn simulated(w: &World) -> Result<()> {
-    let file = w.file(&phase("Planned", 100))?;
+    let found = simulate(w, &phase("Planned", 100)).await?;
+    let names = found[0]["starts"].as_array().context("starts")?.iter();
+    ensure!(names.map(|s| &s["name"]).collect::<Vec<_>>() == ["waits"], "{found}");
+    let coming = simulate(w, &asking("comes", 50)).await?;
+    ensure!(
+        coming[0]["accepted"].is_null() && coming[0]["fits"] == false,
+        "{coming}"
+    );
+    ensure!(coming[0]["reason"] == "WaitingForQuota", "{coming}");
+    Ok(())
+}
+
+async fn simulate(w: &World, what: &Value) -> Result<Value> {
+    let file = w.file(what)?;
     let config = w.cloud.kubeconfig("hub", Some("zhao.min"))?;
     let plugin = plugin()?;
     let (plugin, config) = (plugin.to_string_lossy(), config.to_string_lossy());
@@ -106,15 +119,7 @@ async fn simulated(w: &World) -> Result<()> {
     let output = w.cloud.exec(playground::Place::Jishi, &plugin, &args).await?;
     let error = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "simulate: {error}");
-    let found: Value = serde_json::from_slice(&output.stdout)?;
-    let names: Vec<_> = found[0]["starts"]
-        .as_array()
-        .context("starts")?
-        .iter()
-        .map(|s| &s["name"])
-        .collect();
-    ensure!(names == ["waits"], "{found}");
-    Ok(())
+    Ok(serde_json::from_slice(&output.stdout)?)
 }
 
 pub(crate) async fn capacity_moves_once_at_acceptance(w: &World) -> Result<()> {

@@ -14,6 +14,14 @@ const HUB: [&str; 3] = [
     "hub-apiserver@baicheng",
 ];
 
+const KILLED: [&str; 5] = [
+    "operator@jishi",
+    "operator@jiyidong",
+    "agent-1@jishi",
+    "agent-2@jishi",
+    "agent-1@jiyidong",
+];
+
 async fn uids(w: &World) -> Result<Vec<Value>> {
     let mut all = Vec::new();
     for centre in METRO {
@@ -27,23 +35,11 @@ pub(crate) async fn killed_agents_and_leader(w: &World) -> Result<()> {
     w.put(&placement("steady", "steady", json!({}))).await?;
     w.copies("steady", "steady", [2, 2]).await?;
     let before = uids(w).await?;
-    for process in [
-        "operator@jishi",
-        "operator@jiyidong",
-        "agent-1@jishi",
-        "agent-2@jishi",
-        "agent-1@jiyidong",
-    ] {
+    for process in KILLED {
         w.cloud.kill(process).await?;
     }
     w.put(&deployment("steady", "steady", 6)).await?;
-    for process in [
-        "operator@jishi",
-        "operator@jiyidong",
-        "agent-1@jishi",
-        "agent-2@jishi",
-        "agent-1@jiyidong",
-    ] {
+    for process in KILLED {
         w.cloud.start_process(process).await?;
     }
     w.copies("steady", "steady", [3, 3]).await?;

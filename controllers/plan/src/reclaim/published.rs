@@ -29,8 +29,9 @@ pub fn figures(snapshot: &Snapshot) -> BTreeMap<String, Figures> {
         .iter()
         .filter(|r| r.is_live() && snapshot.survey.policy(r).is_some());
     for request in covered {
-        let reclaim = request.object().status.as_ref().and_then(|s| s.reclaim.as_ref());
-        let idle = reclaim.filter(|r| !matches!(r.stage, ReclaimStage::Shrunk | ReclaimStage::Released));
+        let idle = request
+            .reclaim()
+            .filter(|r| !matches!(r.stage, ReclaimStage::Shrunk | ReclaimStage::Released));
         for (pool, grant) in &request.holds {
             let figures = all.entry(pool.to_string()).or_default();
             let to = idle.and_then(|r| r.to.iter().find(|p| p.pool == **pool));
@@ -51,8 +52,7 @@ pub fn figures(snapshot: &Snapshot) -> BTreeMap<String, Figures> {
 pub fn stages(snapshot: &Snapshot) -> BTreeMap<ReclaimStage, usize> {
     let mut all = BTreeMap::new();
     for request in &snapshot.requests {
-        let reclaim = request.object().status.as_ref().and_then(|s| s.reclaim.as_ref());
-        if let Some(reclaim) = reclaim.filter(|_| request.is_live()) {
+        if let Some(reclaim) = request.reclaim().filter(|_| request.is_live()) {
             *all.entry(reclaim.stage).or_default() += 1;
         }
     }
@@ -71,7 +71,7 @@ pub fn next_due(snapshot: &Snapshot) -> Option<SignedDuration> {
 }
 
 fn moments(snapshot: &Snapshot, request: &Request) -> Vec<Timestamp> {
-    let Some(reclaim) = request.object().status.as_ref().and_then(|s| s.reclaim.as_ref()) else {
+    let Some(reclaim) = request.reclaim() else {
         return Vec::new();
     };
     let read = |text: Option<&str>| text.and_then(|t| t.parse::<Timestamp>().ok());
@@ -99,13 +99,7 @@ pub fn policy_status(
             continue;
         }
         status.covers += 1;
-        let conditions = request
-            .object()
-            .status
-            .as_ref()
-            .map(|s| s.conditions.as_slice())
-            .unwrap_or_default();
-        match find_condition(conditions, condition::IDLE).map(|c| c.status.as_str()) {
+        match find_condition(request.conditions(), condition::IDLE).map(|c| c.status.as_str()) {
             Some("True") => status.idle += 1,
             Some("False") => {}
             _ => status.unknown += 1,

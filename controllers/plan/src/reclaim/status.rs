@@ -145,8 +145,9 @@ fn requested(request: &Request, snapshot: &Snapshot, before: Option<&str>) -> Op
 /// What a request of type Keep did: it stopped the clock (`Some(true)`), or there is nothing to keep (`Some(false)`);
 /// nothing while that is not decided yet.
 pub fn kept(keep: &Request, target: Option<&Request>) -> Option<bool> {
-    let reclaim = target.and_then(|t| t.object().status.as_ref()?.reclaim.as_ref());
-    let Some(reclaim) = reclaim else { return Some(false) };
+    let Some(reclaim) = target.and_then(Request::reclaim) else {
+        return Some(false);
+    };
     if reclaim.appeal.as_ref().is_some_and(|a| a.uid == keep.uid()) {
         return Some(true);
     }

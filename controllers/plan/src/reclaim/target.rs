@@ -31,7 +31,7 @@ pub enum Act {
 
 /// What is to be done about a grant whose day has come, if it is idle still and nobody keeps it.
 pub(crate) fn act(snapshot: &Snapshot, request: &Request) -> Option<Act> {
-    let reclaim = request.object().status.as_ref()?.reclaim.as_ref()?;
+    let reclaim = request.reclaim()?;
     if reclaim.stage != ReclaimStage::Due || !request.is_live() {
         return None;
     }

@@ -1,6 +1,6 @@
 //! One object: what differs from its template is written, what is not ours is left alone, what nobody wants goes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crds::{Drift, Existing, PlacedObject, Removal, TemplateKind, label, object, placement_reason as reason};
@@ -72,8 +72,7 @@ impl From<State> for Outcome {
 
 /// What stands around an object.
 pub(super) struct Around<'a> {
-    pub(super) plan: &'a Plan,
-    pub(super) templates: &'a BTreeMap<Spot, Arc<HubTemplate>>,
+    pub(super) scaled: &'a BTreeSet<(Spot, String)>,
     pub(super) standing: &'a Standing,
     pub(super) done: &'a BTreeMap<Spot, State>,
 }
@@ -88,15 +87,20 @@ impl Around<'_> {
         };
         template.needs.iter().find(|need| !stands(need))
     }
+}
 
-    /// Whether an autoscaler of the same namespace sets the copies of the object.
-    fn autoscaled(&self, spot: &Spot, want: &Want) -> bool {
-        let scalers = self.plan.wants.iter().filter(|((ns, o), w)| {
-            *ns == spot.0 && o.kind == TemplateKind::HorizontalPodAutoscaler && w.tenant == want.tenant
-        });
-        let mut templates = scalers.filter_map(|((_, o), w)| self.templates.get(&(w.tenant.clone(), o.clone())));
-        templates.any(|t| t.facts.scales.as_ref() == Some(&spot.1))
-    }
+/// Objects whose copies an autoscaler of the same namespace and tenant sets.
+pub(super) fn scaled(plan: &Plan, templates: &BTreeMap<Spot, Arc<HubTemplate>>) -> BTreeSet<(Spot, String)> {
+    let scalers = plan
+        .wants
+        .iter()
+        .filter(|((_, o), _)| o.kind == TemplateKind::HorizontalPodAutoscaler);
+    let targets = scalers.filter_map(|((namespace, object), want)| {
+        let template = templates.get(&(want.tenant.clone(), object.clone()))?;
+        let target = template.facts.scales.clone()?;
+        Some(((namespace.clone(), target), want.tenant.clone()))
+    });
+    targets.collect()
 }
 
 fn named(object: &PlacedObject) -> String {
@@ -138,7 +142,7 @@ impl Placements {
             .into();
         }
         let mut here = want.here.clone();
-        here.autoscaled = around.autoscaled(spot, want);
+        here.autoscaled = around.scaled.contains(&(spot.clone(), want.tenant.clone()));
         here.scaled = live.map(|l| l.progress.asked).filter(|_| here.autoscaled);
         let done = State::Done(template.facts.generation);
         let check = Checked {

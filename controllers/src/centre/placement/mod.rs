@@ -184,21 +184,17 @@ impl Placements {
     ) -> BTreeMap<Spot, State> {
         let mut states: BTreeMap<Spot, State> = BTreeMap::new();
         self.checked.retain(|spot, _| plan.wants.contains_key(spot));
+        let scaled = apply::scaled(plan, templates);
         for kind in TemplateKind::ALL {
             let wants: Vec<_> = plan
                 .wants
                 .iter()
                 .filter(|((_, object), _)| object.kind == kind)
                 .collect();
-            let (this, done) = (&*self, &states);
+            let (this, done, scaled) = (&*self, &states, &scaled);
             let applied = wants.into_iter().map(|(spot, want)| async move {
                 let template = templates.get(&(want.tenant.clone(), spot.1.clone()));
-                let all = apply::Around {
-                    plan,
-                    templates,
-                    standing,
-                    done,
-                };
+                let all = apply::Around { scaled, standing, done };
                 (spot, this.object(spot, want, template, &all).await)
             });
             let outcomes: Vec<_> = futures::stream::iter(applied).buffer_unordered(AT_ONCE).collect().await;

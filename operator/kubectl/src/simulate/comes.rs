@@ -1,13 +1,13 @@
 //! What if this request comes: what it would get, and who of those that are still being decided on would then find no room.
 
-use crds::{RequestApproval, ResourceRequest, condition, find_condition, request_reason as reason};
+use crds::{RequestApproval, ResourceRequest, request_reason as reason};
 use jiff::Timestamp;
 use plan::admission::{Case, if_approved};
 use plan::comes::crowded_out;
 use plan::request::{Request, date_at};
 use serde::Serialize;
 
-use super::requests_note;
+use super::{requests_note, waits};
 use crate::floor::{Floor, Province};
 use crate::print::{self, Style, lines};
 use crate::quote::Quote;
@@ -45,7 +45,9 @@ pub fn comes(
 ) -> Coming {
     let (all, only) = requests.unwrap_or_default();
     quote.notes.extend(requests_note(requests.is_some(), only));
-    let undecided: Vec<Request> = all.iter().filter(|r| undecided(r)).filter_map(read).collect();
+    // People have still to agree to these.
+    let undecided = all.iter().filter(|r| waits(r, &[reason::AWAITING_APPROVAL]));
+    let undecided: Vec<Request> = undecided.filter_map(read).collect();
     let found = request.filter(|_| quote.fits == Some(true)).and_then(read);
     let crowded = found.map(|request| {
         let floor = Floor::new(province, request.tenant(), None, date_at(now));
@@ -71,13 +73,6 @@ fn named(request: &Request) -> Named {
         name: request.name().to_owned(),
         namespace: request.tenant().to_owned(),
     }
-}
-
-/// Whether people have still to agree to it.
-fn undecided(request: &ResourceRequest) -> bool {
-    let conditions = request.status.as_ref().map(|s| s.conditions.as_slice());
-    let ready = find_condition(conditions.unwrap_or_default(), condition::READY);
-    ready.is_some_and(|c| c.reason == reason::AWAITING_APPROVAL)
 }
 
 /// The answer in words.

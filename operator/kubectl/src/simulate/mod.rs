@@ -25,6 +25,9 @@ use crate::failure::Failure;
 use crate::floor::{Floor, Province};
 use crate::lang::both;
 
+/// Reasons of those that wait for room.
+const ROOM: [&str; 2] = [reason::WAITING_FOR_QUOTA, reason::EXCEEDS_MAX_QUOTA];
+
 /// The answer for one phase of the file. Amounts are exact.
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -108,7 +111,7 @@ pub fn simulate(
         phase: plan::phase::name(phase).to_owned(),
         adds: added(phase, &floor, &pools, &started),
         starts: started.iter().map(starting).collect(),
-        waiting: requests.map(|(all, _)| all.iter().filter(|r| waits_for_room(r)).count()),
+        waiting: requests.map(|(all, _)| all.iter().filter(|r| waits(r, &ROOM)).count()),
         notes,
     }
 }
@@ -197,9 +200,9 @@ fn starting(start: &Start) -> Starting {
     }
 }
 
-/// Whether the operator said that it waits for room.
-fn waits_for_room(request: &ResourceRequest) -> bool {
+/// Whether that is why the operator says that a request waits.
+fn waits(request: &ResourceRequest, reasons: &[&str]) -> bool {
     let conditions = request.status.as_ref().map(|s| s.conditions.as_slice());
     let ready = find_condition(conditions.unwrap_or_default(), condition::READY);
-    ready.is_some_and(|c| [reason::WAITING_FOR_QUOTA, reason::EXCEEDS_MAX_QUOTA].contains(&c.reason.as_str()))
+    ready.is_some_and(|c| reasons.contains(&c.reason.as_str()))
 }

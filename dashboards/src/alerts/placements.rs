@@ -1,0 +1,38 @@
+//! Placements.
+
+use super::Severity::Warning;
+use super::{Alert, alert};
+use crate::text::t;
+
+pub(super) fn all() -> Vec<Alert> {
+    vec![
+        alert(
+            Warning,
+            "PlacementHeld",
+            "15m",
+            "max by (reason) (xiangyun_placements{reason!~\"Running|Applying|Starting|Rebalancing|RollingOut|RolloutPaused|Leaving|CentreUnknown\"}) > 0",
+            t(
+                "{{ $value }} placements wait with {{ $labels.reason }}",
+                "{{ $value }} 个双活部署处于 {{ $labels.reason }}",
+            ),
+            t(
+                "`kubectl get dap -A`, then `kubectl describe dap NAME`: the condition Ready says what is in the way and what helps",
+                "kubectl get dap -A 后 kubectl describe dap NAME，Ready 条件说明原因与处理办法",
+            ),
+        ),
+        alert(
+            Warning,
+            "PlacementNotReady",
+            "15m",
+            "max by (reason) (xiangyun_placements{reason=~\"Applying|Starting|Rebalancing\"}) > 0",
+            t(
+                "{{ $value }} placements have not got all their copies for 15 minutes ({{ $labels.reason }})",
+                "{{ $value }} 个双活部署超过15分钟未全部就绪（{{ $labels.reason }}）",
+            ),
+            t(
+                "`kubectl get dap -A` shows ready of wanted in each centre; look at the pods of the centre that is behind",
+                "kubectl get dap -A 查看各中心就绪数，检查滞后中心的容器组",
+            ),
+        ),
+    ]
+}

@@ -1,0 +1,32 @@
+//! What runs in both centres, and what keeps placements from it.
+
+use super::{SOME, label, panel, row, stat};
+use crate::board::{Kind, Row, Unit};
+use crate::text::t;
+
+pub(super) fn placements() -> Row {
+    row(
+        t("Placements", "双活部署"),
+        vec![
+            stat(
+                t("Placements that wait for somebody", "待处理的部署"),
+                t(
+                    "Held back by something that does not pass by itself: a claim, a grant, a template, an object in the way",
+                    "因选取冲突、配额不足、缺少模板或对象已存在而停滞",
+                ),
+            )
+            .query(
+                "sum(max by (reason) (xiangyun_placements{reason!~\"Running|Applying|Starting|Rebalancing|RollingOut|Leaving\"})) or vector(0)",
+                label("-"),
+            )
+            .colours(SOME),
+            panel(
+                Kind::Stacked,
+                Unit::Number,
+                t("Placements by reason", "部署状态"),
+                t("The reason of their condition Ready", "按 Ready 条件的原因统计"),
+            )
+            .query("max by (reason) (xiangyun_placements) or on () vector(0)", label("{{reason}}")),
+        ],
+    )
+}

@@ -112,6 +112,11 @@ impl<K: Cached, T: Send + Sync + 'static> Cache<K, T> {
         }
     }
 
+    /// Whether the first list is complete.
+    pub fn complete(&self) -> bool {
+        self.shelf.is_complete()
+    }
+
     /// Every readable object, in the order of namespace and name.
     pub fn shared(&self) -> Vec<Arc<T>> {
         let objects = self.shelf.read();

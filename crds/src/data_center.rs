@@ -29,6 +29,23 @@ pub enum CentreRole {
     DisasterRecovery,
 }
 
+/// Who owns it | 归属
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Ownership {
+    /// The government | 政府
+    #[default]
+    Government,
+    /// A company that lends it; data of level 3 and above does not go there | 社会化算力，三级及以上数据不得部署
+    Social,
+}
+
+impl Ownership {
+    /// Whether it is the default.
+    pub fn is_government(&self) -> bool {
+        *self == Self::Government
+    }
+}
+
 /// A data centre of the province | 省级云的一个数据中心
 #[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[kube(
@@ -68,6 +85,9 @@ pub struct DataCenterSpec {
     /// The company that runs it | 运营单位
     #[schemars(length(min = 1, max = 64))]
     pub operator: String,
+    /// Who owns it | 归属
+    #[serde(default, skip_serializing_if = "Ownership::is_government")]
+    pub ownership: Ownership,
     /// Short code of the site | 机房代码
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]

@@ -7,7 +7,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{DualActivePlacementStatus, TemplateKind};
+use crate::{DualActivePlacementStatus, Override, Rollout, TemplateKind};
 
 /// Reasons of a placement's conditions and of the centres' rows.
 pub mod reason {
@@ -35,6 +35,20 @@ pub mod reason {
     pub const TENANT_MISSING: &str = "TenantMissing";
     /// The least copies of the centres are more than the template has, or the most are fewer.
     pub const BOUNDS_CONFLICT: &str = "BoundsConflict";
+    /// An override does not apply to its template.
+    pub const OVERRIDE_FAILED: &str = "OverrideFailed";
+    /// What its pods say of their processors does not fit the pool.
+    pub const ARCHITECTURE_MISMATCH: &str = "ArchitectureMismatch";
+    /// Data of that level may not go to a centre of that owner.
+    pub const DATA_NOT_ALLOWED: &str = "DataNotAllowed";
+    /// A new version is on its way through the centres.
+    pub const ROLLING_OUT: &str = "RollingOut";
+    /// A new version waits because its placement says so.
+    pub const ROLLOUT_PAUSED: &str = "RolloutPaused";
+    /// A new version did not become healthy; no other centre gets it.
+    pub const ROLLOUT_STOPPED: &str = "RolloutStopped";
+    /// A new version did not become healthy; the centres run the one before.
+    pub const ROLLOUT_RETURNED: &str = "RolloutReturned";
     /// The row of a centre that holds something is too old.
     pub const CENTRE_UNKNOWN: &str = "CentreUnknown";
     /// It is being deleted; the centres take their objects away, or let go of them.
@@ -223,6 +237,8 @@ const fn one() -> i32 {
     validation = ("(self.mode == 'ActiveActive') != has(self.active)", "active goes with ActiveStandby and Exclusive, and only with them | 仅 ActiveStandby、Exclusive 须填写 active"),
     validation = ("!has(self.active) || self.centres.exists(c, c.name == self.active)", "active is one of the centres | active 须为所列中心之一"),
     validation = ("self.mode == 'ActiveStandby' || !has(self.standby)", "standby goes with ActiveStandby only | 仅 ActiveStandby 可填写 standby"),
+    validation = ("!has(self.overrides) || self.overrides.all(o, self.centres.exists(c, c.name == o.centre))", "overrides: each names one of the centres | overrides 的 centre 须为所列中心"),
+    validation = ("self.mode == 'ActiveActive' || !has(self.overrides) || self.overrides.all(o, !has(o.replicas))", "overrides: replicas goes with ActiveActive only | overrides.replicas 仅用于 ActiveActive"),
     validation = ("self.mode != 'ActiveActive' || self.centres.exists(c, c.weight > 0)", "one centre has a weight above 0 | 至少一个中心的权重大于 0")
 )]
 pub struct DualActivePlacementSpec {
@@ -250,6 +266,13 @@ pub struct DualActivePlacementSpec {
     #[schemars(length(min = 1, max = 8))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub centres: Vec<PlacementCentre>,
+    /// What differs in a centre | 各中心差异
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64))]
+    pub overrides: Vec<Override>,
+    /// How new versions of workloads reach the centres; at once and without a way back where it is left out | 升级方式，缺省为各中心同时且不可退回
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollout: Option<Rollout>,
     /// What becomes of an edit by hand in a centre | 偏差处理
     #[serde(default)]
     pub drift: Drift,

@@ -12,6 +12,8 @@ mod data_center;
 mod dual_active_placement;
 mod expansion_phase;
 mod names;
+mod placement_override;
+mod placement_rollout;
 mod placement_status;
 mod pool_queue;
 mod price;
@@ -32,7 +34,7 @@ pub use amounts::{Amount, AmountError, Amounts, Resources};
 pub use conditions::{Condition, find as find_condition, is_true as condition_is_true, set as set_condition};
 pub use data_center::{
     CardNodes, CentreReport, CentreRole, DataCenter, DataCenterSpec, DataCenterStatus, MetricLabel, MetricSource,
-    PhaseCapacity, PoolCapacity, reason as centre_reason,
+    Ownership, PhaseCapacity, PoolCapacity, reason as centre_reason,
 };
 pub use dual_active_placement::{
     Drift, DualActivePlacement, DualActivePlacementSpec, Existing, PlacementCentre, PlacementMode, Removal, Select,
@@ -43,6 +45,8 @@ pub use expansion_phase::{
     reason as phase_reason,
 };
 pub use names::{condition, group, label, object, refusal, role};
+pub use placement_override::{ArgsOverride, EnvOverride, ImageOverride, Override, OverrideTarget, PatchOp, PatchStep};
+pub use placement_rollout::{CentreRevision, OnFailure, Rollout, RolloutOrder, WorkloadRollout};
 pub use placement_status::{
     Assignment, CentreAssignment, DualActivePlacementStatus, PlacedObject, PlacementRow, PlacementTotal,
     WorkloadCopies, WorkloadRow,

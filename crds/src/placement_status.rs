@@ -4,7 +4,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Condition, Removal, TemplateKind};
+use crate::{Condition, Override, Removal, TemplateKind, WorkloadRollout};
 
 /// Copies of one workload in one centre | 一个工作负载在一个中心的副本
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -58,6 +58,14 @@ pub struct Assignment {
     /// The centres that hold it; another one holds nothing of it | 承载的中心
     #[serde(default)]
     pub centres: Vec<CentreAssignment>,
+    /// What differs in the centres; each was tried on its template before it came here | 已校验的差异
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64))]
+    pub overrides: Vec<Override>,
+    /// Versions of workloads, where they reach the centres in an order | 各工作负载的版本
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 2000))]
+    pub rollouts: Vec<WorkloadRollout>,
     /// Set when the placement is being deleted: what becomes of the objects | 删除中：对象的处理
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub leaving: Option<Removal>,
@@ -73,6 +81,9 @@ pub struct WorkloadRow {
     /// Generation of the template that the centre's controllers have taken up | 已生效的模板版本
     #[serde(default)]
     pub generation: i64,
+    /// Revision of that template: a fingerprint without the number of copies | 已生效的模板指纹
+    #[serde(default)]
+    pub revision: String,
     /// Copies that should be there | 应有副本
     #[serde(default)]
     pub wanted: i64,

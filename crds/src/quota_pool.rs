@@ -38,6 +38,16 @@ pub enum Architecture {
     Arm64,
 }
 
+impl Architecture {
+    /// As Kubernetes calls it in the label `kubernetes.io/arch`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Amd64 => "amd64",
+            Self::Arm64 => "arm64",
+        }
+    }
+}
+
 /// Network zone | 网络区域
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub enum Zone {

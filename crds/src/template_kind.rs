@@ -117,6 +117,11 @@ impl TemplateKind {
         matches!(self, Self::Deployment | Self::StatefulSet)
     }
 
+    /// Whether new versions of it replace pods step by step.
+    pub const fn rolls(self) -> bool {
+        matches!(self, Self::Deployment | Self::StatefulSet | Self::DaemonSet)
+    }
+
     /// Whether it runs to an end, and so in one centre only.
     pub const fn is_job(self) -> bool {
         matches!(self, Self::Job | Self::CronJob)

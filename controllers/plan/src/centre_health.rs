@@ -32,7 +32,7 @@ pub fn health(centre: &DataCenter, now: Timestamp) -> (&'static str, String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crds::{CentreReport, CentreRole, DataCenterSpec, DataCenterStatus};
+    use crds::{CentreReport, CentreRole, DataCenterSpec, DataCenterStatus, Ownership};
 
     #[test]
     fn a_report_ages() {
@@ -40,6 +40,7 @@ mod tests {
             display_name: "x".into(),
             role: CentreRole::Primary,
             operator: "x".into(),
+            ownership: Ownership::Government,
             site_code: None,
             metric_sources: Vec::new(),
         };

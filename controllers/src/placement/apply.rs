@@ -1,14 +1,18 @@
 //! Writes on placements, each conditional on the copy it was decided on: uid and resourceVersion.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
 use crds::{
     DualActivePlacement, DualActivePlacementStatus, condition, find_condition, label, placement_reason as reason,
 };
 use kube::api::{Patch, PatchParams};
 use kube::{Api, ResourceExt as _};
 use plan::placement::decide::Decision;
+use plan::placement::template::{Key, Template};
 use serde_json::{Value, json};
 
-use super::Controller;
+use super::{Controller, revisions};
 use crate::call::{CallError, call};
 
 /// Whether the decision has an object or a centre that the stored one has not.
@@ -31,8 +35,9 @@ impl Controller {
         placement: &DualActivePlacement,
         decision: &Decision,
         status: &DualActivePlacementStatus,
+        templates: &BTreeMap<Key, Arc<Template>>,
     ) -> Result<(), CallError> {
-        let written = self.write_what_differs(placement, decision, status).await;
+        let written = self.write_what_differs(placement, decision, status, templates).await;
         match written {
             // Somebody else wrote, or it is gone: the watch shows it, and the next pass decides on that.
             Err(error) if error.is_conflict() || error.is_not_found() => Ok(()),
@@ -45,11 +50,13 @@ impl Controller {
         placement: &DualActivePlacement,
         decision: &Decision,
         status: &DualActivePlacementStatus,
+        templates: &BTreeMap<Key, Arc<Template>>,
     ) -> Result<(), CallError> {
         let guarded = placement.finalizers().iter().any(|f| f == label::PLACED);
         let deleted = placement.metadata.deletion_timestamp.is_some();
         if deleted && decision.release {
             return if guarded {
+                self.forget_revisions(placement, &BTreeSet::new()).await?;
                 self.guard(placement, false).await
             } else {
                 Ok(())
@@ -62,6 +69,9 @@ impl Controller {
         if placement.status.as_ref() == Some(status) {
             return Ok(());
         }
+        if !self.store_revisions(placement, decision, templates).await? {
+            return Ok(());
+        }
         let namespace = placement.namespace().unwrap_or_default();
         let api: Api<DualActivePlacement> = Api::namespaced(self.client.clone(), &namespace);
         let patch = json!({"metadata": precondition(placement), "status": {
@@ -71,7 +81,12 @@ impl Controller {
         let (params, patch) = (PatchParams::default(), Patch::Merge(patch));
         call("write a placement", api.patch_status(&name, &params, &patch)).await?;
         self.announce(placement, status);
-        Ok(())
+        let before = placement.status.as_ref().and_then(|s| s.assignment.as_ref());
+        let (before, now) = (revisions::named(before), revisions::named(status.assignment.as_ref()));
+        if before.is_subset(&now) {
+            return Ok(());
+        }
+        self.forget_revisions(placement, &now).await
     }
 
     async fn guard(&self, placement: &DualActivePlacement, on: bool) -> Result<(), CallError> {
@@ -119,6 +134,8 @@ impl Controller {
             reason::APPLYING,
             reason::STARTING,
             reason::REBALANCING,
+            reason::ROLLING_OUT,
+            reason::ROLLOUT_PAUSED,
             reason::LEAVING,
         ];
         self.events

@@ -3,6 +3,7 @@
 
 mod apply;
 mod observe;
+mod revisions;
 mod write_back;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,13 +12,14 @@ use std::time::Duration;
 
 use crds::{DataCenter, DualActivePlacement, QuotaPool, ResourceRequest, Tenant, condition, find_condition};
 use futures::StreamExt as _;
+use jiff::Timestamp;
 use kube::Client;
 use kube::runtime::watcher::Config;
 use plan::centre::catalogue::Catalogue;
-use plan::placement::decide::{Decision, World, decide, key};
+use plan::placement::decide::{Centre, Decision, World, decide, key};
 use plan::placement::fit;
 use plan::placement::status::status;
-use plan::placement::template::Template;
+use plan::placement::template::{Key, Template};
 use prometheus::Registry;
 use tokio::sync::Notify;
 
@@ -48,6 +50,7 @@ struct Controller {
     centres: Cache<DataCenter>,
     tenants: Cache<Tenant>,
     templates: Templates<Template>,
+    texts: observe::Texts,
 }
 
 /// Its figures: placements by the reason of their condition Ready.
@@ -99,6 +102,7 @@ pub async fn run(common: Common, epoch: i64, shown: Rows) -> Result<(), NotReady
         centres,
         tenants,
         templates,
+        texts: observe::Texts::default(),
     };
     controller.ready().await?;
     tokio::select! {
@@ -131,14 +135,19 @@ impl Controller {
             self.ledger = observe::ledger(&self.client).await?;
         }
         let now = self.clock.now();
-        let health = |c: &DataCenter| plan::centre_health::health(c, now).0 == crds::centre_reason::REPORTING;
+        let centre = |c: &DataCenter| Centre {
+            reports: plan::centre_health::health(c, now).0 == crds::centre_reason::REPORTING,
+            role: c.spec.role,
+            ownership: c.spec.ownership,
+        };
         let centres = self.centres.list();
         let centres = centres
             .iter()
-            .filter_map(|c| Some((c.metadata.name.clone()?, health(c))))
+            .filter_map(|c| Some((c.metadata.name.clone()?, centre(c))))
             .collect();
         let templates = self.templates.all();
-        let decisions = self.decide(&placements, &templates, &centres).await;
+        self.texts.read(&self.client, &placements, &templates).await;
+        let decisions = self.decide(&placements, &templates, &centres, now).await;
         let next = placements.iter().filter_map(|placement| {
             let decision = decisions.get(&key(placement))?;
             Some((placement, decision, status(placement, decision, &centres, now)))
@@ -157,7 +166,7 @@ impl Controller {
         for half in [grows, rest] {
             let writes = half
                 .iter()
-                .map(|(placement, decision, status)| self.write(placement, decision, status));
+                .map(|(placement, decision, status)| self.write(placement, decision, status, &templates));
             let outcomes: Vec<_> = futures::stream::iter(writes).buffer_unordered(AT_ONCE).collect().await;
             first = outcomes.into_iter().fold(first, |first, outcome| match outcome {
                 Ok(()) => first,
@@ -172,8 +181,9 @@ impl Controller {
     async fn decide(
         &self,
         placements: &[Arc<DualActivePlacement>],
-        templates: &BTreeMap<plan::placement::template::Key, Arc<Template>>,
-        centres: &BTreeMap<String, bool>,
+        templates: &BTreeMap<Key, Arc<Template>>,
+        centres: &BTreeMap<String, Centre>,
+        now: Timestamp,
     ) -> BTreeMap<(String, String), Decision> {
         let grants = self.requests.shared();
         let grants = fit::sum(grants.iter().map(Arc::as_ref));
@@ -191,6 +201,8 @@ impl Controller {
             catalogue: &catalogue,
             tenants: &tenants,
             centres,
+            texts: self.texts.all(),
+            now,
             gone: &BTreeSet::new(),
             ledger: self.ledger.as_deref().unwrap_or_default(),
             epoch: self.epoch,

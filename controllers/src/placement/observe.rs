@@ -1,17 +1,18 @@
 //! What placements need to see, and asking the hub itself whether a template is gone.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crds::{DualActivePlacement, QuotaLedger, TemplateKind, object};
+use crds::{DualActivePlacement, Override, QuotaLedger, TemplateKind, object};
 use futures::StreamExt as _;
 use kube::api::DynamicObject;
 use kube::{Api, Client};
-use plan::placement::template::{Key, pod_of};
+use plan::placement::template::{Key, Template, pod_of};
+use serde_json::Value;
 
 use super::AT_ONCE;
 use crate::call::{CallError, call};
-use crate::templates::resource;
+use crate::templates::{plain, resource};
 
 /// Kinds of which a placement may take something: those that it names, any kind for a label, and what pods refer to.
 pub(super) fn kinds(placements: &[Arc<DualActivePlacement>]) -> BTreeSet<TemplateKind> {
@@ -28,6 +29,83 @@ pub(super) fn kinds(placements: &[Arc<DualActivePlacement>]) -> BTreeSet<Templat
         kinds.extend(TemplateKind::REFERRED);
     }
     kinds
+}
+
+/// Whole templates, where an override is to be tried on them; read once for each version.
+#[derive(Debug, Default)]
+pub(super) struct Texts {
+    texts: BTreeMap<Key, Arc<Value>>,
+    versions: BTreeMap<Key, String>,
+}
+
+impl Texts {
+    /// Those that were read.
+    pub(super) const fn all(&self) -> &BTreeMap<Key, Arc<Value>> {
+        &self.texts
+    }
+
+    /// Reads what is new, and forgets what no override concerns any more. One that cannot be read is missing, which the
+    /// decision says.
+    pub(super) async fn read(
+        &mut self,
+        client: &Client,
+        placements: &[Arc<DualActivePlacement>],
+        templates: &BTreeMap<Key, Arc<Template>>,
+    ) {
+        let wanted: BTreeMap<&Key, &str> = concerned(placements, templates).collect();
+        self.versions
+            .retain(|key, version| wanted.get(key).is_some_and(|v| v == version));
+        self.texts.retain(|key, _| wanted.contains_key(key));
+        let due: Vec<_> = wanted
+            .into_iter()
+            .filter(|(key, _)| !self.versions.contains_key(*key))
+            .collect();
+        let reads = due.into_iter().map(|(key, version)| async move {
+            let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), &key.0, &resource(key.1.kind));
+            let found = call("read a template", api.get(&key.1.name)).await;
+            if let Err(error) = &found {
+                tracing::warn!(namespace = key.0, name = key.1.name, %error, "a template with overrides cannot be read");
+            }
+            (key.clone(), version.to_owned(), found.ok().map(plain))
+        });
+        let found: Vec<_> = futures::stream::iter(reads).buffer_unordered(AT_ONCE).collect().await;
+        for (key, version, text) in found {
+            match text {
+                Some(text) => {
+                    self.texts.insert(key.clone(), Arc::new(text));
+                    self.versions.insert(key, version);
+                }
+                None => drop(self.texts.remove(&key)),
+            }
+        }
+    }
+}
+
+/// Templates that an override of a spec or of a decision concerns, and their versions.
+fn concerned<'a>(
+    placements: &'a [Arc<DualActivePlacement>],
+    templates: &'a BTreeMap<Key, Arc<Template>>,
+) -> impl Iterator<Item = (&'a Key, &'a str)> {
+    let overrides = placements.iter().flat_map(|p| {
+        let decided = p.status.as_ref().and_then(|s| s.assignment.as_ref());
+        let all = p
+            .spec
+            .overrides
+            .iter()
+            .chain(decided.into_iter().flat_map(|a| &a.overrides));
+        all.map(move |o| (p.metadata.namespace.as_deref().unwrap_or_default(), o))
+    });
+    let by_namespace = overrides.fold(BTreeMap::<&str, Vec<&Override>>::new(), |mut all, (ns, one)| {
+        all.entry(ns).or_default().push(one);
+        all
+    });
+    templates.iter().filter_map(move |(key, template)| {
+        let mine = by_namespace.get(key.0.as_str())?;
+        let about = |o: &&Override| o.concerns(&o.centre, key.1.kind, &key.1.name);
+        mine.iter()
+            .any(|o| about(&o))
+            .then_some((key, template.version.as_str()))
+    })
 }
 
 /// Uid of the ledger, whose leaderships epochs count; nothing before the first one is made.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crds::QuotaPool;
+use crds::{Architecture, QuotaPool};
 
 /// What an agent needs to know of a pool.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -11,6 +11,8 @@ pub struct PoolFacts {
     pub separate: bool,
     /// Extended resource of its cards, such as `nvidia.com/gpu`.
     pub card: Option<String>,
+    /// Processors of its nodes, as Kubernetes calls them: `amd64` or `arm64`.
+    pub architecture: Option<&'static str>,
     /// StorageClass, where it is a storage pool.
     pub storage_class: Option<String>,
     /// Centres that it names.
@@ -34,6 +36,7 @@ impl Catalogue {
         let facts = |pool: &QuotaPool| PoolFacts {
             separate: pool.spec.separate_namespace,
             card: pool.spec.accelerator.as_ref().map(|a| a.resource_name.clone()),
+            architecture: pool.spec.architecture.map(Architecture::name),
             storage_class: pool.spec.storage.as_ref().map(|s| s.storage_class_name.clone()),
             centres: pool.spec.centres.iter().map(|c| c.name.clone()).collect(),
         };

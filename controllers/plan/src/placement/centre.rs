@@ -11,6 +11,7 @@ use crds::{
 
 use super::decide::key;
 use super::object::Here;
+use super::overrides::concerning;
 use crate::centre::catalogue::Catalogue;
 use crate::centre::epoch::Floors;
 
@@ -47,6 +48,20 @@ pub struct Want {
     pub existing: Existing,
     /// Its decision is not carried out: what stands stays as it is.
     pub kept: bool,
+    /// From which state of the template.
+    pub source: Source,
+}
+
+/// Which state of a template is applied.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Source {
+    /// As it is in the hub now.
+    #[default]
+    Template,
+    /// A revision that was stored in the hub.
+    Revision(String),
+    /// None yet: another centre comes first.
+    Later,
 }
 
 /// A placement's part here.
@@ -162,13 +177,28 @@ fn want(s: &Snapshot<'_>, placement: &DualActivePlacement, part: &Part, wants: &
                 placement: name.clone(),
                 copies: copies.map(|w| w.copies),
                 suspended: !mine.jobs,
+                overrides: concerning(&part.assignment.overrides, s.centre, object)
+                    .into_iter()
+                    .cloned()
+                    .collect(),
                 ..Here::default()
             },
             drift: placement.spec.drift,
             existing: placement.spec.existing,
             kept: part.refusal.is_some() || (object.kind.has_copies() && copies.is_none()),
+            source: source(&part.assignment, s.centre, object),
         };
         wants.entry((part.namespace.clone(), object.clone())).or_insert(want);
+    }
+}
+
+fn source(assignment: &Assignment, centre: &str, object: &PlacedObject) -> Source {
+    let mut rollouts = assignment.rollouts.iter();
+    match rollouts.find(|r| r.kind == object.kind && r.name == object.name) {
+        None => Source::Template,
+        Some(rollout) => rollout
+            .of(centre)
+            .map_or(Source::Later, |r| Source::Revision(r.to_owned())),
     }
 }
 

@@ -8,72 +8,26 @@ use crds::{
     Standby, WorkloadCopies, placement_reason as reason,
 };
 
-use super::fit::{self, Granted, Scope};
+use super::fit::{self, Granted};
 use super::select::{self, Taken, Templates};
 use super::split::{self, Bounds, Part};
 use super::step::{self, Side};
-use super::template::{Key, Template};
-use crate::centre::catalogue::Catalogue;
+use super::template::Key;
 
 mod numbers;
+mod overridden;
+mod rolling;
+mod suits;
 mod targets;
 #[cfg(test)]
 mod tests;
+mod world;
+
+pub use world::{Centre, Decision, Obstacle, World};
 
 /// Most objects of one placement, so that its status stays far below what the store takes: at 100 bytes each, 200 kB of
 /// 1.5 MB.
 const MOST: usize = 2000;
-
-/// What a decision is made from.
-#[derive(Clone, Copy, Debug)]
-pub struct World<'a> {
-    /// Every placement of the hub.
-    pub placements: &'a [Arc<DualActivePlacement>],
-    /// Every template of the kinds in use.
-    pub templates: &'a BTreeMap<Key, Arc<Template>>,
-    /// What was granted.
-    pub grants: &'a BTreeMap<Scope, Granted>,
-    /// The pools.
-    pub catalogue: &'a Catalogue,
-    /// Names of the tenants.
-    pub tenants: &'a BTreeSet<String>,
-    /// Every centre, and whether its agent reports.
-    pub centres: &'a BTreeMap<String, bool>,
-    /// Templates of which the hub itself said that they are gone.
-    pub gone: &'a BTreeSet<Key>,
-    /// Uid of the ledger.
-    pub ledger: &'a str,
-    /// Epoch of this leadership.
-    pub epoch: i64,
-}
-
-/// Why a placement is not as its spec says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Obstacle {
-    /// In one word.
-    pub reason: &'static str,
-    /// In a sentence.
-    pub message: String,
-}
-
-/// What was decided for one placement.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Decision {
-    /// What should be stored; `None` while there is nothing to place.
-    pub assignment: Option<Assignment>,
-    /// Why it is not what the spec says.
-    pub obstacle: Option<Obstacle>,
-    /// Whether each centre could hold everything alone, and in words; `None` where that is not asked.
-    pub survivable: Option<(bool, String)>,
-    /// Copies that still wait to be lowered.
-    pub rebalancing: bool,
-    /// Templates that the caches miss: whether they are gone is asked before anything is taken away.
-    pub confirm: BTreeSet<Key>,
-    /// Whether it follows the templates as they are now; otherwise it stays behind because of the obstacle.
-    pub follows: bool,
-    /// Nothing of it is left in any centre: it may go.
-    pub release: bool,
-}
 
 /// Decides for every placement; in the order of age, so that the newer one waits where both do not fit.
 pub fn decide(world: &World<'_>) -> BTreeMap<(String, String), Decision> {
@@ -166,8 +120,15 @@ fn holds(
         .catalogue
         .get(&placement.spec.pool)
         .and_then(|p| p.card.as_deref());
-    let each = |object: &PlacedObject| templates.get(object).map(|t| t.each.in_pool(card)).unwrap_or_default();
+    let namespace = key(placement).0;
     let centre = |centre: &CentreAssignment| {
+        let each = |object: &PlacedObject| {
+            let there = overridden::facts(world, &namespace, &assignment.overrides, &centre.name, object);
+            let there = there.and_then(Result::ok).map(|t| t.each.in_pool(card));
+            there
+                .or_else(|| templates.get(object).map(|t| t.each.in_pool(card)))
+                .unwrap_or_default()
+        };
         let copies = centre.copies.iter().map(|w| {
             let object = PlacedObject {
                 kind: w.kind,
@@ -226,8 +187,15 @@ impl One<'_> {
             decision.obstacle = Some(obstacle);
             return decision;
         }
-        let (taken, confirm) = self.taken();
+        let (mut taken, confirm) = self.taken();
         decision.confirm = confirm;
+        if let Err(obstacle) = self
+            .overrides_apply(&mut taken)
+            .and_then(|()| self.suits(&taken.objects))
+        {
+            decision.obstacle = Some(obstacle);
+            return decision;
+        }
         decision.obstacle = self.unclear(&taken);
         if taken.objects.len() > MOST {
             decision.obstacle = Some(too_many(taken.objects.len()));
@@ -249,9 +217,12 @@ impl One<'_> {
         let (centres, rebalancing) = self.step(&targets);
         decision.rebalancing = rebalancing;
         decision.follows = true;
+        let rollouts = self.roll(&taken.objects, &centres, &mut decision);
         let next = Assignment {
             objects: taken.objects.into_iter().collect(),
             centres,
+            overrides: self.placement.spec.overrides.clone(),
+            rollouts,
             ..Assignment::default()
         };
         decision.assignment = self.confirmed(Some(self.numbered(next)));

@@ -11,6 +11,8 @@ pub struct Granted {
     pub amounts: Resources,
     /// By centre.
     pub centres: BTreeMap<String, Room>,
+    /// Highest MLPS level of the systems that it was granted for.
+    pub level: i32,
 }
 
 /// What they give in one centre.
@@ -43,6 +45,7 @@ pub fn read(request: &ResourceRequest) -> Read {
         .filter_map(|pool| {
             let mut granted = Granted {
                 amounts: Resources::try_from(&pool.amounts).ok()?,
+                level: request.spec.compliance.as_ref().map_or(0, |c| c.mlps_level),
                 ..Granted::default()
             };
             for centre in &pool.centres {
@@ -65,6 +68,7 @@ pub fn sum<'a>(grants: impl IntoIterator<Item = &'a Read>) -> BTreeMap<Scope, Gr
     for (scope, granted) in grants.into_iter().flatten() {
         let slot = all.entry(scope.clone()).or_default();
         slot.amounts = slot.amounts.plus(granted.amounts);
+        slot.level = slot.level.max(granted.level);
         for (centre, room) in &granted.centres {
             let mine = slot.centres.entry(centre.clone()).or_default();
             mine.in_force = mine.in_force.plus(room.in_force);
@@ -131,6 +135,7 @@ mod tests {
         let granted = Granted {
             amounts: cpu(10),
             centres: [("a".to_owned(), room)].into(),
+            level: 2,
         };
         assert_eq!(survival(4, &granted, "a"), 3);
         assert_eq!(survival(4, &granted, "b"), 0);

@@ -1,11 +1,14 @@
 //! Placements: which templates run in which centres, with how many copies. The operator's part is [`decide`], the
 //! agent's [`centre`] with [`object`] and [`drift`].
 
+pub mod architecture;
 pub mod centre;
 pub mod decide;
 pub mod drift;
 pub mod fit;
 pub mod object;
+pub mod overrides;
+pub mod rollout;
 pub mod row;
 pub mod select;
 pub mod split;

@@ -1,7 +1,9 @@
 //! What a template becomes in a centre: the same object without what belongs to the hub, with this centre's share.
 
-use crds::{PlacedObject, TemplateKind, label};
+use crds::{Override, PlacedObject, TemplateKind, label};
 use serde_json::{Map, Value, json};
+
+use super::overrides;
 
 /// What a centre adds to a template.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -18,6 +20,8 @@ pub struct Here {
     pub autoscaled: bool,
     /// Whether jobs stand still here.
     pub suspended: bool,
+    /// What differs here.
+    pub overrides: Vec<Override>,
 }
 
 /// Annotations that a cluster writes for itself, or kubectl for its own memory.
@@ -40,7 +44,26 @@ const OF_A_JOB: [&str; 4] = [
 ];
 
 /// The object to apply, without its mark.
-pub fn desired(object: &PlacedObject, template: &Value, here: &Here) -> Value {
+///
+/// # Errors
+/// An override does not apply, `English | 中文`.
+pub fn desired(object: &PlacedObject, template: &Value, here: &Here) -> Result<Value, String> {
+    let mut value = placed(object, template, here);
+    overrides::apply(object, &here.overrides.iter().collect::<Vec<_>>(), &mut value)?;
+    share(object.kind, &mut value, here);
+    without_nulls(&mut value);
+    Ok(value)
+}
+
+/// Fingerprint of what is applied of a template in any centre, but for its number of copies.
+pub fn revision(object: &PlacedObject, template: &Value) -> String {
+    let mut value = placed(object, template, &Here::default());
+    remove(&mut value, "/spec", &["replicas"]);
+    without_nulls(&mut value);
+    format!("{:016x}", fingerprint(&value))
+}
+
+fn placed(object: &PlacedObject, template: &Value, here: &Here) -> Value {
     let mut all = template.as_object().cloned().unwrap_or_default();
     all.remove("status");
     let (group, version) = object.kind.group_version();
@@ -54,8 +77,6 @@ pub fn desired(object: &PlacedObject, template: &Value, here: &Here) -> Value {
     all.insert("metadata".to_owned(), metadata(object, template, here));
     let mut value = Value::Object(all);
     own(object.kind, &mut value);
-    share(object.kind, &mut value, here);
-    without_nulls(&mut value);
     value
 }
 
@@ -198,6 +219,22 @@ mod tests {
         }
     }
 
+    fn made(object: &PlacedObject, template: &Value, here: &Here) -> Value {
+        desired(object, template, here).unwrap()
+    }
+
+    #[test]
+    fn a_revision_is_the_content_without_copies() {
+        let web = object(TemplateKind::Deployment, "web");
+        let of = |replicas: i64, image: &str| {
+            let status = json!({"metadata": {"resourceVersion": replicas.to_string(), "generation": replicas},
+                "spec": {"replicas": replicas, "template": {"spec": {"image": image}}}, "status": {"replicas": replicas}});
+            revision(&web, &status)
+        };
+        assert_eq!(of(2, "a"), of(3, "a"));
+        assert_ne!(of(2, "a"), of(2, "b"));
+    }
+
     #[test]
     fn a_service_keeps_no_address_of_the_hub() {
         let template = json!({"apiVersion": "v1", "kind": "Service",
@@ -205,13 +242,13 @@ mod tests {
                 "annotations": {"kubectl.kubernetes.io/last-applied-configuration": "{}"}},
             "spec": {"clusterIP": "10.0.0.1", "clusterIPs": ["10.0.0.1"], "ports": [{"port": 80, "nodePort": 30080}]},
             "status": {"loadBalancer": {}}});
-        let found = desired(&object(TemplateKind::Service, "web"), &template, &here());
+        let found = made(&object(TemplateKind::Service, "web"), &template, &here());
         let expected = json!({"apiVersion": "v1", "kind": "Service",
             "metadata": {"name": "web", "namespace": "dept", "labels": {"app": "web", "xiangyun.io/placement": "p"}},
             "spec": {"ports": [{"port": 80}]}});
         assert_eq!(found, expected);
         let headless = json!({"spec": {"clusterIP": "None", "clusterIPs": ["None"]}});
-        let found = desired(&object(TemplateKind::Service, "web"), &headless, &here());
+        let found = made(&object(TemplateKind::Service, "web"), &headless, &here());
         assert_eq!(found["spec"], json!({"clusterIP": "None"}));
     }
 
@@ -223,7 +260,7 @@ mod tests {
             copies: Some(3),
             ..here()
         };
-        let (value, mark) = marked(desired(&web, &template, &share), &share);
+        let (value, mark) = marked(made(&web, &template, &share), &share);
         assert_eq!(value["spec"]["replicas"], 3);
         assert_eq!(value["spec"]["template"]["metadata"], json!({}));
         assert_eq!(value["metadata"]["annotations"][label::APPLIED], json!(mark));
@@ -232,8 +269,8 @@ mod tests {
             scaled: n,
             ..share.clone()
         };
-        let first = marked(desired(&web, &template, &scaled(None)), &scaled(None));
-        let later = marked(desired(&web, &template, &scaled(Some(9))), &scaled(Some(9)));
+        let first = marked(made(&web, &template, &scaled(None)), &scaled(None));
+        let later = marked(made(&web, &template, &scaled(Some(9))), &scaled(Some(9)));
         assert_eq!(
             (&first.0["spec"]["replicas"], &later.0["spec"]["replicas"]),
             (&json!(3), &json!(9))
@@ -255,7 +292,7 @@ mod tests {
         let job = object(TemplateKind::Job, "j");
         let template = json!({"spec": {"selector": {"matchLabels": {"controller-uid": "u"}},
             "template": {"metadata": {"labels": {"controller-uid": "u", "a": "b"}}}}});
-        let found = desired(
+        let found = made(
             &job,
             &template,
             &Here {

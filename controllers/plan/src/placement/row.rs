@@ -29,11 +29,20 @@ pub struct Progress {
     pub available: i64,
 }
 
+/// Which state of a template was carried out; empty where nobody knows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Version {
+    /// Generation of the template.
+    pub generation: i64,
+    /// Its revision.
+    pub revision: String,
+}
+
 /// How an object stands after the writes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum State {
-    /// As wanted, from this generation of the template.
-    Done(i64),
+    /// As wanted, from this state of the template.
+    Done(Version),
     /// Not yet; the next pass goes on.
     Waits(String),
     /// Not, and why: reason and message.
@@ -121,14 +130,18 @@ fn workloads(
             .find(|w| w.kind == object.kind && w.name == object.name);
         // The copies of an object are its controller's word only once that has read the object.
         let heard = is.generation.1 >= is.generation.0;
-        let generation = match states.get(&spot) {
-            Some(State::Done(generation)) if heard => *generation,
-            _ => before.map_or(0, |w| w.generation),
+        let Version { generation, revision } = match states.get(&spot) {
+            Some(State::Done(version)) if heard => version.clone(),
+            _ => before.map_or_else(Version::default, |w| Version {
+                generation: w.generation,
+                revision: w.revision.clone(),
+            }),
         };
         WorkloadRow {
             kind: object.kind,
             name: object.name.clone(),
             generation,
+            revision,
             wanted: is.asked,
             replicas: is.replicas,
             updated: if heard { is.updated } else { 0 },
@@ -230,15 +243,28 @@ mod tests {
         row("a", part, old, &states, &[(spot, is)].into(), 0, Timestamp::UNIX_EPOCH).unwrap()
     }
 
+    fn done(generation: i64) -> State {
+        State::Done(Version {
+            generation,
+            revision: "r".into(),
+        })
+    }
+
     #[test]
     fn a_row_carries_the_number_only_when_all_is_done() {
-        let done = make(&part(true), None, State::Done(7), 2);
+        let done_row = make(&part(true), None, done(7), 2);
         assert_eq!(
-            (done.number, done.wanted, done.ready, done.reason.as_str()),
+            (
+                done_row.number,
+                done_row.wanted,
+                done_row.ready,
+                done_row.reason.as_str()
+            ),
             (4, 3, 2, "Applied")
         );
-        assert_eq!(done.workloads[0].generation, 7);
-        let old = PlacementRow { number: 3, ..done };
+        let workload = &done_row.workloads[0];
+        assert_eq!((workload.generation, workload.revision.as_str()), (7, "r"));
+        let old = PlacementRow { number: 3, ..done_row };
         let failed = make(
             &part(true),
             Some(&old),
@@ -247,13 +273,13 @@ mod tests {
         );
         assert_eq!((failed.number, failed.reason.as_str()), (3, "ObjectExists"));
         assert_eq!(failed.workloads[0].generation, 7);
-        assert_eq!(make(&part(false), Some(&old), State::Done(7), 0).reason, "Removed");
+        assert_eq!(make(&part(false), Some(&old), done(7), 0).reason, "Removed");
     }
 
     #[test]
     fn counts_alone_are_told_once_a_second() {
-        let old = make(&part(true), None, State::Done(7), 1);
-        let new = make(&part(true), None, State::Done(7), 2);
+        let old = make(&part(true), None, done(7), 1);
+        let new = make(&part(true), None, done(7), 2);
         let at = |ms| Timestamp::from_millisecond(ms).unwrap();
         assert_eq!(due(Some(&old), &old, at(5000)), None);
         assert_eq!(due(Some(&old), &new, at(400)), Some(SignedDuration::from_millis(600)));

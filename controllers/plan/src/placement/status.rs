@@ -8,13 +8,14 @@ use crds::{
 };
 use jiff::Timestamp;
 
-use super::decide::Decision;
+use super::decide::{Centre, Decision};
+use super::rollout::Phase;
 
 /// The status without the agents' rows, which are kept as they are.
 pub fn status(
     placement: &DualActivePlacement,
     decision: &Decision,
-    centres: &BTreeMap<String, bool>,
+    centres: &BTreeMap<String, Centre>,
     now: Timestamp,
 ) -> DualActivePlacementStatus {
     let mut status = placement.status.clone().unwrap_or_default();
@@ -84,15 +85,51 @@ struct Side<'a> {
     fresh: bool,
 }
 
-fn side<'a>(centre: &'a CentreAssignment, rows: &'a [PlacementRow], centres: &BTreeMap<String, bool>) -> Side<'a> {
+fn side<'a>(centre: &'a CentreAssignment, rows: &'a [PlacementRow], centres: &BTreeMap<String, Centre>) -> Side<'a> {
     let row = rows.iter().find(|r| r.name == centre.name);
-    let fresh = centres.get(&centre.name).copied().unwrap_or_default();
+    let fresh = centres.get(&centre.name).is_some_and(|c| c.reports);
     Side {
         name: &centre.name,
         wanted: row.map_or_else(|| centre.copies.iter().map(|w| w.copies).sum(), |r| r.wanted),
         ready: row.filter(|_| fresh).map(|r| r.ready),
         row,
         fresh,
+    }
+}
+
+/// Where a version is, in words.
+fn rolling(what: &str, phase: &Phase) -> (&'static str, String) {
+    match phase {
+        Phase::Going(centre, available, wanted) => (
+            reason::ROLLING_OUT,
+            format!(
+                "{what}: {available} of {wanted} copies in {centre} run the new version | {what}：{centre} 已有 {available}/{wanted} 副本为新版本"
+            ),
+        ),
+        Phase::Blind(centre) => (
+            reason::ROLLING_OUT,
+            format!(
+                "{what}: nothing is heard of {centre}, no other centre gets the new version meanwhile | {what}：{centre} 未上报，期间其他中心不升级"
+            ),
+        ),
+        Phase::Paused => (
+            reason::ROLLOUT_PAUSED,
+            format!(
+                "{what} has a new version that not every centre runs; set rollout.paused to false to go on | {what} 有新版本尚未到达全部中心，将 rollout.paused 设为 false 后继续"
+            ),
+        ),
+        Phase::Stopped(centre, available, wanted) => (
+            reason::ROLLOUT_STOPPED,
+            format!(
+                "{what}: {available} of {wanted} copies in {centre} were healthy when the deadline passed; no other centre gets this version; correct the template, or put the old one back | {what}：超过时限时 {centre} 仅 {available}/{wanted} 副本正常，其他中心不升级，请修正或恢复模板"
+            ),
+        ),
+        Phase::Returned | Phase::Done => (
+            reason::ROLLOUT_RETURNED,
+            format!(
+                "{what}: the new version was not healthy in time; every centre runs the one before; correct the template | {what}：新版本未按时就绪，各中心已退回上一版本，请修正模板"
+            ),
+        ),
     }
 }
 
@@ -109,6 +146,7 @@ fn ready(
     let troubles = [
         reason::NAMESPACE_MISSING,
         reason::OBJECT_EXISTS,
+        reason::OVERRIDE_FAILED,
         reason::APPLY_FAILED,
         reason::STALE_EPOCH,
         reason::DRIFTED,
@@ -132,6 +170,10 @@ fn ready(
             "{name} does not report; what runs there goes on, its copies are not counted as ready | {name} 未上报，业务不受影响，其副本不计入就绪"
         );
         return (reason::CENTRE_UNKNOWN, message);
+    }
+    if let Some((object, phase)) = &decision.rolling {
+        let what = format!("{} {}", object.kind.name(), object.name);
+        return rolling(&what, phase);
     }
     if let Some(late) = sides
         .iter()
@@ -165,6 +207,9 @@ fn ready(
 
 #[cfg(test)]
 mod tests {
+    use crds::CentreRole;
+
+    use super::super::testing::centre as centre_of;
     use super::*;
 
     fn row(name: &str, number: i64, ready: i64, why: &str) -> PlacementRow {
@@ -199,7 +244,10 @@ mod tests {
             assignment: Some(assignment),
             ..Decision::default()
         };
-        let centres = [("a".to_owned(), true), ("b".to_owned(), fresh)].into();
+        let centres = [("a", true, CentreRole::Primary), ("b", fresh, CentreRole::Backup)];
+        let centres = centres
+            .map(|(name, fresh, role)| (name.to_owned(), centre_of(fresh, role)))
+            .into();
         let status = status(&placement, &decision, &centres, Timestamp::UNIX_EPOCH);
         (status.conditions[0].reason.clone(), status.spread)
     }

@@ -6,6 +6,7 @@ use crds::{Amount, PlacedObject, Resources, TemplateKind};
 use serde_json::Value;
 
 use super::write_back::{self, Shown};
+use super::{architecture, object as here};
 use crate::centre::quota::{CPU, MEMORY};
 
 /// Namespace and object.
@@ -20,6 +21,8 @@ pub struct Template {
     pub version: String,
     /// Generation; 0 for kinds without one.
     pub generation: i64,
+    /// With a workload: fingerprint of everything that an agent applies but the number of copies.
+    pub revision: String,
     /// Labels.
     pub labels: BTreeMap<String, String>,
     /// Copies of a workload; 1 where it says nothing.
@@ -30,6 +33,8 @@ pub struct Template {
     pub needs: BTreeSet<PlacedObject>,
     /// What its pods use if it is there.
     pub likes: BTreeSet<PlacedObject>,
+    /// Processors that its pods can run on, and who says so; `None` where nobody does.
+    pub architectures: Option<(BTreeSet<String>, String)>,
     /// With an autoscaler: the workload whose copies it sets.
     pub scales: Option<PlacedObject>,
     /// Whether it can be placed: what a cluster makes for itself cannot.
@@ -129,7 +134,11 @@ pub fn read(kind: TemplateKind, value: &Value) -> Template {
     }
     if let Some(spec) = pod_of(kind).and_then(|p| value.pointer(&format!("{p}/spec"))) {
         template.each = amounts(spec);
+        template.architectures = architecture::declared(spec);
         references(spec, &mut template);
+    }
+    if kind.rolls() {
+        template.revision = revision(kind, value);
     }
     if kind == TemplateKind::ServiceAccount {
         let secrets = list(value, "/imagePullSecrets").filter_map(|s| text(s, "/name"));
@@ -145,6 +154,11 @@ pub fn read(kind: TemplateKind, value: &Value) -> Template {
         template.scales = target(TemplateKind::Deployment).or_else(|| target(TemplateKind::StatefulSet));
     }
     template
+}
+
+fn revision(kind: TemplateKind, value: &Value) -> String {
+    let name = text(value, "/metadata/name").unwrap_or_default();
+    here::revision(&object(kind, name), value)
 }
 
 /// What a cluster makes by itself, and what another object owns, is nobody's template.

@@ -60,7 +60,7 @@ pub fn status(
             .workloads
             .iter()
             .find(|w| w.kind == object.kind && w.name == object.name)?;
-        current &= row.number == assignment.number && workload.generation >= template.generation;
+        current &= row.number == assignment.number && workload.revision == template.revision;
         found.push(workload);
     }
     let sum = |of: fn(&WorkloadRow) -> i64| found.iter().map(|w| of(w)).sum::<i64>();
@@ -122,11 +122,12 @@ mod tests {
     use super::super::template;
     use super::*;
 
-    fn row(name: &str, generation: i64, ready: i64) -> PlacementRow {
+    fn row(name: &str, revision: &str, ready: i64) -> PlacementRow {
         let workload = WorkloadRow {
             kind: TemplateKind::Deployment,
             name: "web".into(),
-            generation,
+            generation: 5,
+            revision: revision.to_owned(),
             wanted: 2,
             replicas: 2,
             updated: 2,
@@ -157,15 +158,15 @@ mod tests {
             ..Assignment::default()
         };
         let write = |rows: &[PlacementRow]| status(&web, &found, &assignment, rows, true, Timestamp::UNIX_EPOCH);
-        let done = write(&[row("a", 5, 2), row("b", 5, 2)]).unwrap();
+        let done = write(&[row("a", &found.revision, 2), row("b", &found.revision, 2)]).unwrap();
         assert_eq!(
             (&done["observedGeneration"], &done["readyReplicas"]),
             (&json!(5), &json!(4))
         );
         assert_eq!(done["conditions"][0]["status"], "True");
-        let behind = write(&[row("a", 5, 2), row("b", 4, 2)]).unwrap();
+        let behind = write(&[row("a", &found.revision, 2), row("b", "older", 2)]).unwrap();
         assert_eq!(behind["observedGeneration"], 4);
-        assert_eq!(write(&[row("a", 5, 2)]), None);
+        assert_eq!(write(&[row("a", &found.revision, 2)]), None);
         let mut again = value;
         again["status"] = done;
         let again = template::read(TemplateKind::Deployment, &again);
@@ -174,7 +175,7 @@ mod tests {
                 &web,
                 &again,
                 &assignment,
-                &[row("a", 5, 2), row("b", 5, 2)],
+                &[row("a", &found.revision, 2), row("b", &found.revision, 2)],
                 true,
                 Timestamp::UNIX_EPOCH
             ),

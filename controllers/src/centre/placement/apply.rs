@@ -7,11 +7,11 @@ use crds::{Drift, Existing, PlacedObject, Removal, TemplateKind, label, object, 
 use futures::StreamExt as _;
 use kube::Api;
 use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, Preconditions};
-use plan::placement::centre::{Plan, Spot, Want};
+use plan::placement::centre::{Plan, Source, Spot, Want};
 use plan::placement::drift;
 use plan::placement::object::{Here, compared, desired, marked};
-use plan::placement::row::State;
-use plan::placement::template::Template;
+use plan::placement::row::{State, Version};
+use plan::placement::template;
 use serde_json::{Value, json};
 
 use super::live::Live;
@@ -80,12 +80,12 @@ pub(super) struct Around<'a> {
 impl Around<'_> {
     /// What the object needs and has not got. One that is not even assigned is on its way: the operator has not seen yet
     /// what refers to it.
-    fn lacks<'t>(&self, spot: &Spot, template: &'t Template) -> Option<&'t PlacedObject> {
+    fn lacks<'t>(&self, spot: &Spot, needs: &'t BTreeSet<PlacedObject>) -> Option<&'t PlacedObject> {
         let stands = |need: &PlacedObject| {
             let need = (spot.0.clone(), need.clone());
             self.standing.contains_key(&need) || matches!(self.done.get(&need), Some(State::Done(_)))
         };
-        template.needs.iter().find(|need| !stands(need))
+        needs.iter().find(|need| !stands(need))
     }
 }
 
@@ -112,6 +112,18 @@ fn failed(spot: &Spot, error: &CallError) -> State {
     State::Failed(reason::APPLY_FAILED, message)
 }
 
+/// Why there is nothing to apply.
+fn absent(object: &PlacedObject, source: &Source) -> String {
+    let what = named(object);
+    match source {
+        Source::Template => format!("{what} has no template yet | {what} 尚无模板"),
+        Source::Revision(revision) => {
+            format!("{what}: revision {revision} is not seen yet | {what}：尚未见到版本 {revision}")
+        }
+        Source::Later => format!("{what} waits until another centre runs it well | {what} 待其他中心运行正常后部署"),
+    }
+}
+
 impl Placements {
     /// Makes one object as wanted.
     pub(super) async fn object(
@@ -125,13 +137,8 @@ impl Placements {
         let Some(template) = template.filter(|_| !want.kept) else {
             // Without a template, or without a word that it may change, what stands stays.
             return match live {
-                Some(_) => State::Done(0).into(),
-                None => State::Waits(format!(
-                    "{} has no template yet | {} 尚无模板",
-                    named(&spot.1),
-                    named(&spot.1)
-                ))
-                .into(),
+                Some(_) => State::Done(Version::default()).into(),
+                None => State::Waits(absent(&spot.1, &want.source)).into(),
             };
         };
         if live.is_some_and(|l| l.deleting) {
@@ -144,7 +151,10 @@ impl Placements {
         let mut here = want.here.clone();
         here.autoscaled = around.scaled.contains(&(spot.clone(), want.tenant.clone()));
         here.scaled = live.map(|l| l.progress.asked).filter(|_| here.autoscaled);
-        let done = State::Done(template.facts.generation);
+        let done = State::Done(Version {
+            generation: template.facts.generation,
+            revision: template.facts.revision.clone(),
+        });
         let check = Checked {
             template: template.facts.version.clone(),
             live: live.map_or(0, |l| l.version),
@@ -155,12 +165,17 @@ impl Placements {
         if let Some(before) = self.checked.get(spot).filter(|b| live.is_some() && b.like(&check)) {
             return before.clone().into();
         }
-        if let Some(lack) = around.lacks(spot, &template.facts) {
+        let parsed: Value = serde_json::from_str(&template.text).unwrap_or_default();
+        let plain = match desired(&spot.1, &parsed, &check.here) {
+            Ok(plain) => plain,
+            Err(why) => return State::Failed(reason::OVERRIDE_FAILED, why).into(),
+        };
+        // An override may refer to something else.
+        let overridden = (!check.here.overrides.is_empty()).then(|| template::read(spot.1.kind, &plain).needs);
+        if let Some(lack) = around.lacks(spot, overridden.as_ref().unwrap_or(&template.facts.needs)) {
             let message = format!("{} waits for {} | 等待其依赖对象", named(&spot.1), named(lack));
             return State::Waits(message).into();
         }
-        let parsed: Value = serde_json::from_str(&template.text).unwrap_or_default();
-        let plain = desired(&spot.1, &parsed, &check.here);
         if let Some(live) = live {
             return self.compare(spot, live, plain, check).await;
         }

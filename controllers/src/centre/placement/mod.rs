@@ -3,6 +3,7 @@
 
 mod apply;
 mod live;
+mod revisions;
 mod rows;
 
 use std::collections::BTreeMap;
@@ -16,7 +17,7 @@ use kube::api::DynamicObject;
 use kube::runtime::watcher;
 use plan::centre::catalogue::Catalogue;
 use plan::centre::epoch::Floors;
-use plan::placement::centre::{Plan, Snapshot, Spot, kinds, plan};
+use plan::placement::centre::{Plan, Snapshot, Source, Spot, kinds, plan};
 use plan::placement::row::State;
 use plan::placement::template::Template;
 use tokio::sync::{Notify, watch};
@@ -28,6 +29,7 @@ use crate::call::CallError;
 use crate::templates::{Templates, plain};
 use apply::Checked;
 use live::Live;
+use revisions::Revisions;
 pub(super) use rows::Rows;
 
 /// First wait after an object failed; it doubles up to the pass's own rhythm.
@@ -66,6 +68,7 @@ pub(super) struct Placements {
     pub(super) caches: Caches,
     pub(super) metrics: Metrics,
     templates: Templates<HubTemplate>,
+    revisions: Revisions,
     live: Templates<Live>,
     floors: Option<Floors>,
     /// What was found in order, so that it is not compared again while nothing changed.
@@ -87,6 +90,7 @@ impl Placements {
     ) -> Self {
         let ours = watcher::Config::default().labels(label::PLACEMENT);
         let all = watcher::Config::default();
+        let revisions = Revisions::new(hub.clone(), Arc::clone(changed));
         let templates = Templates::new(hub, all, Arc::clone(changed), template);
         let mut live = Templates::new(cluster.clone(), ours, Arc::clone(changed), Live::read);
         // What an earlier process left behind may be of any kind.
@@ -97,6 +101,7 @@ impl Placements {
             caches,
             metrics,
             templates,
+            revisions,
             live,
             floors: None,
             checked: BTreeMap::new(),
@@ -112,11 +117,12 @@ impl Placements {
         let placements = self.caches.placements.shared();
         let kinds = kinds(&placements);
         self.templates.watch(&kinds);
+        self.revisions.watch(&placements);
         if !self.live.complete() {
             return Ok(None);
         }
         self.live.watch(&kinds.union(&self.live.kinds()).copied().collect());
-        if !self.templates.complete() || !self.live.complete() {
+        if !self.templates.complete() || !self.revisions.complete() || !self.live.complete() {
             return Ok(None);
         }
         let stored = match self.floors.take() {
@@ -185,15 +191,21 @@ impl Placements {
         let mut states: BTreeMap<Spot, State> = BTreeMap::new();
         self.checked.retain(|spot, _| plan.wants.contains_key(spot));
         let scaled = apply::scaled(plan, templates);
+        let revisions = self.revisions.all();
         for kind in TemplateKind::ALL {
             let wants: Vec<_> = plan
                 .wants
                 .iter()
                 .filter(|((_, object), _)| object.kind == kind)
                 .collect();
-            let (this, done, scaled) = (&*self, &states, &scaled);
+            let (this, done, scaled, revisions) = (&*self, &states, &scaled, &revisions);
             let applied = wants.into_iter().map(|(spot, want)| async move {
-                let template = templates.get(&(want.tenant.clone(), spot.1.clone()));
+                let key = (want.tenant.clone(), spot.1.clone());
+                let template = match &want.source {
+                    Source::Template => templates.get(&key),
+                    Source::Revision(revision) => revisions.get(&(key, revision.clone())),
+                    Source::Later => None,
+                };
                 let all = apply::Around { scaled, standing, done };
                 (spot, this.object(spot, want, template, &all).await)
             });

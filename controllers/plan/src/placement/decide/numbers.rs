@@ -4,6 +4,17 @@ use std::collections::BTreeSet;
 
 use super::{Assignment, CentreAssignment, Decision, Obstacle, One, reason};
 
+/// Whether the agents have the same to do. What else is noted of a rollout concerns the operator alone.
+fn same_work(next: &Assignment, old: &Assignment) -> bool {
+    let given = |a: &Assignment| -> Vec<_> {
+        let all = a.rollouts.iter().map(|r| (r.kind, r.name.clone(), r.centres.clone()));
+        all.collect()
+    };
+    (&next.objects, &next.centres, &next.overrides, &next.leaving)
+        == (&old.objects, &old.centres, &old.overrides, &old.leaving)
+        && given(next) == given(old)
+}
+
 impl One<'_> {
     /// The spec is left aside; what stands is taken back.
     pub(super) fn leave(&self) -> Decision {
@@ -54,9 +65,11 @@ impl One<'_> {
                 ..next
             };
         };
-        let same = next.objects == old.objects && next.centres == old.centres && next.leaving == old.leaving;
-        if same {
-            return old.clone();
+        if same_work(&next, old) {
+            return Assignment {
+                rollouts: next.rollouts,
+                ..old.clone()
+            };
         }
         let number = old.number.saturating_add(1);
         Assignment {

@@ -4,15 +4,16 @@ use super::{
     Bounds, CentreAssignment, Granted, Held, Obstacle, One, Part, PlacedObject, PlacementMode, Resources, Selections,
     Side, Split, Standby, Targets, WorkloadCopies, fit, key, reason, split, step,
 };
+use crate::placement::overrides;
 use std::collections::{BTreeMap, BTreeSet};
 
 impl One<'_> {
-    fn granted(&self) -> Granted {
+    pub(super) fn granted(&self) -> Granted {
         let scope = (key(self.placement).0, self.placement.spec.pool.clone());
         self.world.grants.get(&scope).cloned().unwrap_or_default()
     }
 
-    fn each(&self, object: &PlacedObject) -> Resources {
+    pub(super) fn each(&self, object: &PlacedObject) -> Resources {
         let card = self
             .world
             .catalogue
@@ -73,12 +74,13 @@ impl One<'_> {
     }
 
     fn divided(&self, object: &PlacedObject, copies: i64, others: &Held) -> Result<Vec<(String, i64)>, Obstacle> {
-        let (spec, granted, each) = (&self.placement.spec, self.granted(), self.each(object));
+        let (spec, granted) = (&self.placement.spec, self.granted());
         let free = |centre: &str| {
             let room = granted.centres.get(centre).map(|r| r.in_force).unwrap_or_default();
             let taken = others.get(centre).copied().unwrap_or_default();
-            fit::how_many(each, room.minus(taken)).unwrap_or(1)
+            fit::how_many(self.each_in(centre, object), room.minus(taken)).unwrap_or(1)
         };
+        let fixed = |centre: &str| overrides::copies(&spec.overrides, centre, object);
         let mut parts: Vec<Part> = spec
             .centres
             .iter()
@@ -88,8 +90,8 @@ impl One<'_> {
                     Split::Weight => i128::from(c.weight),
                     Split::Free => free(&c.name),
                 },
-                min: i64::from(c.min),
-                max: c.max.map(i64::from),
+                min: fixed(&c.name).unwrap_or_else(|| i64::from(c.min)),
+                max: fixed(&c.name).or_else(|| c.max.map(i64::from)),
             })
             .collect();
         if parts.iter().all(|p| p.weight == 0) {
@@ -146,10 +148,9 @@ impl One<'_> {
             let jobs = objects
                 .iter()
                 .filter(|o| o.kind.is_job() && self.jobs_in() == Some(centre.as_str()));
-            let jobs = jobs.map(|o| fit::times(self.each(o), self.templates.get(o).map_or(0, |t| t.copies)));
-            let workloads = copies
-                .iter()
-                .map(|(object, copies)| fit::times(self.each(object), *copies));
+            let each = |o: &PlacedObject| self.each_in(centre, o);
+            let jobs = jobs.map(|o| fit::times(each(o), self.templates.get(o).map_or(0, |t| t.copies)));
+            let workloads = copies.iter().map(|(object, copies)| fit::times(each(object), *copies));
             let asked = workloads.chain(jobs).fold(Resources::ZERO, Resources::plus);
             let given = granted.centres.get(centre).map(|r| r.in_force).unwrap_or_default();
             let taken = others.get(centre).copied().unwrap_or_default();
@@ -223,7 +224,7 @@ impl One<'_> {
         if self.now(centre, object).is_none() {
             return Some(0);
         }
-        let fresh = self.world.centres.get(centre).copied().unwrap_or_default();
+        let fresh = self.world.centres.get(centre).is_some_and(|c| c.reports);
         let row = self.rows.iter().find(|r| r.name == centre && fresh)?;
         if self.old.is_some_and(|a| a.number != row.number) {
             return None;

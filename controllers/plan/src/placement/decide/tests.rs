@@ -1,18 +1,27 @@
-use crds::{DualActivePlacementStatus, TemplateKind, WorkloadRow};
+use crds::{CentreRole, DualActivePlacementStatus, TemplateKind, WorkloadRow};
+use jiff::Timestamp;
 use proptest::prelude::*;
 
 use super::super::fit::Room;
 use super::super::template::{Amounts, object};
-use super::super::testing::cpu;
+use super::super::testing::{centre, cpu};
 use super::*;
+use crate::centre::catalogue::Catalogue;
 use crate::centre::testing::pools;
+use crate::placement::fit::Scope;
+use crate::placement::template::Template;
+use serde_json::Value;
+
+mod differences;
 
 /// One tenant, two centres, and whatever a test puts into them.
 struct Stage {
     placements: Vec<DualActivePlacement>,
     templates: BTreeMap<Key, Arc<Template>>,
     grants: BTreeMap<Scope, Granted>,
-    centres: BTreeMap<String, bool>,
+    centres: BTreeMap<String, Centre>,
+    texts: BTreeMap<Key, Arc<Value>>,
+    now: i64,
     epoch: i64,
 }
 
@@ -25,12 +34,17 @@ fn stage(granted: i128) -> Stage {
     let granted = Granted {
         amounts: cpu(2 * granted),
         centres,
+        level: 2,
     };
     Stage {
         placements: Vec::new(),
         templates: BTreeMap::new(),
         grants: [(("dept".to_owned(), "x86".to_owned()), granted)].into(),
-        centres: ["a", "b"].map(|c| (c.to_owned(), true)).into(),
+        centres: [("a", CentreRole::Primary), ("b", CentreRole::Backup)]
+            .map(|(c, role)| (c.to_owned(), centre(true, role)))
+            .into(),
+        texts: BTreeMap::new(),
+        now: 0,
         epoch: 7,
     }
 }
@@ -81,6 +95,8 @@ impl Stage {
             catalogue: &Catalogue::read(&catalogue_pools),
             tenants: &["dept".to_owned()].into(),
             centres: &self.centres,
+            texts: &self.texts,
+            now: Timestamp::from_second(self.now).unwrap(),
             gone: &BTreeSet::new(),
             ledger: "l",
             epoch: self.epoch,
@@ -113,6 +129,7 @@ fn answered(centre: &CentreAssignment, number: i64) -> PlacementRow {
         kind: w.kind,
         name: w.name.clone(),
         generation: 0,
+        revision: String::new(),
         wanted: w.copies,
         replicas: w.copies,
         updated: w.copies,

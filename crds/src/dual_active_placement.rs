@@ -67,6 +67,22 @@ pub mod reason {
     pub const STALE_EPOCH: &str = "StaleEpoch";
     /// In a row: nothing of the placement is left there.
     pub const REMOVED: &str = "Removed";
+    /// Of EffectivelyActiveActive: ready copies and endpoints in every centre.
+    pub const SERVES_EVERYWHERE: &str = "ServesEverywhere";
+    /// A centre has no ready copy, or no endpoint behind a service.
+    pub const CENTRE_DOES_NOT_SERVE: &str = "CentreDoesNotServe";
+    /// Of RestartOnly: pods hold devices of their node.
+    pub const PASSTHROUGH_DEVICES: &str = "PassthroughDevices";
+    /// Of a layer: as it should be.
+    pub const NORMAL: &str = "Normal";
+    /// Of a layer: nobody measures it.
+    pub const NOT_MEASURED: &str = "NotMeasured";
+    /// Of a layer: no ready node of the pool in a centre.
+    pub const NO_READY_NODES: &str = "NoReadyNodes";
+    /// Of a layer: copies are missing.
+    pub const COPIES_MISSING: &str = "CopiesMissing";
+    /// Of a layer: a service without an endpoint.
+    pub const NO_ENDPOINTS: &str = "NoEndpoints";
     /// All copies fit into each centre alone.
     pub const SURVIVES: &str = "Survives";
     /// One centre alone could not hold all copies.

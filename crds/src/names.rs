@@ -50,6 +50,10 @@ pub mod condition {
     pub const AWAITING_ACCEPTANCE: &str = "AwaitingAcceptance";
     /// Each centre of a placement could hold all of its copies alone.
     pub const SURVIVABLE: &str = "Survivable";
+    /// Every centre of a placement really serves.
+    pub const EFFECTIVELY_ACTIVE_ACTIVE: &str = "EffectivelyActiveActive";
+    /// Pods of a placement hold devices: they cannot move, only start anew.
+    pub const RESTART_ONLY: &str = "RestartOnly";
     /// An approval counted for its request.
     pub const COUNTED: &str = "Counted";
 }

@@ -101,6 +101,59 @@ pub struct WorkloadRow {
     pub available: i64,
 }
 
+/// A service in a centre | 一个中心的服务
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ServiceRow {
+    /// Its name | 名称
+    pub name: String,
+    /// Endpoints that are ready to serve | 就绪端点数
+    pub ready: i64,
+}
+
+/// Six layers of a placement that runs in both centres | 双活六层
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub enum LayerName {
+    /// Copies of data | 存储
+    Storage,
+    /// Nodes of the pool | 计算
+    Compute,
+    /// Ready copies | 应用
+    Application,
+    /// Endpoints of services | 网络
+    Network,
+    /// Protection of what runs | 安全
+    Security,
+    /// Between the centres and the hub | 传输
+    Transport,
+}
+
+/// State of a layer | 层状态
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum LayerState {
+    /// As it should be in every centre | 正常
+    Normal,
+    /// Not in every centre | 降级
+    Degraded,
+    /// Nobody measures it, or whoever does is silent | 未知
+    #[default]
+    Unknown,
+}
+
+/// One layer | 一层
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Layer {
+    /// Which | 名称
+    pub name: LayerName,
+    /// How it is | 状态
+    pub state: LayerState,
+    /// Why, in one word | 原因
+    pub reason: String,
+    /// In words, with numbers | 说明
+    pub message: String,
+    /// Since when it has this state, RFC 3339 | 起始时间
+    pub since: String,
+}
+
 /// What a centre says of the placement; written by its agent alone | 中心上报，仅由其代理写入
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -125,6 +178,9 @@ pub struct PlacementRow {
     /// Workload by workload | 各工作负载
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub workloads: Vec<WorkloadRow>,
+    /// Service by service, with what serves behind it | 各服务
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub services: Vec<ServiceRow>,
     /// `Applied`, `Applying`, `ObjectExists`, `Drifted`, `ApplyFailed`, `NamespaceMissing`, `StaleEpoch`, `Removed` | 原因
     pub reason: String,
     /// In words where it is not `Applied` | 说明
@@ -158,6 +214,10 @@ pub struct DualActivePlacementStatus {
     #[serde(default)]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub centres: Vec<PlacementRow>,
+    /// Six layers | 六层
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub layers: Vec<Layer>,
     /// Sums over the centres | 合计
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub total: Option<PlacementTotal>,
@@ -167,7 +227,7 @@ pub struct DualActivePlacementStatus {
     /// Generation that the conditions speak of | 对应的版本
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-    /// Conditions: Ready, Survivable | 条件
+    /// Conditions: Ready, Survivable, EffectivelyActiveActive, RestartOnly | 条件
     #[serde(default)]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,

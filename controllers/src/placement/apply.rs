@@ -75,7 +75,7 @@ impl Controller {
         let namespace = placement.namespace().unwrap_or_default();
         let api: Api<DualActivePlacement> = Api::namespaced(self.client.clone(), &namespace);
         let patch = json!({"metadata": precondition(placement), "status": {
-            "active": status.active, "assignment": status.assignment, "total": status.total, "spread": status.spread,
+            "active": status.active, "assignment": status.assignment, "layers": status.layers, "total": status.total, "spread": status.spread,
             "observedGeneration": status.observed_generation, "conditions": status.conditions}});
         let name = placement.name_any();
         let (params, patch) = (PatchParams::default(), Patch::Merge(patch));

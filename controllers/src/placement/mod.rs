@@ -139,6 +139,13 @@ impl Controller {
             reports: plan::centre_health::health(c, now).0 == crds::centre_reason::REPORTING,
             role: c.spec.role,
             ownership: c.spec.ownership,
+            nodes: c
+                .status
+                .iter()
+                .filter_map(|s| s.report.as_ref())
+                .flat_map(|r| &r.pools)
+                .map(|p| (p.name.clone(), p.ready_nodes))
+                .collect(),
         };
         let centres = self.centres.list();
         let centres = centres

@@ -67,6 +67,7 @@ pub fn decide(world: &World<'_>) -> BTreeMap<(String, String), Decision> {
         let others = others(world, &held, placement);
         let mut decision = one.decide(&others);
         decision.survivable = one.survivable(&selections);
+        one.describe(&mut decision);
         if let Some(assignment) = &decision.assignment {
             held.insert(key.clone(), holds(world, placement, assignment, one.templates));
         }

@@ -6,6 +6,7 @@ pub mod centre;
 pub mod decide;
 pub mod drift;
 pub mod fit;
+pub mod layers;
 pub mod object;
 pub mod overrides;
 pub mod rollout;

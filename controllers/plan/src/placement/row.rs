@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crds::{PlacementRow, TemplateKind, WorkloadRow, placement_reason as reason};
+use crds::{PlacementRow, ServiceRow, TemplateKind, WorkloadRow, placement_reason as reason};
 use jiff::{SignedDuration, Timestamp};
 
 use super::centre::{Part, Spot};
@@ -78,16 +78,33 @@ pub fn progress(kind: TemplateKind, value: &serde_json::Value) -> Progress {
     }
 }
 
+/// What the agent sees of its centre.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen<'a> {
+    /// How objects stand after the writes.
+    pub states: &'a BTreeMap<Spot, State>,
+    /// What their controllers say of them.
+    pub progress: &'a BTreeMap<Spot, Progress>,
+    /// Ready endpoints by namespace and service.
+    pub ready: &'a BTreeMap<(String, String), i64>,
+    /// Objects on their way out.
+    pub left: usize,
+}
+
 /// The row of a placement. `None`: nothing of it was ever here, and nothing is to be said.
 pub fn row(
     centre: &str,
     part: &Part,
     old: Option<&PlacementRow>,
-    states: &BTreeMap<Spot, State>,
-    progress: &BTreeMap<Spot, Progress>,
-    left: usize,
+    seen: &Seen<'_>,
     now: Timestamp,
 ) -> Option<PlacementRow> {
+    let Seen {
+        states,
+        progress,
+        ready,
+        left,
+    } = *seen;
     if !part.here && old.is_none() && left == 0 && !part.assignment.centres.iter().any(|c| c.name == centre) {
         return None;
     }
@@ -107,10 +124,25 @@ pub fn row(
         applied: workloads.iter().map(|w| w.replicas).sum(),
         ready: workloads.iter().map(|w| w.ready.min(w.wanted)).sum(),
         workloads,
+        services: services(part, ready),
         reason: why.to_owned(),
         message: message.map(|m| m.chars().take(LONGEST).collect()),
         reported_at: now.to_string(),
     })
+}
+
+fn services(part: &Part, ready: &BTreeMap<(String, String), i64>) -> Vec<ServiceRow> {
+    let objects = part
+        .assignment
+        .objects
+        .iter()
+        .filter(|o| part.here && o.kind == TemplateKind::Service);
+    let row = |object: &crds::PlacedObject| {
+        let key = (part.namespace.clone(), object.name.clone());
+        let (name, ready) = (object.name.clone(), ready.get(&key).copied().unwrap_or_default());
+        ServiceRow { name, ready }
+    };
+    objects.map(row).collect()
 }
 
 fn workloads(
@@ -240,7 +272,14 @@ mod tests {
             available: ready,
         };
         let states = [(spot.clone(), state)].into();
-        row("a", part, old, &states, &[(spot, is)].into(), 0, Timestamp::UNIX_EPOCH).unwrap()
+        let (progress, ready) = ([(spot, is)].into(), BTreeMap::new());
+        let seen = Seen {
+            states: &states,
+            progress: &progress,
+            ready: &ready,
+            left: 0,
+        };
+        row("a", part, old, &seen, Timestamp::UNIX_EPOCH).unwrap()
     }
 
     fn done(generation: i64) -> State {

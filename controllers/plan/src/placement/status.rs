@@ -9,6 +9,7 @@ use crds::{
 use jiff::Timestamp;
 
 use super::decide::{Centre, Decision};
+use super::layers;
 use super::rollout::Phase;
 
 /// The status without the agents' rows, which are kept as they are.
@@ -71,6 +72,7 @@ pub fn status(
         }
         None => status.conditions.retain(|c| c.type_ != condition::SURVIVABLE),
     }
+    layers::describe(placement, decision, centres, &mut status, now);
     status.observed_generation = generation;
     status
 }

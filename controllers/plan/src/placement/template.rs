@@ -39,6 +39,8 @@ pub struct Template {
     pub scales: Option<PlacedObject>,
     /// Whether it can be placed: what a cluster makes for itself cannot.
     pub placeable: bool,
+    /// With a Service: whether it leads to pods of its namespace.
+    pub serves: bool,
     /// With a Deployment: what its status says.
     pub shown: Option<Shown>,
 }
@@ -136,6 +138,10 @@ pub fn read(kind: TemplateKind, value: &Value) -> Template {
         template.each = amounts(spec);
         template.architectures = architecture::declared(spec);
         references(spec, &mut template);
+    }
+    if kind == TemplateKind::Service {
+        let selector = value.pointer("/spec/selector").and_then(Value::as_object);
+        template.serves = selector.is_some_and(|s| !s.is_empty()) && text(value, "/spec/type") != Some("ExternalName");
     }
     if kind.rolls() {
         template.revision = revision(kind, value);

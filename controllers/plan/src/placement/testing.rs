@@ -1,5 +1,7 @@
 //! Objects for the tests of this folder.
 
+use std::collections::BTreeMap;
+
 use crds::{CentreRole, Ownership, Resources};
 
 use super::decide::Centre;
@@ -11,10 +13,11 @@ pub(crate) fn cpu(whole: i128) -> Resources {
     }
 }
 
-pub(crate) const fn centre(reports: bool, role: CentreRole) -> Centre {
+pub(crate) fn centre(reports: bool, role: CentreRole) -> Centre {
     Centre {
         reports,
         role,
         ownership: Ownership::Government,
+        nodes: BTreeMap::new(),
     }
 }

@@ -2,6 +2,7 @@
 //! centre's [`rows`] say how far they are. A hub that is silent stops the rows and nothing else.
 
 mod apply;
+mod endpoints;
 mod live;
 mod revisions;
 mod rows;
@@ -28,6 +29,7 @@ use super::{AT_ONCE, epoch};
 use crate::call::CallError;
 use crate::templates::{Templates, plain};
 use apply::Checked;
+use endpoints::{Endpoints, Ready};
 use live::Live;
 use revisions::Revisions;
 pub(super) use rows::Rows;
@@ -59,6 +61,7 @@ pub(super) struct Outcome {
     plan: Plan,
     states: BTreeMap<Spot, State>,
     standing: Standing,
+    ready: Ready,
 }
 
 /// The loop's state.
@@ -69,6 +72,7 @@ pub(super) struct Placements {
     pub(super) metrics: Metrics,
     templates: Templates<HubTemplate>,
     revisions: Revisions,
+    endpoints: Endpoints,
     live: Templates<Live>,
     floors: Option<Floors>,
     /// What was found in order, so that it is not compared again while nothing changed.
@@ -90,7 +94,8 @@ impl Placements {
     ) -> Self {
         let ours = watcher::Config::default().labels(label::PLACEMENT);
         let all = watcher::Config::default();
-        let revisions = Revisions::new(hub.clone(), Arc::clone(changed));
+        let revisions = revisions::revisions(hub.clone(), Arc::clone(changed));
+        let endpoints = endpoints::endpoints(cluster.clone(), Arc::clone(changed));
         let templates = Templates::new(hub, all, Arc::clone(changed), template);
         let mut live = Templates::new(cluster.clone(), ours, Arc::clone(changed), Live::read);
         // What an earlier process left behind may be of any kind.
@@ -102,6 +107,7 @@ impl Placements {
             metrics,
             templates,
             revisions,
+            endpoints,
             live,
             floors: None,
             checked: BTreeMap::new(),
@@ -117,7 +123,8 @@ impl Placements {
         let placements = self.caches.placements.shared();
         let kinds = kinds(&placements);
         self.templates.watch(&kinds);
-        self.revisions.watch(&placements);
+        self.revisions.watch(revisions::wanted(&placements));
+        self.endpoints.watch(endpoints::wanted(&placements));
         if !self.live.complete() {
             return Ok(None);
         }
@@ -151,6 +158,7 @@ impl Placements {
             plan,
             states,
             standing,
+            ready: endpoints::ready(&self.endpoints),
         }));
         self.decided.notify_one();
         Ok(failed.then(|| RETRY.saturating_mul(1 << self.failures.min(10))))
@@ -191,7 +199,7 @@ impl Placements {
         let mut states: BTreeMap<Spot, State> = BTreeMap::new();
         self.checked.retain(|spot, _| plan.wants.contains_key(spot));
         let scaled = apply::scaled(plan, templates);
-        let revisions = self.revisions.all();
+        let revisions = revisions::by_revision(&self.revisions);
         for kind in TemplateKind::ALL {
             let wants: Vec<_> = plan
                 .wants

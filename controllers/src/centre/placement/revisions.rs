@@ -8,86 +8,56 @@ use k8s_openapi::api::apps::v1::ControllerRevision;
 use kube::Client;
 use kube::runtime::watcher::Config;
 use plan::placement::template::Key;
+use serde_json::Value;
 use tokio::sync::Notify;
-use tokio::task::JoinHandle;
 
 use super::HubTemplate;
-use crate::cache::{Cache, Reader};
+use crate::lazy::Lazy;
 
 /// A template by its key and revision.
 pub(super) type ByRevision = BTreeMap<(Key, String), Arc<HubTemplate>>;
 
-type Read = ((Key, String), Arc<HubTemplate>);
-
-/// The watch, while there is one.
-pub(super) struct Revisions {
-    hub: Client,
-    changed: Arc<Notify>,
-    watched: Option<Watched>,
+/// A revision never changes: the same key is the same content.
+pub(super) struct Stored {
+    key: (Key, String),
+    template: Arc<HubTemplate>,
 }
 
-struct Watched {
-    cache: Cache<ControllerRevision, Read>,
-    task: JoinHandle<()>,
-}
-
-impl Drop for Watched {
-    fn drop(&mut self) {
-        self.task.abort();
+impl PartialEq for Stored {
+    fn eq(&self, other: &Self) -> bool {
+        self.key == other.key
     }
 }
 
-impl Revisions {
-    pub(super) const fn new(hub: Client, changed: Arc<Notify>) -> Self {
-        let watched = None;
-        Self { hub, changed, watched }
-    }
+pub(super) type Revisions = Lazy<ControllerRevision, Stored>;
 
-    /// Watches if a decision names a revision, and stops if none does.
-    pub(super) fn watch(&mut self, placements: &[Arc<DualActivePlacement>]) {
-        let assignment =
-            |p: &Arc<DualActivePlacement>| p.status.as_ref()?.assignment.as_ref().map(|a| !a.rollouts.is_empty());
-        if !placements.iter().any(|p| assignment(p).unwrap_or_default()) {
-            self.watched = None;
-        } else if self.watched.is_none() {
-            let reader = Reader {
-                read,
-                news: |_, _| true,
-            };
-            let config = Config::default().labels(label::PLACEMENT);
-            let (cache, task) = Cache::read(self.hub.clone(), config, vec![Arc::clone(&self.changed)], reader);
-            self.watched = Some(Watched { cache, task });
-        }
-    }
+pub(super) fn revisions(hub: Client, changed: Arc<Notify>) -> Revisions {
+    Lazy::new(hub, Config::default().labels(label::PLACEMENT), changed, read)
+}
 
-    /// Whether absence says anything.
-    pub(super) fn complete(&self) -> bool {
-        self.watched.as_ref().is_none_or(|w| w.cache.complete())
-    }
+/// Whether a decision names a revision.
+pub(super) fn wanted(placements: &[Arc<DualActivePlacement>]) -> bool {
+    let assignments = placements.iter().filter_map(|p| p.status.as_ref()?.assignment.as_ref());
+    assignments.into_iter().any(|a| !a.rollouts.is_empty())
+}
 
-    /// Every stored revision.
-    pub(super) fn all(&self) -> ByRevision {
-        let stored = self.watched.iter().flat_map(|w| w.cache.shared());
-        stored.map(|read| (read.0.clone(), Arc::clone(&read.1))).collect()
-    }
+pub(super) fn by_revision(revisions: &Revisions) -> ByRevision {
+    let stored = revisions.all().into_iter();
+    stored.map(|s| (s.key.clone(), Arc::clone(&s.template))).collect()
 }
 
 /// The template inside is believed, not the name of the object around it.
-fn read(revision: ControllerRevision) -> Result<Read, String> {
+fn read(revision: ControllerRevision) -> Result<Stored, String> {
     let data = revision.data.ok_or("it is empty")?.0;
-    let kind = data.get("kind").and_then(serde_json::Value::as_str).unwrap_or_default();
-    let kind = TemplateKind::ALL
-        .into_iter()
-        .find(|k| k.name() == kind)
-        .ok_or("no kind that can be placed")?;
-    let facts = plan::placement::template::read(kind, &data);
-    let name = data
-        .pointer("/metadata/name")
-        .and_then(serde_json::Value::as_str)
-        .ok_or("no name")?
-        .to_owned();
+    let text_at = |pointer: &str| data.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+    let kind = text_at("/kind").unwrap_or_default();
+    let kind = TemplateKind::ALL.into_iter().find(|k| k.name() == kind);
+    let kind = kind.ok_or("no kind that can be placed")?;
+    let name = text_at("/metadata/name").ok_or("no name")?;
     let tenant = revision.metadata.namespace.ok_or("no namespace")?;
+    let facts = plan::placement::template::read(kind, &data);
     let key = ((tenant, PlacedObject { kind, name }), facts.revision.clone());
     let text = data.to_string();
-    Ok((key, Arc::new(HubTemplate { facts, text })))
+    let template = Arc::new(HubTemplate { facts, text });
+    Ok(Stored { key, template })
 }

@@ -8,7 +8,7 @@ use crds::{DualActivePlacement, PlacementRow};
 use jiff::SignedDuration;
 use plan::placement::centre::Spot;
 use plan::placement::decide::key;
-use plan::placement::row::{self, Progress};
+use plan::placement::row::{self, Progress, Seen};
 use tokio::sync::watch;
 
 use super::{Outcome, unwanted};
@@ -53,6 +53,7 @@ impl Rows {
             plan,
             states,
             standing,
+            ready,
         } = outcome.as_ref();
         let now = self.clock.now();
         self.own.forget(now);
@@ -68,7 +69,13 @@ impl Rows {
                 .get(&(part.namespace.clone(), key.1.clone()))
                 .copied()
                 .unwrap_or_default();
-            let Some(row) = row::row(self.own.centre(), part, old, states, &progress, left, now) else {
+            let seen = Seen {
+                states,
+                progress: &progress,
+                ready,
+                left,
+            };
+            let Some(row) = row::row(self.own.centre(), part, old, &seen, now) else {
                 continue;
             };
             match row::due(old, &row, now) {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crds::{Ownership, PlacedObject, placement_reason as reason};
 
-use super::{Obstacle, One};
+use super::{Decision, Obstacle, One};
 
 /// Data of systems of this MLPS level and above does not leave the government's own centres.
 const OWN_CENTRES_ONLY: i32 = 3;
@@ -39,6 +39,22 @@ impl One<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Notes what the status tells of the objects that are placed.
+    pub(super) fn describe(&self, decision: &mut Decision) {
+        let objects = decision.assignment.iter().flat_map(|a| &a.objects);
+        for object in objects {
+            let Some(template) = self.templates.get(object) else {
+                continue;
+            };
+            if template.serves {
+                decision.services.insert(object.name.clone());
+            }
+            if template.each.extended.values().any(|amount| *amount > 0) {
+                decision.devices.insert(object.clone());
+            }
+        }
     }
 
     fn data_allowed(&self) -> Result<(), Obstacle> {

@@ -13,7 +13,7 @@ use crate::placement::rollout::Phase;
 use crate::placement::template::{Key, Template};
 
 /// What is known of a centre.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Centre {
     /// Whether its agent reports.
     pub reports: bool,
@@ -21,6 +21,8 @@ pub struct Centre {
     pub role: CentreRole,
     /// Who owns it.
     pub ownership: Ownership,
+    /// Ready nodes of each pool, as last reported.
+    pub nodes: BTreeMap<String, i64>,
 }
 
 /// What a decision is made from.
@@ -68,6 +70,10 @@ pub struct Decision {
     pub obstacle: Option<Obstacle>,
     /// Whether each centre could hold everything alone, and in words; `None` where that is not asked.
     pub survivable: Option<(bool, String)>,
+    /// Services of the decision that lead to pods.
+    pub services: BTreeSet<String>,
+    /// Workloads whose pods hold devices of their node.
+    pub devices: BTreeSet<PlacedObject>,
     /// Copies that still wait to be lowered.
     pub rebalancing: bool,
     /// A version that is on its way, or stands still: of which workload, and where it is.

@@ -1,0 +1,396 @@
+//! The six layers of a placement (存储 计算 应用 网络 安全 传输), and whether every centre of it really serves. What nobody
+//! measures is unknown, and so is what a silent centre would have to say.
+
+use std::collections::BTreeMap;
+
+use crds::{
+    Assignment, CentreAssignment, DualActivePlacement, DualActivePlacementStatus, Layer, LayerName, LayerState,
+    PlacementMode, PlacementRow, centre_reason, condition, placement_reason as reason, set_condition,
+};
+use jiff::Timestamp;
+
+use super::decide::{Centre, Decision};
+
+/// A state, a reason and words.
+type Found = (LayerState, &'static str, String);
+
+/// What is looked at.
+struct Look<'a> {
+    pool: &'a str,
+    decision: &'a Decision,
+    assignment: &'a Assignment,
+    rows: &'a [PlacementRow],
+    centres: &'a BTreeMap<String, Centre>,
+}
+
+/// Writes the layers and the conditions about serving into the status; nothing is said before anything is placed.
+pub fn describe(
+    placement: &DualActivePlacement,
+    decision: &Decision,
+    centres: &BTreeMap<String, Centre>,
+    status: &mut DualActivePlacementStatus,
+    now: Timestamp,
+) {
+    let Some(assignment) = decision
+        .assignment
+        .as_ref()
+        .filter(|a| a.leaving.is_none() && !a.centres.is_empty())
+    else {
+        status.layers.clear();
+        status
+            .conditions
+            .retain(|c| c.type_ != condition::EFFECTIVELY_ACTIVE_ACTIVE && c.type_ != condition::RESTART_ONLY);
+        return;
+    };
+    let look = Look {
+        pool: &placement.spec.pool,
+        decision,
+        assignment,
+        rows: &status.centres,
+        centres,
+    };
+    let found = [
+        (LayerName::Storage, not_measured("copies of data", "数据副本")),
+        (LayerName::Compute, look.compute()),
+        (LayerName::Application, look.application()),
+        (LayerName::Network, look.network()),
+        (LayerName::Security, not_measured("protection", "安全防护")),
+        (LayerName::Transport, look.transport()),
+    ];
+    let serves = (placement.spec.mode == PlacementMode::ActiveActive).then(|| look.serves());
+    let layer = |(name, (state, why, message)): (LayerName, Found)| {
+        let before = status.layers.iter().find(|l| l.name == name && l.state == state);
+        let since = before.map_or_else(|| now.to_string(), |l| l.since.clone());
+        Layer {
+            name,
+            state,
+            reason: why.to_owned(),
+            message,
+            since,
+        }
+    };
+    status.layers = found.into_iter().map(layer).collect();
+    let generation = placement.metadata.generation;
+    match serves {
+        Some((is, why, message)) => {
+            set_condition(
+                &mut status.conditions,
+                condition::EFFECTIVELY_ACTIVE_ACTIVE,
+                is,
+                why,
+                message,
+                generation,
+                now,
+            );
+        }
+        None => status
+            .conditions
+            .retain(|c| c.type_ != condition::EFFECTIVELY_ACTIVE_ACTIVE),
+    }
+    let devices: Vec<String> = decision
+        .devices
+        .iter()
+        .map(|o| format!("{} {}", o.kind.name(), o.name))
+        .collect();
+    if devices.is_empty() {
+        status.conditions.retain(|c| c.type_ != condition::RESTART_ONLY);
+    } else {
+        let all = devices.join(", ");
+        let message = format!(
+            "{all}: pods hold devices of their node; in another place they start anew, nothing moves with them | {all}：容器组独占节点设备，切换时只能重启，不能迁移"
+        );
+        set_condition(
+            &mut status.conditions,
+            condition::RESTART_ONLY,
+            Some(true),
+            reason::PASSTHROUGH_DEVICES,
+            message,
+            generation,
+            now,
+        );
+    }
+}
+
+fn not_measured(what: &str, zh: &str) -> Found {
+    let message = format!("nobody measures {what} yet | {zh}尚未监测");
+    (LayerState::Unknown, reason::NOT_MEASURED, message)
+}
+
+/// The first thing that is wrong, or the words for nothing wrong.
+fn all_or(wrong: Option<(&'static str, String)>, right: &str) -> Found {
+    match wrong {
+        Some((why, message)) => (LayerState::Degraded, why, message),
+        None => (LayerState::Normal, reason::NORMAL, right.to_owned()),
+    }
+}
+
+impl<'a> Look<'a> {
+    fn centres(&self) -> impl Iterator<Item = (&'a CentreAssignment, Option<&'a PlacementRow>)> {
+        let rows = self.rows;
+        self.assignment
+            .centres
+            .iter()
+            .map(move |c| (c, rows.iter().find(|r| r.name == c.name)))
+    }
+
+    fn silent(&self) -> Option<&'a str> {
+        let reports = |name: &str| self.centres.get(name).is_some_and(|c| c.reports);
+        self.assignment
+            .centres
+            .iter()
+            .map(|c| c.name.as_str())
+            .find(|name| !reports(name))
+    }
+
+    /// Unknown because of a centre that is silent.
+    fn blind(&self) -> Option<Found> {
+        let name = self.silent()?;
+        Some((
+            LayerState::Unknown,
+            reason::CENTRE_UNKNOWN,
+            format!("{name} does not report | {name} 未上报"),
+        ))
+    }
+
+    fn transport(&self) -> Found {
+        let wrong = self.silent().map(|name| {
+            let message = format!("no report of {name} reaches the hub | 管理面收不到 {name} 的上报");
+            (centre_reason::REPORT_STALE, message)
+        });
+        all_or(wrong, "every centre reports to the hub | 各中心均正常上报")
+    }
+
+    fn compute(&self) -> Found {
+        if let Some(blind) = self.blind() {
+            return blind;
+        }
+        let nodes = |name: &str| {
+            self.centres
+                .get(name)
+                .and_then(|c| c.nodes.get(self.pool))
+                .copied()
+                .unwrap_or_default()
+        };
+        let wrong = self.assignment.centres.iter().find(|c| nodes(&c.name) == 0).map(|c| {
+            let (pool, name) = (self.pool, &c.name);
+            let message = format!("no node of pool {pool} is ready in {name} | {name} 的资源池 {pool} 没有就绪节点");
+            (reason::NO_READY_NODES, message)
+        });
+        all_or(wrong, "every centre has ready nodes of the pool | 各中心均有就绪节点")
+    }
+
+    fn application(&self) -> Found {
+        if let Some(blind) = self.blind() {
+            return blind;
+        }
+        let mut short = self.centres().filter_map(|(centre, row)| {
+            let (ready, wanted) = row.map_or((0, 0), |r| (r.ready, r.wanted));
+            let expected: i64 = centre.copies.iter().map(|w| w.copies).sum();
+            (ready < wanted.max(expected.min(1))).then(|| (centre.name.clone(), ready, wanted))
+        });
+        let wrong = short.next().map(|(name, ready, wanted)| {
+            (
+                reason::COPIES_MISSING,
+                format!("{ready} of {wanted} copies are ready in {name} | {name} 就绪 {ready}/{wanted} 副本"),
+            )
+        });
+        all_or(wrong, "all copies are ready in every centre | 各中心副本全部就绪")
+    }
+
+    /// A service that has no endpoint in a centre which runs copies.
+    fn unserved(&self) -> Option<(String, String)> {
+        let runs = |c: &CentreAssignment| c.copies.iter().any(|w| w.copies > 0);
+        let mut all = self.centres().filter(|(c, _)| runs(c)).flat_map(|(centre, row)| {
+            let ready = move |name: &str| {
+                row.iter()
+                    .flat_map(|r| &r.services)
+                    .find(|s| s.name == name)
+                    .map_or(0, |s| s.ready)
+            };
+            let names = self.decision.services.iter().filter(move |name| ready(name) == 0);
+            names
+                .map(|name| (centre.name.clone(), name.clone()))
+                .collect::<Vec<_>>()
+        });
+        all.next()
+    }
+
+    fn network(&self) -> Found {
+        if self.decision.services.is_empty() {
+            return (
+                LayerState::Unknown,
+                reason::NOT_MEASURED,
+                "no Service is placed | 未部署 Service".to_owned(),
+            );
+        }
+        if let Some(blind) = self.blind() {
+            return blind;
+        }
+        let wrong = self.unserved().map(|(centre, service)| {
+            (
+                reason::NO_ENDPOINTS,
+                format!(
+                    "Service {service} has no ready endpoint in {centre} | {centre} 的 Service {service} 无就绪端点"
+                ),
+            )
+        });
+        all_or(
+            wrong,
+            "every Service has ready endpoints in every centre | 各中心 Service 均有就绪端点",
+        )
+    }
+
+    /// Whether every centre serves; `None` while one is silent.
+    fn serves(&self) -> (Option<bool>, &'static str, String) {
+        if let Some((_, why, message)) = self.blind() {
+            return (None, why, message);
+        }
+        let copies = |c: &CentreAssignment| c.copies.iter().map(|w| w.copies).sum::<i64>();
+        let idle = self
+            .centres()
+            .find(|(c, row)| copies(c) == 0 || row.is_none_or(|r| r.ready == 0));
+        let idle = idle.map(|(c, _)| format!("no copy is ready in {0} | {0} 无就绪副本", c.name));
+        let unserved = || {
+            let (centre, service) = self.unserved()?;
+            Some(format!(
+                "Service {service} has no ready endpoint in {centre} | {centre} 的 Service {service} 无就绪端点"
+            ))
+        };
+        match idle.or_else(unserved) {
+            Some(message) => (Some(false), reason::CENTRE_DOES_NOT_SERVE, message),
+            None if self.assignment.centres.len() < 2 => {
+                let message = "one centre alone holds it | 仅部署于一个中心".to_owned();
+                (Some(false), reason::CENTRE_DOES_NOT_SERVE, message)
+            }
+            None => {
+                let message = "ready copies and endpoints in every centre | 各中心均有就绪副本与端点".to_owned();
+                (Some(true), reason::SERVES_EVERYWHERE, message)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crds::{CentreRole, ServiceRow, TemplateKind, WorkloadCopies, condition_is_true, find_condition};
+
+    use super::super::template::object;
+    use super::super::testing::centre;
+    use super::*;
+
+    struct Stage {
+        status: DualActivePlacementStatus,
+        centres: BTreeMap<String, Centre>,
+    }
+
+    fn stage() -> Stage {
+        let row = |name: &str| PlacementRow {
+            name: name.into(),
+            wanted: 2,
+            ready: 2,
+            services: vec![ServiceRow {
+                name: "web".into(),
+                ready: 2,
+            }],
+            ..PlacementRow::default()
+        };
+        let named = [("a", CentreRole::Primary), ("b", CentreRole::Backup)].map(|(name, role)| {
+            let nodes = [("x86".to_owned(), 5)].into();
+            (
+                name.to_owned(),
+                Centre {
+                    nodes,
+                    ..centre(true, role)
+                },
+            )
+        });
+        Stage {
+            status: DualActivePlacementStatus {
+                centres: vec![row("a"), row("b")],
+                ..DualActivePlacementStatus::default()
+            },
+            centres: named.into(),
+        }
+    }
+
+    /// States in the order of the layers, and the condition.
+    fn said(stage: &mut Stage) -> (String, Option<bool>) {
+        let text = r#"{"displayName": "p", "pool": "x86", "mode": "ActiveActive", "select": {"matchLabels": {"a": "b"}}, "centres": [{"name": "a"}]}"#;
+        let placement = DualActivePlacement::new("p", serde_json::from_str(text).unwrap());
+        let copies = vec![WorkloadCopies {
+            kind: TemplateKind::Deployment,
+            name: "web".into(),
+            copies: 2,
+        }];
+        let part = |name: &str| CentreAssignment {
+            name: name.into(),
+            copies: copies.clone(),
+            jobs: true,
+        };
+        let assignment = Assignment {
+            centres: vec![part("a"), part("b")],
+            ..Assignment::default()
+        };
+        let decision = Decision {
+            assignment: Some(assignment),
+            services: ["web".to_owned()].into(),
+            devices: [object(TemplateKind::Deployment, "web")].into(),
+            ..Decision::default()
+        };
+        describe(
+            &placement,
+            &decision,
+            &stage.centres,
+            &mut stage.status,
+            Timestamp::UNIX_EPOCH,
+        );
+        let word = |l: &Layer| match l.state {
+            LayerState::Normal => 'n',
+            LayerState::Degraded => 'd',
+            LayerState::Unknown => 'u',
+        };
+        assert!(condition_is_true(&stage.status.conditions, condition::RESTART_ONLY));
+        let serves = find_condition(&stage.status.conditions, condition::EFFECTIVELY_ACTIVE_ACTIVE).unwrap();
+        let serves = match serves.status.as_str() {
+            "True" => Some(true),
+            "False" => Some(false),
+            _ => None,
+        };
+        (stage.status.layers.iter().map(word).collect(), serves)
+    }
+
+    #[test]
+    fn each_layer_is_measured_and_can_break() {
+        assert_eq!(said(&mut stage()), ("unnnun".into(), Some(true)));
+        let mut s = stage();
+        s.centres.get_mut("b").unwrap().nodes.clear();
+        assert_eq!(said(&mut s), ("udnnun".into(), Some(true)));
+        let mut s = stage();
+        s.status.centres[1].ready = 1;
+        assert_eq!(said(&mut s), ("undnun".into(), Some(true)));
+        let mut s = stage();
+        s.status.centres[1].services[0].ready = 0;
+        assert_eq!(said(&mut s), ("unndun".into(), Some(false)));
+        let mut s = stage();
+        s.centres.get_mut("b").unwrap().reports = false;
+        assert_eq!(said(&mut s), ("uuuuud".into(), None), "what is not heard is not judged");
+    }
+
+    #[test]
+    fn since_is_kept_while_the_state_is() {
+        let mut s = stage();
+        said(&mut s);
+        for layer in &mut s.status.layers {
+            layer.since = "earlier".into();
+        }
+        s.status.centres[1].ready = 1;
+        said(&mut s);
+        let kept: String = s
+            .status
+            .layers
+            .iter()
+            .map(|l| if l.since == "earlier" { 'k' } else { '-' })
+            .collect();
+        assert_eq!(kept, "kk-kkk");
+    }
+}

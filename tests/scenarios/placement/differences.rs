@@ -1,0 +1,203 @@
+//! What differs by centre, and where something may not run.
+
+use anyhow::{Result, ensure};
+use playground::eventually;
+use serde_json::{Value, json};
+
+use crate::stage::{NS, deployment, placement};
+use crate::world::{METRO, PATIENCE, World, small_request};
+
+/// One override of the Deployment `differs` in jiyidong.
+fn in_jiyidong(what: Value) -> Value {
+    let mut one = json!({"centre": "jiyidong", "target": {"kind": "Deployment", "name": "differs"}});
+    if let (Some(one), Value::Object(what)) = (one.as_object_mut(), what) {
+        one.extend(what);
+    }
+    json!({"overrides": [one]})
+}
+
+/// Each kind, the field that it changes, and the value there. The field is absent, or as in the template, without it.
+fn kinds() -> [(Value, &'static str, Value); 6] {
+    let container = "/spec/template/spec/containers/0";
+    [
+        (
+            json!({"images": [{"container": "c", "image": "mirror.invalid/c:1"}]}),
+            "/spec/template/spec/containers/0/image",
+            json!("mirror.invalid/c:1"),
+        ),
+        (
+            json!({"env": [{"name": "SIDE", "value": "backup"}]}),
+            "/spec/template/spec/containers/0/env",
+            json!([{"name": "SIDE", "value": "backup"}]),
+        ),
+        (
+            json!({"args": [{"container": "c", "args": ["--side=backup"]}]}),
+            "/spec/template/spec/containers/0/args",
+            json!(["--side=backup"]),
+        ),
+        (
+            json!({"labels": {"side": "backup"}}),
+            "/metadata/labels/side",
+            json!("backup"),
+        ),
+        (
+            json!({"annotations": {"side": "backup"}}),
+            "/metadata/annotations/side",
+            json!("backup"),
+        ),
+        (
+            json!({"jsonPatch": [{"op": "add", "path": format!("{container}/workingDir"), "value": "/backup"}]}),
+            "/spec/template/spec/containers/0/workingDir",
+            json!("/backup"),
+        ),
+    ]
+}
+
+pub(crate) async fn each_override_added_and_removed(w: &World) -> Result<()> {
+    w.put(&deployment("differs", "differs", 4)).await?;
+    w.put(&placement("differs", "differs", json!({}))).await?;
+    w.copies("differs", "differs", [2, 2]).await?;
+    let of = async |centre: &str, pointer: &str| -> Result<Option<Value>> {
+        let found = w.get(centre, &["deploy", "differs", "-n", NS]).await?;
+        Ok(found.pointer(pointer).cloned())
+    };
+    for (what, pointer, value) in kinds() {
+        let plain = of("jiyidong", pointer).await?;
+        w.put(&placement("differs", "differs", in_jiyidong(what))).await?;
+        w.field("jiyidong", &["deploy", "differs"], pointer, &value, PATIENCE)
+            .await?;
+        ensure!(of("jishi", pointer).await? == plain, "{pointer} changed in jishi too");
+        w.put(&placement("differs", "differs", json!({"overrides": null})))
+            .await?;
+        eventually(PATIENCE, &format!("{pointer} is as before"), || async {
+            let found = of("jiyidong", pointer).await?;
+            ensure!(found == plain, "it is {found:?}, was {plain:?}");
+            Ok(())
+        })
+        .await?;
+    }
+    w.put(&placement("differs", "differs", in_jiyidong(json!({"replicas": 1}))))
+        .await?;
+    w.copies("differs", "differs", [3, 1]).await?;
+    w.put(&placement("differs", "differs", json!({"overrides": null})))
+        .await?;
+    w.copies("differs", "differs", [2, 2]).await
+}
+
+pub(crate) async fn a_storage_class_for_one_centre(w: &World) -> Result<()> {
+    let claim = json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim",
+        "metadata": {"name": "classed", "namespace": NS, "labels": {"app": "classed"}},
+        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}, "storageClassName": "xy-hot"}});
+    w.put(&claim).await?;
+    let target = json!({"kind": "PersistentVolumeClaim"});
+    let overrides = json!({"overrides": [{"centre": "jiyidong", "target": target, "storageClass": "backup-hot"}]});
+    w.put(&placement("classed", "classed", overrides)).await?;
+    let class = "/spec/storageClassName";
+    w.field("jiyidong", &["pvc", "classed"], class, &json!("backup-hot"), PATIENCE)
+        .await?;
+    w.field("jishi", &["pvc", "classed"], class, &json!("xy-hot"), PATIENCE)
+        .await?;
+    w.delete(&["dap", "classed"]).await?;
+    w.delete(&["pvc", "classed"]).await
+}
+
+/// One override that does not apply: neither it nor a good one beside it is applied, in no centre.
+pub(crate) async fn an_override_that_does_not_apply(w: &World) -> Result<()> {
+    let generation = async |centre: &str| -> Result<Value> {
+        let found = w.get(centre, &["deploy", "differs", "-n", NS]).await?;
+        Ok(found["metadata"]["generation"].clone())
+    };
+    let before = [generation("jishi").await?, generation("jiyidong").await?];
+    let target = json!({"kind": "Deployment", "name": "differs"});
+    let overrides = json!({"overrides": [
+        {"centre": "jishi", "target": target, "env": [{"name": "GOOD", "value": "1"}]},
+        {"centre": "jiyidong", "target": target, "images": [{"container": "sidecar", "image": "a/b:1"}]}]});
+    w.put(&placement("differs", "differs", overrides)).await?;
+    w.placement_reason("differs", "OverrideFailed").await?;
+    let said = w.message("differs").await?;
+    ensure!(said.contains("there is no container sidecar, there are: c"), "{said}");
+    ensure!(
+        before == [generation("jishi").await?, generation("jiyidong").await?],
+        "something was applied"
+    );
+    w.put(&placement("differs", "differs", json!({"overrides": null})))
+        .await?;
+    w.placement_reason("differs", "Running").await?;
+    let elsewhere = in_jiyidong(json!({"centre": "baicheng"}));
+    let file = w.file(&placement("differs", "differs", elsewhere))?;
+    w.refused(
+        "hub",
+        crate::stage::LI,
+        &["apply", "-f", &file],
+        "each names one of the centres",
+    )
+    .await?;
+    w.delete(&["dap", "differs"]).await?;
+    w.delete(&["deploy", "differs"]).await
+}
+
+pub(crate) async fn an_arm_image_on_x86(w: &World) -> Result<()> {
+    let mut object = deployment("arm", "arm", 2);
+    object["spec"]["template"]["spec"]["containers"][0]["image"] = json!("registry.invalid/ocr:1.2-arm64");
+    w.put(&object).await?;
+    w.put(&placement("arm", "arm", json!({}))).await?;
+    w.placement_reason("arm", "ArchitectureMismatch").await?;
+    let said = w.message("arm").await?;
+    ensure!(
+        said.contains("arm64 only") && said.contains("pool x86 has amd64"),
+        "{said}"
+    );
+    for centre in METRO {
+        ensure!(!w.is_there(centre, &["deploy", "arm"]).await?, "placed in {centre}");
+    }
+    // The declared architecture decides as well.
+    let mut object = deployment("arm", "arm", 2);
+    object["spec"]["template"]["spec"]["nodeSelector"] = json!({"kubernetes.io/arch": "arm64"});
+    w.put(&object).await?;
+    eventually(PATIENCE, "the selector is named", || async {
+        let said = w.message("arm").await?;
+        ensure!(said.contains("(nodeSelector)"), "{said}");
+        Ok(())
+    })
+    .await?;
+    w.put(&deployment("arm", "arm", 2)).await?;
+    w.copies("arm", "arm", [1, 1]).await?;
+    w.delete(&["dap", "arm"]).await?;
+    w.delete(&["deploy", "arm"]).await
+}
+
+/// A centre that a company lends: systems of level 3 do not go there, others do.
+pub(crate) async fn data_level_on_a_social_centre(w: &World) -> Result<()> {
+    const OTHER: &str = "dept-jyt";
+    let wu = Some("wu.gang");
+    let own = |what: &str| json!({"spec": {"ownership": what}});
+    let centre = async |ownership: &str| {
+        let patch = own(ownership).to_string();
+        let args = ["patch", "dcn", "jiyidong", "--type=merge", "-p", &patch];
+        w.ok("hub", Some("zhao.min"), &args).await.map(drop)
+    };
+    let mut request = small_request(OTHER, "level", 2);
+    request["spec"]["compliance"]["mlpsLevel"] = json!(3);
+    w.apply("hub", wu, &request).await?;
+    w.request_reason(OTHER, "level", "Active").await?;
+    centre("Social").await?;
+    let there = |mut object: Value| {
+        object["metadata"]["namespace"] = json!(OTHER);
+        object
+    };
+    w.apply("hub", wu, &there(deployment("level", "level", 2))).await?;
+    w.apply("hub", wu, &there(placement("level", "level", json!({}))))
+        .await?;
+    w.ready_reason(&["dap", "level", "-n", OTHER], "DataNotAllowed").await?;
+    ensure!(
+        w.get("jishi", &["deploy", "-n", OTHER]).await?["items"] == json!([]),
+        "half-placed"
+    );
+    centre("Government").await?;
+    w.ready_reason(&["dap", "level", "-n", OTHER], "Running").await?;
+    for what in [["dap", "level"], ["deploy", "level"]] {
+        w.ok("hub", wu, &["delete", what[0], what[1], "-n", OTHER, "--timeout=60s"])
+            .await?;
+    }
+    Ok(())
+}

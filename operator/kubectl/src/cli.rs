@@ -13,8 +13,8 @@ use crate::spelling::{About, CentreContext, about, centre_context, placement_nam
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done; `why`: granted, or the placement runs; `diff`: nothing differs
-  1  refused by the server, or failed; `why`: refused for good, ended, or held until somebody acts; `diff`: something
-     differs
+  1  refused by the server, or failed; `diff`: something differs;
+     `why`: refused for good, ended, or held until somebody acts
   2  the command line or the file cannot be read
   3  not found, or the hub cannot be reached; `diff`: any failure
   4  `why` only: pending";
@@ -105,8 +105,9 @@ Figures of a pool: GROSS is found or declared, RESERVED is kept back, COMMIT is 
 grants, FREE is commit less charged, USED is what runs. FREE-DA still fits as a grant that survives in either centre.
 Amounts are rounded down; `-o json` has them exactly.
 
-Of a placement: WANTED, APPLIED (there) and READY copies, DECISION is the number that the centre carried out, CHANGED since
-when. TEMPLATE is the generation that was taken up, 3/4 where the hub has a newer one; UPDATED copies run the newest.")]
+Of a placement: WANTED, APPLIED (there) and READY copies, DECISION is the number that the centre
+carried out, CHANGED since when. TEMPLATE is the generation that was taken up, 3/4 where the hub
+has a newer one; UPDATED copies run the newest.")]
     Status {
         /// A placement: dap/NAME or NAME; the province if not given
         #[arg(value_parser = placement_name, conflicts_with = "per_centre")]
@@ -124,8 +125,8 @@ Examples:
 
 PENDING waits, GRANTED holds its quota, REFUSED will never get it as it is, ENDED was given back or expired.
 The date comes from the next five ends of grants of a pool; others may free more, or sooner.
-A placement is RUNNING, PENDING where it goes on by itself, or HELD until somebody acts; what runs goes on. FITS counts the
-copies that there is room for beside the rest of the placement.\n\n{EXIT_CODES}"))]
+A placement is RUNNING, PENDING where it goes on by itself, or HELD until somebody acts; what runs
+goes on. FITS counts the copies that there is room for beside the rest of the placement.\n\n{EXIT_CODES}"))]
     Why {
         /// The request, rreq/NAME or NAME; or the placement, dap/NAME
         #[arg(value_name = "NAME", value_parser = about)]
@@ -137,9 +138,10 @@ Examples:
   kubectl xiangyun diff dap/shop -n dept-yibao
   kubectl xiangyun diff dap/shop -n dept-yibao --centre-context jishi=jishi-admin
 
-Lines with - are what templates, spec and grants ask of the centre, lines with + what it holds, as far as its agent tells the
-hub; the others say what is meant to be otherwise than in the template. With a context for the centre, its objects are read
-there instead, and the paths that differ are named.\n\n{EXIT_CODES}"))]
+Lines with - are what templates, spec and grants ask of the centre, lines with + what it holds, as
+far as its agent tells the hub; the others say what is meant to be otherwise than in the template.
+With a context for the centre, its objects are read there instead, and the paths that differ are
+named.\n\n{EXIT_CODES}"))]
     Diff {
         /// The placement: dap/NAME or NAME
         #[arg(value_parser = placement_name)]
@@ -171,8 +173,8 @@ Examples:
 
 Nothing is applied. All of the phase is taken as there and accepted, whatever its stage; each document by itself.
 The answer rests on what you may read: who sees one namespace sees only the requests there, as if nobody else waited.
-Of a placement, LEFT is what the other centres run now, RAISED-TO what the grants keep there for this case, and FITS whether
-all of WANTED has room.")]
+Of a placement, LEFT is what the other centres run now, RAISED-TO what the grants keep there for
+this case, and FITS whether all of WANTED has room.")]
     Simulate {
         /// A YAML or JSON file with ExpansionPhases or ResourceRequests; `-` reads standard input
         #[arg(short, long, required_unless_present = "lose", conflicts_with = "lose")]

@@ -18,6 +18,7 @@ mod division;
 mod faults;
 mod keeping;
 mod kinds;
+mod plugin;
 mod stage;
 mod three_tiers;
 
@@ -37,6 +38,7 @@ async fn placement() -> anyhow::Result<()> {
         division::hot_warm_and_none,
         division::exclusive_on_one_side,
         division::a_grant_too_small,
+        plugin::the_plugin_explains,
         keeping::dependencies_before_the_workload,
         keeping::a_shared_dependency_stays,
         keeping::an_edit_is_corrected,

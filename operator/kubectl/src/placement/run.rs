@@ -4,8 +4,6 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::diff::{Diff, Looked};
-use super::page::Page;
-use super::verdict::Verdict;
 use super::{diff, live, page, print, seen, verdict};
 use crate::clock::{now, today};
 use crate::connect::Hub;
@@ -15,14 +13,14 @@ use crate::spelling::CentreContext;
 
 pub(crate) async fn status(hub: &Hub, name: &str, out: Out) -> Result<u8, Failure> {
     let (placement, seen) = seen::one(hub, name).await?;
-    let page: Page = page::page(&placement, &seen, now());
+    let page = page::page(&placement, &seen, now());
     out.put(&page, print::page)?;
     Ok(0)
 }
 
 pub(crate) async fn why(hub: &Hub, name: &str, out: Out) -> Result<u8, Failure> {
     let (placement, seen) = seen::one(hub, name).await?;
-    let verdict: Verdict = verdict::verdict(&placement, &seen, now(), today());
+    let verdict = verdict::verdict(&placement, &seen, now(), today());
     out.put(&verdict, print::verdict)?;
     Ok(verdict.state.exit())
 }
@@ -48,10 +46,13 @@ pub(crate) async fn diff(
 async fn compared(hub: &Hub, name: &str, centres: &[CentreContext], config: Option<PathBuf>) -> Result<Diff, Failure> {
     let (placement, seen) = seen::one(hub, name).await?;
     let mut looked: Looked = BTreeMap::new();
+    let (target, _) = diff::target(&placement, &seen);
     for centre in centres {
-        let there = Hub::connect(config.clone(), Some(centre.context.clone()), None).await?;
-        let (target, _) = diff::target(&placement, &seen);
-        let live = live::look(&there, &centre.name, &placement, &seen, &target).await?;
+        let look = async {
+            let there = Hub::connect(config.clone(), Some(centre.context.clone()), None).await?;
+            live::look(&there, &centre.name, &placement, &seen, &target).await
+        };
+        let live = look.await.map_err(|failure| failure.at(&centre.name))?;
         looked.insert(centre.name.clone(), live);
     }
     Ok(diff::diff(&placement, &seen, &looked))

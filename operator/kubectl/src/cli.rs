@@ -7,14 +7,16 @@ use clap_complete::Shell;
 use plan::metering::Month;
 
 use crate::lang::Lang;
+use crate::spelling::{About, CentreContext, about, centre_context, placement_name, request_name};
 
 /// What is said below every help.
 const EXIT_CODES: &str = "\
 Exit codes:
-  0  done; `why`: granted
-  1  refused by the server, or failed; `why`: refused for good, or the grant ended
+  0  done; `why`: granted, or the placement runs; `diff`: nothing differs
+  1  refused by the server, or failed; `diff`: something differs;
+     `why`: refused for good, ended, or held until somebody acts
   2  the command line or the file cannot be read
-  3  not found, or the hub cannot be reached
+  3  not found, or the hub cannot be reached; `diff`: any failure
   4  `why` only: pending";
 
 const EXAMPLES: &str = "\
@@ -25,6 +27,10 @@ Examples:
   kubectl xiangyun quote -f request.yaml
   # Why a request waits, and what would fit instead
   kubectl xiangyun why rreq/ocr-2026 -n dept-yibao
+  # One placement: both centres, dependencies, drift; what holds it back and what helps; what differs where
+  kubectl xiangyun status dap/shop -n dept-yibao
+  kubectl xiangyun why dap/shop -n dept-yibao
+  kubectl xiangyun diff dap/shop -n dept-yibao
   # Which requests a phase of expansion would start; whom one more request would leave without room
   kubectl xiangyun simulate -f phase-2.yaml
   # Decide
@@ -89,28 +95,60 @@ pub enum Output {
 /// Commands.
 #[derive(Subcommand, Debug)]
 pub enum Command {
-    /// The province: centres, pools with their six figures, requests by reason
+    /// The province: centres, pools with their six figures, requests by reason; or one placement, centre by centre
     #[command(after_help = "\
+Examples:
+  kubectl xiangyun status --per-centre
+  kubectl xiangyun status dap/shop -n dept-yibao
+
 Figures of a pool: GROSS is found or declared, RESERVED is kept back, COMMIT is gross less reserved, CHARGED is held by
 grants, FREE is commit less charged, USED is what runs. FREE-DA still fits as a grant that survives in either centre.
-Amounts are rounded down; `-o json` has them exactly.")]
+Amounts are rounded down; `-o json` has them exactly.
+
+Of a placement: WANTED, APPLIED (there) and READY copies, DECISION is the number that the centre
+carried out, CHANGED since when. TEMPLATE is the generation that was taken up, 3/4 where the hub
+has a newer one; UPDATED copies run the newest.")]
     Status {
+        /// A placement: dap/NAME or NAME; the province if not given
+        #[arg(value_parser = placement_name, conflicts_with = "per_centre")]
+        placement: Option<String>,
         /// Each pool in each centre as well
         #[arg(long)]
         per_centre: bool,
     },
-    /// Why a request is where it is: figures, place in the queue, earliest date, and what would fit now
+    /// Why a request or a placement is where it is: figures, place in the queue, earliest date, and what would help
     #[command(after_help = format!("\
 Examples:
   kubectl xiangyun why rreq/train-lab -n dept-jyt
   kubectl xiangyun why train-lab -n dept-jyt -o json
+  kubectl xiangyun why dap/shop -n dept-yibao
 
 PENDING waits, GRANTED holds its quota, REFUSED will never get it as it is, ENDED was given back or expired.
-The date comes from the next five ends of grants of a pool; others may free more, or sooner.\n\n{EXIT_CODES}"))]
+The date comes from the next five ends of grants of a pool; others may free more, or sooner.
+A placement is RUNNING, PENDING where it goes on by itself, or HELD until somebody acts; what runs
+goes on. FITS counts the copies that there is room for beside the rest of the placement.\n\n{EXIT_CODES}"))]
     Why {
-        /// The request: rreq/NAME or NAME
-        #[arg(value_parser = request_name)]
-        request: String,
+        /// The request, rreq/NAME or NAME; or the placement, dap/NAME
+        #[arg(value_name = "NAME", value_parser = about)]
+        about: About,
+    },
+    /// What each centre should hold of a placement, against what it holds
+    #[command(after_help = format!("\
+Examples:
+  kubectl xiangyun diff dap/shop -n dept-yibao
+  kubectl xiangyun diff dap/shop -n dept-yibao --centre-context jishi=jishi-admin
+
+Lines with - are what templates, spec and grants ask of the centre, lines with + what it holds, as
+far as its agent tells the hub; the others say what is meant to be otherwise than in the template.
+With a context for the centre, its objects are read there instead, and the paths that differ are
+named.\n\n{EXIT_CODES}"))]
+    Diff {
+        /// The placement: dap/NAME or NAME
+        #[arg(value_parser = placement_name)]
+        placement: String,
+        /// Read the objects of that centre with this context of the kubeconfig; may be given again for another centre
+        #[arg(long, value_name = "CENTRE=CONTEXT", value_parser = centre_context)]
+        centre_context: Vec<CentreContext>,
     },
     /// What a request would get, before it is applied: pools, split over the centres, approvals, whether it fits now
     #[command(after_help = format!("\
@@ -134,7 +172,9 @@ Examples:
   kubectl xiangyun simulate --lose jishi
 
 Nothing is applied. All of the phase is taken as there and accepted, whatever its stage; each document by itself.
-The answer rests on what you may read: who sees one namespace sees only the requests there, as if nobody else waited.")]
+The answer rests on what you may read: who sees one namespace sees only the requests there, as if nobody else waited.
+Of a placement, LEFT is what the other centres run now, RAISED-TO what the grants keep there for
+this case, and FITS whether all of WANTED has room.")]
     Simulate {
         /// A YAML or JSON file with ExpansionPhases or ResourceRequests; `-` reads standard input
         #[arg(short, long, required_unless_present = "lose", conflicts_with = "lose")]
@@ -238,30 +278,6 @@ impl From<CompletionShell> for Shell {
     }
 }
 
-/// `rreq/NAME`, any other spelling of the kind, or the bare name.
-fn request_name(text: &str) -> Result<String, String> {
-    let kinds = [
-        "rreq",
-        "resourcerequest",
-        "resourcerequests",
-        "resourcerequest.xiangyun.io",
-        "resourcerequests.xiangyun.io",
-    ];
-    let name = match text.split_once('/') {
-        Some((kind, name)) if kinds.contains(&kind.to_ascii_lowercase().as_str()) => name,
-        Some((kind, _)) => {
-            return Err(format!(
-                "{kind} is no ResourceRequest; write rreq/NAME | 请写 rreq/名称"
-            ));
-        }
-        None => text,
-    };
-    if name.is_empty() || name.contains('/') {
-        return Err("the name is missing; write rreq/NAME | 请写 rreq/名称".to_owned());
-    }
-    Ok(name.to_owned())
-}
-
 /// `2026-11`.
 fn month(text: &str) -> Result<String, String> {
     match Month::parse(text) {
@@ -284,13 +300,5 @@ mod tests {
     fn spellings_of_a_month() {
         assert_eq!(month("2026-11").unwrap(), "2026-11");
         assert!(month("11/2026").is_err() && month("2026-13").is_err());
-    }
-
-    #[test]
-    fn spellings_of_a_request() {
-        assert_eq!(request_name("rreq/a").unwrap(), "a");
-        assert_eq!(request_name("resourcerequests.xiangyun.io/a").unwrap(), "a");
-        assert_eq!(request_name("a").unwrap(), "a");
-        assert!(request_name("pod/a").is_err() && request_name("rreq/").is_err());
     }
 }

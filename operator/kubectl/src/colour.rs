@@ -6,6 +6,8 @@ use anstyle::{AnsiColor, Color, Style};
 const STARTS: &[(&str, AnsiColor)] = &[
     ("GRANTED", AnsiColor::Green),
     ("ACCEPTED", AnsiColor::Green),
+    ("RUNNING", AnsiColor::Green),
+    ("HELD", AnsiColor::Red),
     ("PENDING", AnsiColor::Yellow),
     ("REFUSED", AnsiColor::Red),
     ("error:", AnsiColor::Red),

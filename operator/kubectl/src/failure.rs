@@ -37,6 +37,13 @@ impl Failure {
         text.lines().map(|line| lang.half(line)).collect::<Vec<_>>().join("\n")
     }
 
+    /// The same, said of that place and not of the hub. What cannot be read there is out of reach, whatever the reason.
+    #[must_use]
+    pub fn at(self, place: &str) -> Self {
+        let [en, zh] = [Lang::En, Lang::Zh].map(|lang| format!("{place}: {}", self.in_words(lang)));
+        Self::Unreachable(both(en, zh))
+    }
+
     /// No answer within the deadline.
     pub fn silent(seconds: u64) -> Self {
         Self::Unreachable(both(

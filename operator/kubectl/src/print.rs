@@ -46,7 +46,7 @@ impl Style {
     }
 
     /// Numbered, one a line, under one word.
-    fn options(self, options: &[String]) -> String {
+    pub(crate) fn options(self, options: &[String]) -> String {
         let line = |(i, o): (usize, &String)| {
             let word = if i == 0 { "OPTIONS" } else { "       " };
             format!("{word}  {}) {}", i + 1, self.lang.half(o))
@@ -117,7 +117,7 @@ fn centres(centres: &[Centre], style: Style) -> String {
 }
 
 /// As kubectl writes an age.
-fn ago(seconds: i64) -> String {
+pub(crate) fn ago(seconds: i64) -> String {
     match seconds {
         0..120 => format!("{seconds}s"),
         120..7200 => format!("{}m", seconds / 60),

@@ -18,7 +18,7 @@ const PAGE: u32 = 500;
 ///
 /// # Errors
 /// The hub is not reachable.
-async fn all<K>(api: &Api<K>) -> Result<Option<Vec<K>>, Failure>
+pub(crate) async fn all<K>(api: &Api<K>) -> Result<Option<Vec<K>>, Failure>
 where
     K: Clone + Debug + DeserializeOwned + Resource,
 {

@@ -20,11 +20,13 @@ use crate::failure::Failure;
 use crate::floor::Province;
 use crate::keep::{self, Kept};
 use crate::lang::{Lang, both};
+use crate::placement::{self, seen};
 use crate::print::{self, Style};
 use crate::quote::{Quote, quote};
 use crate::read;
 use crate::simulate::comes::{Coming, comes};
 use crate::simulate::{self, Simulation};
+use crate::spelling::About;
 use crate::status::status;
 use crate::table::terminal_width;
 use crate::usage;
@@ -57,10 +59,23 @@ pub async fn run(cli: Cli, lang: Lang) -> Result<u8, Failure> {
         } => Some(read_documents(filename, &["ExpansionPhase", "ResourceRequest"], lang)?),
         _ => None,
     };
-    let hub = Hub::connect(global.kubeconfig, global.context, global.namespace).await?;
+    let (config, context) = (global.kubeconfig.clone(), global.context);
+    let hub = Hub::connect(config, context, global.namespace).await?;
     match cli.command {
-        Command::Status { per_centre } => show_status(&hub, per_centre, out).await,
-        Command::Why { request } => show_why(&hub, &request, out).await,
+        Command::Status {
+            placement: Some(name), ..
+        } => placement::run::status(&hub, &name, out).await,
+        Command::Status { per_centre, .. } => show_status(&hub, per_centre, out).await,
+        Command::Why {
+            about: About::Placement(name),
+        } => placement::run::why(&hub, &name, out).await,
+        Command::Why {
+            about: About::Request(name),
+        } => show_why(&hub, &name, out).await,
+        Command::Diff {
+            placement: name,
+            centre_context,
+        } => placement::run::diff(&hub, &name, &centre_context, global.kubeconfig, out).await,
         Command::Quote { .. } => show_quotes(&hub, named.as_deref(), file.unwrap_or_default(), out).await,
         Command::Simulate { lose: Some(centre), .. } => show_loss(&hub, &centre, out).await,
         Command::Simulate { .. } => show_simulations(&hub, named.as_deref(), file.unwrap_or_default(), out).await,
@@ -75,14 +90,15 @@ pub async fn run(cli: Cli, lang: Lang) -> Result<u8, Failure> {
     }
 }
 
+/// How and in what form the answer is printed.
 #[derive(Clone, Copy)]
-struct Out {
+pub(crate) struct Out {
     style: Style,
     output: Output,
 }
 
 impl Out {
-    fn put<T: Serialize>(self, what: &T, text: impl FnOnce(&T, Style) -> String) -> Result<(), Failure> {
+    pub(crate) fn put<T: Serialize>(self, what: &T, text: impl FnOnce(&T, Style) -> String) -> Result<(), Failure> {
         let text = match self.output {
             Output::Table => colour(&text(what, self.style)),
             Output::Json => serde_json::to_string_pretty(what).map_err(|e| Failure::Refused(e.to_string()))? + "\n",
@@ -167,7 +183,10 @@ async fn show_loss(hub: &Hub, centre: &str, out: Out) -> Result<u8, Failure> {
     let (province, requests) = tokio::join!(read::province(hub, None), read::requests(hub));
     let requests = requests?;
     let seen = requests.as_ref().map(|(all, only)| (all.as_slice(), only.as_deref()));
-    out.put(&simulate::loss::lose(centre, &province?, seen), simulate::loss::print)?;
+    let province = province?;
+    let placements = seen::many(hub, &province, seen.map(|(all, _)| all)).await?;
+    let loss = simulate::loss::lose(centre, &province, seen, placements.as_ref());
+    out.put(&loss, simulate::loss::print)?;
     Ok(0)
 }
 

@@ -16,6 +16,8 @@ use kubectl_xiangyun::verdict::{State, verdict};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+mod placements;
+
 fn file(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(name)
 }
@@ -199,7 +201,7 @@ fn whom_one_more_request_leaves_without_room() {
 #[test]
 fn what_the_loss_of_a_centre_means() {
     let requests = requests();
-    let loss = simulate::loss::lose("jishi", &province(), Some((&requests, None)));
+    let loss = simulate::loss::lose("jishi", &province(), Some((&requests, None)), None);
     golden("simulate-lose", |style| simulate::loss::print(&loss, style));
     assert_eq!(loss.grants, Some(1));
 }

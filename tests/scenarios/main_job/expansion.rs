@@ -89,13 +89,6 @@ pub(crate) async fn nothing_moves_before_acceptance(w: &World) -> Result<()> {
     w.request_reason(NS, "waits", "WaitingForQuota").await.map(drop)
 }
 
-/// The plugin, beside the other programs.
-pub(crate) fn plugin() -> Result<std::path::PathBuf> {
-    let folder = std::env::current_exe()?;
-    let folder = folder.parent().and_then(|deps| deps.parent());
-    Ok(folder.context("the folder of the programs")?.join("kubectl-xiangyun"))
-}
-
 /// Whoever reads all requests sees who would start, and what a request takes that another may write.
 async fn simulated(w: &World) -> Result<()> {
     let found = simulate(w, &phase("Planned", 100)).await?;
@@ -112,11 +105,7 @@ async fn simulated(w: &World) -> Result<()> {
 
 async fn simulate(w: &World, what: &Value) -> Result<Value> {
     let file = w.file(what)?;
-    let config = w.cloud.kubeconfig("hub", Some("zhao.min"))?;
-    let plugin = plugin()?;
-    let (plugin, config) = (plugin.to_string_lossy(), config.to_string_lossy());
-    let args = ["simulate", "-f", &file, "-o", "json", "--kubeconfig", &config];
-    let output = w.cloud.exec(playground::Place::Jishi, &plugin, &args).await?;
+    let output = w.plugin("zhao.min", &["simulate", "-f", &file, "-o", "json"]).await?;
     let error = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "simulate: {error}");
     Ok(serde_json::from_slice(&output.stdout)?)

@@ -8,7 +8,6 @@ use crds::{QuotaLedgerSpec, ResourceRequest, Resources};
 use playground::{Place, eventually};
 use serde_json::{Value, json};
 
-use crate::expansion::plugin;
 use crate::world::{METRO, World, condition, pod, small_request};
 
 const BUSY: &str = "idle-busy";
@@ -122,22 +121,8 @@ async fn idle_grants_are_told(w: &World) -> Result<()> {
 
 /// `kubectl xiangyun keep` of the owner, while the notice runs.
 async fn whoever_keeps_it_stops_the_clock(w: &World) -> Result<()> {
-    let config = w.cloud.kubeconfig("hub", Some("li.na"))?;
-    let (plugin, config) = (
-        plugin()?.to_string_lossy().into_owned(),
-        config.to_string_lossy().into_owned(),
-    );
-    let args = [
-        "keep",
-        "rreq/r",
-        "-n",
-        KEEPER,
-        "--reason",
-        "年底集中使用",
-        "--kubeconfig",
-        &config,
-    ];
-    let output = w.cloud.exec(Place::Jishi, &plugin, &args).await?;
+    let args = ["keep", "rreq/r", "-n", KEEPER, "--reason", "年底集中使用"];
+    let output = w.plugin("li.na", &args).await?;
     let err = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "{err}");
     let kept = idle(w, KEEPER, "True", "Appealed").await?;

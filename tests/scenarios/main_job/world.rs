@@ -1,10 +1,11 @@
 //! A running cloud and the words in which the steps speak to it. Everything goes through kubectl, under the person's or
 //! the program's own credential.
 
+use std::process::Output;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use playground::{Cloud, Options, Profile, eventually};
+use playground::{Cloud, Options, Place, Profile, eventually};
 use serde_json::{Value, json};
 use tests::repository;
 
@@ -61,6 +62,20 @@ impl World {
         );
         ensure!(err.contains(needle), "kubectl {args:?}: expected {needle:?}, got {err}");
         Ok(())
+    }
+
+    /// The plugin as that person, who reaches the hub and those centres where there is a certificate for it; the exit code
+    /// is the caller's to judge.
+    pub(crate) async fn plugin(&self, person: &str, args: &[&str]) -> Result<Output> {
+        let folder = std::env::current_exe()?;
+        let folder = folder.parent().and_then(|deps| deps.parent());
+        let plugin = folder.context("the folder of the programs")?.join("kubectl-xiangyun");
+        let mut configs = vec![self.cloud.kubeconfig("hub", Some(person))?];
+        configs.extend(METRO.iter().filter_map(|c| self.cloud.kubeconfig(c, Some(person)).ok()));
+        let configs: Vec<_> = configs.iter().map(|c| c.to_string_lossy()).collect();
+        let (config, plugin) = (format!("KUBECONFIG={}", configs.join(":")), plugin.to_string_lossy());
+        let line = [&[config.as_str(), &plugin], args].concat();
+        self.cloud.exec(Place::Jishi, "env", &line).await
     }
 
     /// A file with that object.

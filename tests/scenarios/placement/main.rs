@@ -13,15 +13,13 @@ mod steps;
 mod world;
 
 mod conflicts;
-mod differences;
 mod division;
 mod faults;
 mod keeping;
 mod kinds;
-mod layers;
+mod plugin;
 mod stage;
 mod three_tiers;
-mod versions;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn placement() -> anyhow::Result<()> {
@@ -39,16 +37,7 @@ async fn placement() -> anyhow::Result<()> {
         division::hot_warm_and_none,
         division::exclusive_on_one_side,
         division::a_grant_too_small,
-        differences::each_override_added_and_removed,
-        differences::a_storage_class_for_one_centre,
-        differences::an_override_that_does_not_apply,
-        differences::an_arm_image_on_x86,
-        differences::data_level_on_a_social_centre,
-        versions::backup_first_and_stopped,
-        versions::failed_and_returned,
-        versions::paused_and_together,
-        layers::effectively_active_active_lost,
-        layers::each_layer_broken,
+        plugin::the_plugin_explains,
         keeping::dependencies_before_the_workload,
         keeping::a_shared_dependency_stays,
         keeping::an_edit_is_corrected,

@@ -109,9 +109,10 @@ fn selections(world: &World<'_>, templates: &BTreeMap<&str, Templates<'_>>) -> S
 }
 
 /// By centre: what an assignment lets run.
-type Held = BTreeMap<String, Resources>;
+pub type Held = BTreeMap<String, Resources>;
 
-fn holds(
+/// What an assignment of that placement lets run in each centre, by its templates.
+pub fn holds(
     world: &World<'_>,
     placement: &DualActivePlacement,
     assignment: &Assignment,
@@ -145,7 +146,7 @@ fn holds(
 }
 
 /// What the other placements of the same grants hold.
-fn others(world: &World<'_>, held: &BTreeMap<(String, String), Held>, placement: &DualActivePlacement) -> Held {
+pub fn others(world: &World<'_>, held: &BTreeMap<(String, String), Held>, placement: &DualActivePlacement) -> Held {
     let mut sum = Held::new();
     let same = |p: &&Arc<DualActivePlacement>| {
         p.spec.pool == placement.spec.pool

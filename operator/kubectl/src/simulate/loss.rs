@@ -6,11 +6,13 @@ use plan::loss;
 use plan::request::Request;
 use serde::Serialize;
 
+use super::placements::{self, Hit, hits};
 use super::print::{figures, granted};
 use super::{pools_note, requests_note};
 use crate::amount::{brief, short};
 use crate::floor::{Floor, Province};
 use crate::lang::both;
+use crate::placement::seen::Seen;
 use crate::print::{Style, lines};
 
 /// The answer for one centre. Amounts are exact.
@@ -25,6 +27,8 @@ pub struct Loss {
     pub grants: Option<usize>,
     /// Pools that reach into the centre.
     pub pools: Vec<Left>,
+    /// Placements that run in the centre; `None` where placements may not be read.
+    pub placements: Option<Vec<Hit>>,
     /// What could not be looked at, `English | 中文`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
@@ -62,8 +66,13 @@ pub struct Left {
     pub dual_active_then: Amounts,
 }
 
-/// What the loss of that centre means, from what the user may read.
-pub fn lose(centre: &str, province: &Province, requests: Option<(&[ResourceRequest], Option<&str>)>) -> Loss {
+/// What the loss of that centre means, from what the user may read; `seen` is `None` where that holds no placements.
+pub fn lose(
+    centre: &str,
+    province: &Province,
+    requests: Option<(&[ResourceRequest], Option<&str>)>,
+    seen: Option<&Seen>,
+) -> Loss {
     let (all, only) = requests.unwrap_or_default();
     let floor = Floor::new(province, only.unwrap_or_default(), None, Date::ZERO);
     let mut notes = Vec::new();
@@ -85,11 +94,23 @@ pub fn lose(centre: &str, province: &Province, requests: Option<(&[ResourceReque
             format!("{centre}：没有资源池涉及该中心，无影响"),
         ));
     }
+    let placements = seen.map(|seen| {
+        let (hits, more) = hits(centre, seen);
+        notes.extend(more);
+        hits
+    });
+    if placements.is_none() {
+        notes.push(both(
+            "placements: you may not read them, so none is listed",
+            "双活部署：无查看权限，未列出",
+        ));
+    }
     Loss {
         centre: centre.to_owned(),
         short: loss::short(&readable, centre).into_iter().map(written).collect(),
         grants: requests.map(|_| live),
         pools,
+        placements,
         notes,
     }
 }
@@ -156,6 +177,10 @@ pub fn print(loss: &Loss, style: Style) -> String {
         ("FREE-DA-THEN", "失去该中心后双活余量"),
     ];
     text.push_str(&style.table(&names, &rows));
+    text.push_str(&placements::print(
+        loss.placements.as_deref().unwrap_or_default(),
+        style,
+    ));
     text.push_str(&style.notes(&loss.notes));
     text
 }

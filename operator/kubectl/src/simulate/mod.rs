@@ -3,6 +3,7 @@
 
 pub mod comes;
 pub mod loss;
+pub mod placements;
 mod print;
 
 use std::collections::BTreeMap;

@@ -1,0 +1,128 @@
+//! Objects as they stand in a centre, for whoever has access there.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crds::{Assignment, DualActivePlacement, DualActivePlacementStatus, PlacedObject, TemplateKind};
+use kube::Api;
+use kube::api::DynamicObject;
+use plan::centre::catalogue::Catalogue;
+use plan::centre::epoch::Floors;
+use plan::placement::centre::{Snapshot, Spot, Want, plan};
+use plan::placement::decide::key;
+use plan::placement::object::{Here, compared, desired};
+use plan::placement::template::read;
+use plan::placement::{drift, row};
+use serde_json::Value;
+
+use super::diff::Difference;
+use super::named;
+use super::seen::{Seen, resource};
+use crate::connect::{Hub, if_allowed};
+use crate::failure::Failure;
+use crate::lang::both;
+
+/// What was read in a centre.
+#[derive(Clone, Debug, Default)]
+pub struct Live {
+    /// Each object that was looked for; `None` where there is none of that name.
+    pub objects: BTreeMap<PlacedObject, Option<Value>>,
+    /// Kinds that the user may not read there.
+    pub hidden: BTreeSet<TemplateKind>,
+}
+
+/// Reads what that centre should hold.
+///
+/// # Errors
+/// The centre is not reachable.
+pub async fn look(
+    centre: &Hub,
+    name: &str,
+    placement: &DualActivePlacement,
+    seen: &Seen,
+    target: &Assignment,
+) -> Result<Live, Failure> {
+    let mut live = Live::default();
+    for (namespace, object) in wants(placement, seen, target, name).into_keys() {
+        if live.hidden.contains(&object.kind) {
+            continue;
+        }
+        let api: Api<DynamicObject> = Api::namespaced_with(centre.client.clone(), &namespace, &resource(object.kind));
+        match if_allowed(api.get_opt(&object.name)).await? {
+            None => drop(live.hidden.insert(object.kind)),
+            Some(found) => {
+                let value = found.map(serde_json::to_value).transpose();
+                let value = value.map_err(|e| Failure::Refused(e.to_string()))?;
+                live.objects.insert(object, value);
+            }
+        }
+    }
+    Ok(live)
+}
+
+/// What the centre's agent would make of that decision, by its own code.
+fn wants(placement: &DualActivePlacement, seen: &Seen, target: &Assignment, centre: &str) -> BTreeMap<Spot, Want> {
+    let catalogue = Catalogue::read(seen.province.pools.as_deref().unwrap_or_default());
+    let tenant = key(placement).0;
+    let namespace = catalogue.namespace(&tenant, &placement.spec.pool);
+    let mut decided = placement.clone();
+    decided
+        .status
+        .get_or_insert_with(DualActivePlacementStatus::default)
+        .assignment = Some(target.clone());
+    let snapshot = Snapshot {
+        centre,
+        placements: &[Arc::new(decided)],
+        catalogue: &catalogue,
+        standing: &BTreeMap::new(),
+        namespaces: &[(namespace, tenant)].into(),
+        floors: &Floors::default(),
+    };
+    plan(&snapshot).wants
+}
+
+/// Workloads of the decision whose copies an autoscaler of it sets.
+pub fn autoscaled(placement: &DualActivePlacement, seen: &Seen, target: &Assignment) -> BTreeSet<PlacedObject> {
+    let scales = |object: &PlacedObject| read(object.kind, seen.template(placement, object)?).scales;
+    target.objects.iter().filter_map(scales).collect()
+}
+
+/// Where what stands in the centre differs from what its agent would apply. Only paths are told, so that a Secret stays
+/// one.
+pub fn compare(
+    placement: &DualActivePlacement,
+    seen: &Seen,
+    target: &Assignment,
+    centre: &str,
+    live: &Live,
+) -> Vec<Difference> {
+    let scaled = autoscaled(placement, seen, target);
+    let mut found = Vec::new();
+    for ((_, object), want) in wants(placement, seen, target, centre) {
+        let (Some(template), Some(is)) = (seen.template(placement, &object), live.objects.get(&object)) else {
+            continue;
+        };
+        let what = named(object.kind, &object.name);
+        let Some(is) = is else {
+            found.push(Difference {
+                object: what,
+                hub: Some(both("there", "有")),
+                centre: None,
+            });
+            continue;
+        };
+        let autoscaled = scaled.contains(&object);
+        let here = Here {
+            autoscaled,
+            scaled: autoscaled.then(|| row::progress(object.kind, is).asked),
+            ..want.here
+        };
+        let wanted = compared(&desired(&object, template, &here), &here);
+        found.extend(drift::paths(&wanted, is).into_iter().map(|path| Difference {
+            object: what.clone(),
+            hub: None,
+            centre: Some(path),
+        }));
+    }
+    found
+}

@@ -1,0 +1,254 @@
+//! `status dap/…`: one placement on one page.
+
+use crds::{
+    Drift, DualActivePlacement, PlacedObject, PlacementRow, TemplateKind, condition, placement_reason as reason,
+};
+use jiff::Timestamp;
+use plan::placement::decide::key;
+use serde::Serialize;
+
+use super::scene::Scene;
+use super::seen::Seen;
+use super::{condition_of, rows};
+use crate::lang::both;
+
+/// The page.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Page {
+    /// Name.
+    pub name: String,
+    /// Namespace.
+    pub namespace: String,
+    /// Name for people.
+    pub display_name: String,
+    /// Who runs at the same time.
+    pub mode: String,
+    /// Centres that run it.
+    pub active: Vec<String>,
+    /// Pool.
+    pub pool: String,
+    /// Its condition `Ready`.
+    pub ready: Said,
+    /// Its condition `Survivable`; `None` where that is not asked.
+    pub survivable: Option<Said>,
+    /// Number of the decision.
+    pub decision: Option<i64>,
+    /// Centre by centre.
+    pub centres: Vec<CentreLine>,
+    /// Workload by workload in each centre.
+    pub workloads: Vec<WorkloadLine>,
+    /// What the decision places.
+    pub objects: Vec<ObjectLine>,
+    /// What becomes of an edit by hand.
+    pub drift_policy: Drift,
+    /// Edits by hand that the centres report.
+    pub drift: Vec<DriftLine>,
+    /// What could not be looked at, `English | 中文`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+}
+
+/// A condition.
+#[derive(Clone, Debug, Serialize)]
+pub struct Said {
+    /// `True`, `False` or `Unknown`.
+    pub status: String,
+    /// Reason.
+    pub reason: String,
+    /// `English | 中文`.
+    pub message: String,
+}
+
+/// A centre.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CentreLine {
+    /// Centre.
+    pub name: String,
+    /// Copies that the decision gives it.
+    pub assigned: i64,
+    /// Copies that should be there, as the centre says; `None` before it said anything.
+    pub wanted: Option<i64>,
+    /// Copies that are there.
+    pub applied: Option<i64>,
+    /// Copies that are ready.
+    pub ready: Option<i64>,
+    /// Number of the decision that it carried out.
+    pub decision: Option<i64>,
+    /// Reason.
+    pub reason: String,
+    /// In words where it is not `Applied`, `English | 中文`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// Seconds since a fact last changed, by this machine's clock.
+    pub changed_seconds_ago: Option<i64>,
+}
+
+/// A workload in a centre.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WorkloadLine {
+    /// Kind.
+    pub kind: TemplateKind,
+    /// Its name.
+    pub name: String,
+    /// Centre.
+    pub centre: String,
+    /// Generation of the template that was taken up there.
+    pub generation: i64,
+    /// Generation of the template in the hub; `None` where it may not be read.
+    pub template: Option<i64>,
+    /// Copies that should be there.
+    pub wanted: i64,
+    /// Copies that are ready.
+    pub ready: i64,
+    /// Copies of the newest template.
+    pub updated: i64,
+}
+
+/// An object of the decision.
+#[derive(Clone, Debug, Serialize)]
+pub struct ObjectLine {
+    /// Kind.
+    pub kind: TemplateKind,
+    /// Its name.
+    pub name: String,
+    /// Whether it is not selected and only follows because pods refer to it; `None` where templates may not be read.
+    pub follows: Option<bool>,
+}
+
+/// An edit by hand.
+#[derive(Clone, Debug, Serialize)]
+pub struct DriftLine {
+    /// Centre.
+    pub centre: String,
+    /// What was changed and by whom, `English | 中文`.
+    pub message: String,
+}
+
+/// Puts the page together.
+pub fn page(placement: &DualActivePlacement, seen: &Seen, now: Timestamp) -> Page {
+    let (namespace, name) = key(placement);
+    let status = placement.status.clone().unwrap_or_default();
+    let said = |kind: &str| {
+        condition_of(placement, kind).map(|c| Said {
+            status: c.status.clone(),
+            reason: c.reason.clone(),
+            message: c.message.clone(),
+        })
+    };
+    let unseen = || Said {
+        status: "-".to_owned(),
+        reason: "-".to_owned(),
+        message: both("the operator has not looked at it yet", "控制器尚未处理"),
+    };
+    let scene = Scene::new(seen);
+    let drift = rows(placement).iter().filter(|r| r.reason == reason::DRIFTED);
+    Page {
+        display_name: placement.spec.display_name.clone(),
+        mode: format!("{:?}", placement.spec.mode),
+        active: status.active.clone(),
+        pool: placement.spec.pool.clone(),
+        ready: said(condition::READY).unwrap_or_else(unseen),
+        survivable: said(condition::SURVIVABLE),
+        decision: status.assignment.as_ref().map(|a| a.number),
+        centres: centres(placement, now),
+        workloads: workloads(placement, seen),
+        objects: objects(placement, scene.as_ref()),
+        drift_policy: placement.spec.drift,
+        drift: drift
+            .map(|r| DriftLine {
+                centre: r.name.clone(),
+                message: r.message.clone().unwrap_or_default(),
+            })
+            .collect(),
+        notes: if scene.is_none() { unmarked() } else { Vec::new() },
+        name,
+        namespace,
+    }
+}
+
+fn unmarked() -> Vec<String> {
+    vec![both(
+        "you may not read all that the selection is made from, so what only follows is not marked",
+        "无权查看选取所依据的全部对象，未标出随行对象",
+    )]
+}
+
+fn centres(placement: &DualActivePlacement, now: Timestamp) -> Vec<CentreLine> {
+    let assignment = placement.status.as_ref().and_then(|s| s.assignment.as_ref());
+    let assigned = assignment.map(|a| a.centres.as_slice()).unwrap_or_default();
+    let mut names: Vec<&str> = assigned.iter().map(|c| c.name.as_str()).collect();
+    // A centre that holds nothing of the decision may still have something to say.
+    for row in rows(placement) {
+        if !names.contains(&row.name.as_str()) {
+            names.push(&row.name);
+        }
+    }
+    let line = |name: &str| {
+        let row = rows(placement).iter().find(|r| r.name == name);
+        let here = assigned.iter().find(|c| c.name == name);
+        CentreLine {
+            name: name.to_owned(),
+            assigned: here.map_or(0, |c| c.copies.iter().map(|w| w.copies).sum()),
+            wanted: row.map(|r| r.wanted),
+            applied: row.map(|r| r.applied),
+            ready: row.map(|r| r.ready),
+            decision: row.map(|r| r.number),
+            reason: row.map_or_else(|| "-".to_owned(), |r| r.reason.clone()),
+            message: row.and_then(|r| r.message.clone()),
+            changed_seconds_ago: row.and_then(|r| age(r, now)),
+        }
+    };
+    names.into_iter().map(line).collect()
+}
+
+fn age(row: &PlacementRow, now: Timestamp) -> Option<i64> {
+    let at = row.reported_at.parse::<Timestamp>().ok()?;
+    Some(now.duration_since(at).as_secs().max(0))
+}
+
+fn workloads(placement: &DualActivePlacement, seen: &Seen) -> Vec<WorkloadLine> {
+    let generation = |kind: TemplateKind, name: &str| {
+        let object = PlacedObject {
+            kind,
+            name: name.to_owned(),
+        };
+        let template = seen.template(placement, &object)?;
+        Some(plan::placement::template::read(kind, template).generation)
+    };
+    let rows = rows(placement)
+        .iter()
+        .flat_map(|r| r.workloads.iter().map(move |w| (r, w)));
+    let mut all: Vec<WorkloadLine> = rows
+        .map(|(row, w)| WorkloadLine {
+            kind: w.kind,
+            name: w.name.clone(),
+            centre: row.name.clone(),
+            generation: w.generation,
+            template: generation(w.kind, &w.name),
+            wanted: w.wanted,
+            ready: w.ready,
+            updated: w.updated,
+        })
+        .collect();
+    // The sides of one workload stand together; the order of the centres stays.
+    all.sort_by(|a, b| (a.kind, &a.name).cmp(&(b.kind, &b.name)));
+    all
+}
+
+fn objects(placement: &DualActivePlacement, scene: Option<&Scene>) -> Vec<ObjectLine> {
+    let selected = scene.map(|s| s.selected(placement));
+    let assignment = placement.status.as_ref().and_then(|s| s.assignment.as_ref());
+    let line = |object: &PlacedObject| ObjectLine {
+        kind: object.kind,
+        name: object.name.clone(),
+        // A template that is gone from the hub says nothing any more of why it was taken.
+        follows: scene
+            .filter(|s| s.has(placement, object))
+            .and(selected.as_ref())
+            .map(|s| !s.contains(object)),
+    };
+    assignment.iter().flat_map(|a| &a.objects).map(line).collect()
+}

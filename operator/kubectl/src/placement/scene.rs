@@ -1,0 +1,191 @@
+//! The operator's decision about placements, made again from what the user may read, as things are and as they could be.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crds::{
+    Assignment, DataCenter, DualActivePlacement, PlacedObject, Resources, condition, condition_is_true,
+    placement_reason as reason,
+};
+use plan::centre::catalogue::Catalogue;
+use plan::placement::decide::{Decision, Held, Obstacle, World, decide, holds, key, others};
+use plan::placement::fit::{self, Granted, Scope};
+use plan::placement::select::{self, Templates};
+use plan::placement::template::{Key, Template, read};
+
+use super::seen::Seen;
+
+/// All that a decision is made from.
+#[derive(Clone, Debug, Default)]
+pub struct Scene {
+    /// Placements.
+    pub placements: Vec<Arc<DualActivePlacement>>,
+    /// Templates.
+    pub templates: BTreeMap<Key, Arc<Template>>,
+    /// Grants by tenant and pool.
+    pub grants: BTreeMap<Scope, Granted>,
+    /// Pools.
+    pub catalogue: Catalogue,
+    tenants: BTreeSet<String>,
+    centres: BTreeMap<String, bool>,
+}
+
+impl Scene {
+    /// From what was read; `None` where the user may not read all that counts.
+    pub fn new(seen: &Seen) -> Option<Self> {
+        let (pools, centres) = (seen.province.pools.as_ref()?, seen.province.centres.as_ref()?);
+        let templates = seen.templates.as_ref()?.iter();
+        Some(Self {
+            placements: seen.placements.iter().cloned().map(Arc::new).collect(),
+            templates: templates
+                .map(|(key, value)| (key.clone(), Arc::new(read(key.1.kind, value))))
+                .collect(),
+            grants: grants(seen)?,
+            catalogue: Catalogue::read(pools),
+            // Whether a namespace is a tenant's is the operator's word, which stands in the condition.
+            tenants: seen.placements.iter().map(|p| key(p).0).collect(),
+            centres: centres.iter().filter_map(reports).collect(),
+        })
+    }
+
+    fn world<'a>(&'a self, gone: &'a BTreeSet<Key>) -> World<'a> {
+        World {
+            placements: &self.placements,
+            templates: &self.templates,
+            grants: &self.grants,
+            catalogue: &self.catalogue,
+            tenants: &self.tenants,
+            centres: &self.centres,
+            gone,
+            ledger: "",
+            epoch: 0,
+        }
+    }
+
+    /// Decides for every placement. The lists are complete: what is not in them is gone.
+    pub fn decide(&self) -> BTreeMap<(String, String), Decision> {
+        let decisions = decide(&self.world(&BTreeSet::new()));
+        let gone: BTreeSet<Key> = decisions.values().flat_map(|d| d.confirm.iter().cloned()).collect();
+        if gone.is_empty() {
+            decisions
+        } else {
+            decide(&self.world(&gone))
+        }
+    }
+
+    /// The decision about one.
+    pub fn of(&self, placement: &DualActivePlacement) -> Decision {
+        self.decide().remove(&key(placement)).unwrap_or_default()
+    }
+
+    /// The same with that placement changed.
+    #[must_use]
+    pub fn with(&self, placement: &DualActivePlacement, change: impl Fn(&mut DualActivePlacement)) -> Self {
+        let mut scene = self.clone();
+        for one in scene.placements.iter_mut().filter(|p| key(p) == key(placement)) {
+            change(Arc::make_mut(one));
+        }
+        scene
+    }
+
+    /// What the placement's spec and templates come to, without a step in between: as if nothing of it ran yet.
+    ///
+    /// # Errors
+    /// What stands in the way. A grant that is too small does not.
+    pub fn target(&self, placement: &DualActivePlacement) -> Result<Assignment, Obstacle> {
+        let fresh = self.with(placement, |p| {
+            if let Some(assignment) = p.status.as_mut().and_then(|s| s.assignment.as_mut()) {
+                assignment.centres.clear();
+            }
+        });
+        let mut decision = fresh.of(placement);
+        if decision
+            .obstacle
+            .as_ref()
+            .is_some_and(|o| o.reason == reason::GRANT_TOO_SMALL)
+        {
+            decision = fresh.ample(placement).of(placement);
+        }
+        match (decision.follows, decision.assignment, decision.obstacle) {
+            (true, Some(assignment), _) => Ok(assignment),
+            (_, _, Some(obstacle)) => Err(obstacle),
+            (_, assignment, None) => Ok(assignment.unwrap_or_default()),
+        }
+    }
+
+    /// As if its grants were large enough in every centre of the pool.
+    fn ample(mut self, placement: &DualActivePlacement) -> Self {
+        let most = i128::from(i64::MAX);
+        let all = Resources {
+            cpu: most,
+            memory: most,
+            storage: most,
+            accelerators: most,
+        };
+        let centres = self.catalogue.get(&placement.spec.pool).map(|p| p.centres.clone());
+        let granted = self.grants.entry(scope(placement)).or_default();
+        for centre in centres.into_iter().flatten() {
+            granted.centres.entry(centre).or_default().in_force = all;
+        }
+        self
+    }
+
+    /// The templates of a namespace.
+    pub fn templates_of(&self, namespace: &str) -> Templates<'_> {
+        let own = self.templates.iter().filter(|((of, _), _)| of == namespace);
+        own.map(|((_, object), template)| (object, &**template)).collect()
+    }
+
+    /// What the placement selects itself.
+    pub fn selected(&self, placement: &DualActivePlacement) -> BTreeSet<PlacedObject> {
+        let templates = self.templates_of(&key(placement).0);
+        select::selected(&placement.spec.select, &templates)
+    }
+
+    /// Whether the hub has a template of it.
+    pub fn has(&self, placement: &DualActivePlacement, object: &PlacedObject) -> bool {
+        self.templates.contains_key(&(key(placement).0, object.clone()))
+    }
+
+    /// What one copy of it takes in the placement's pool.
+    pub fn each(&self, placement: &DualActivePlacement, object: &PlacedObject) -> Resources {
+        let pool = self.catalogue.get(&placement.spec.pool);
+        let template = self.templates.get(&(key(placement).0, object.clone()));
+        template.map_or(Resources::ZERO, |t| {
+            t.each.in_pool(pool.and_then(|p| p.card.as_deref()))
+        })
+    }
+
+    /// What that assignment of the placement lets run in each centre.
+    pub fn holds(&self, placement: &DualActivePlacement, assignment: &Assignment) -> Held {
+        let templates = self.templates_of(&key(placement).0);
+        holds(&self.world(&BTreeSet::new()), placement, assignment, &templates)
+    }
+
+    /// What other placements hold of the same grants, by centre.
+    pub fn others(&self, placement: &DualActivePlacement) -> Held {
+        let held = self.placements.iter().filter_map(|p| {
+            let assignment = p.status.as_ref()?.assignment.as_ref()?;
+            Some((key(p), self.holds(p, assignment)))
+        });
+        others(&self.world(&BTreeSet::new()), &held.collect(), placement)
+    }
+}
+
+/// Grants by tenant and pool; `None` where requests may not be read.
+pub(crate) fn grants(seen: &Seen) -> Option<BTreeMap<Scope, Granted>> {
+    let reads: Vec<fit::Read> = seen.requests.as_ref()?.iter().map(fit::read).collect();
+    Some(fit::sum(&reads))
+}
+
+/// Whose grants the placement uses.
+pub(crate) fn scope(placement: &DualActivePlacement) -> Scope {
+    (key(placement).0, placement.spec.pool.clone())
+}
+
+/// A centre, and whether the operator hears of it: its clock judges, not the reader's.
+fn reports(centre: &DataCenter) -> Option<(String, bool)> {
+    let status = centre.status.as_ref();
+    let ready = status.is_some_and(|s| condition_is_true(&s.conditions, condition::READY));
+    Some((centre.metadata.name.clone()?, ready))
+}

@@ -1,0 +1,166 @@
+//! Placements: one for each reason that has a way out.
+
+use std::collections::BTreeMap;
+
+use crds::{DualActivePlacement, PlacedObject, ResourceRequest, TemplateKind};
+use kubectl_xiangyun::placement::diff::{Looked, diff};
+use kubectl_xiangyun::placement::live::Live;
+use kubectl_xiangyun::placement::page::page;
+use kubectl_xiangyun::placement::seen::Seen;
+use kubectl_xiangyun::placement::verdict::{State, verdict};
+use kubectl_xiangyun::placement::{print, scene::Scene};
+use kubectl_xiangyun::simulate::loss;
+use serde_json::{Value, json};
+
+use super::{golden, now, objects, province, requests, today};
+
+const FILE: &str = "placements.yaml";
+
+fn seen() -> Seen {
+    let templates = TemplateKind::ALL.into_iter().flat_map(|kind| {
+        let all: Vec<Value> = objects(FILE, kind.name());
+        all.into_iter().map(move |value| {
+            let text = |pointer: &str| value.pointer(pointer).and_then(Value::as_str).unwrap().to_owned();
+            let name = text("/metadata/name");
+            ((text("/metadata/namespace"), PlacedObject { kind, name }), value)
+        })
+    });
+    let mut all = requests();
+    all.extend(objects::<ResourceRequest>(FILE, "ResourceRequest"));
+    Seen {
+        placements: objects(FILE, "DualActivePlacement"),
+        templates: Some(templates.collect()),
+        requests: Some(all),
+        province: province(),
+    }
+}
+
+/// What the platform team reads: everything but templates.
+fn without_templates() -> Seen {
+    Seen {
+        templates: None,
+        ..seen()
+    }
+}
+
+fn placement(seen: &Seen, name: &str) -> DualActivePlacement {
+    let found = seen
+        .placements
+        .iter()
+        .find(|p| p.metadata.name.as_deref() == Some(name));
+    found.unwrap().clone()
+}
+
+#[test]
+fn one_placement_on_one_page() {
+    let seen = seen();
+    for name in ["portal", "exam", "train"] {
+        let page = page(&placement(&seen, name), &seen, now());
+        golden(&format!("status-dap-{name}"), |style| print::page(&page, style));
+    }
+    let hidden = without_templates();
+    let page = page(&placement(&hidden, "portal"), &hidden, now());
+    golden("status-dap-hidden", |style| print::page(&page, style));
+    let json = serde_json::to_value(&page).unwrap();
+    assert_eq!(json["centres"][0]["ready"], 4);
+    assert_eq!(json["objects"][0]["follows"], Value::Null);
+}
+
+#[test]
+fn why_of_each_placement() {
+    let seen = seen();
+    golden("why-dap", |style| {
+        let one = |p: &DualActivePlacement| print::verdict(&verdict(p, &seen, now(), today()), style);
+        seen.placements.iter().map(one).collect::<Vec<_>>().join("\n")
+    });
+    let hidden = without_templates();
+    golden("why-dap-hidden", |style| {
+        let train = placement(&hidden, "train");
+        print::verdict(&verdict(&train, &hidden, now(), today()), style)
+    });
+    let of = |name: &str| verdict(&placement(&seen, name), &seen, now(), today());
+    assert_eq!((of("portal").state, of("portal").state.exit()), (State::Running, 0));
+    assert_eq!((of("train").state, of("train").state.exit()), (State::Held, 1));
+    assert_eq!((of("silent").state, of("silent").state.exit()), (State::Pending, 4));
+    let json = serde_json::to_value(of("train")).unwrap();
+    assert_eq!(json["state"], "HELD");
+    assert_eq!(json["rooms"][0]["fits"], 16);
+    assert!(json["options"][0].as_str().unwrap().contains(" | "));
+}
+
+/// The file has the word of an operator; the same is decided from what the user reads.
+#[test]
+fn the_operator_would_say_the_same() {
+    let seen = seen();
+    let scene = Scene::new(&seen).unwrap();
+    let decided = scene.decide();
+    let said = |name: &str| {
+        let key = ("dept-jyt".to_owned(), name.to_owned());
+        let obstacle = decided[&key].obstacle.clone();
+        obstacle.map(|o| (o.reason.to_owned(), o.message))
+    };
+    for name in ["train", "vision", "twice-a", "twice-b", "unready", "nothing", "bounds"] {
+        let stored = placement(&seen, name).status.unwrap().conditions.remove(0);
+        assert_eq!(said(name), Some((stored.reason, stored.message)), "{name}");
+    }
+    assert_eq!(said("portal"), None);
+}
+
+#[test]
+fn what_differs_in_each_centre() {
+    let seen = seen();
+    for name in ["portal", "exam", "train"] {
+        let found = diff(&placement(&seen, name), &seen, &Looked::new());
+        golden(&format!("diff-dap-{name}"), |style| print::diff(&found, style));
+    }
+    let exam = diff(&placement(&seen, "exam"), &seen, &Looked::new());
+    assert!(exam.differs());
+    assert!(!diff(&placement(&seen, "portal"), &seen, &Looked::new()).differs());
+    let hidden = without_templates();
+    let found = diff(&placement(&hidden, "exam"), &hidden, &Looked::new());
+    golden("diff-dap-hidden", |style| print::diff(&found, style));
+}
+
+#[test]
+fn what_was_read_in_a_centre_counts_there() {
+    let seen = seen();
+    let portal = placement(&seen, "portal");
+    let object = |kind, name: &str| PlacedObject {
+        kind,
+        name: name.to_owned(),
+    };
+    let mut web = seen.templates.as_ref().unwrap()
+        [&("dept-jyt".to_owned(), object(TemplateKind::Deployment, "portal-web"))]
+        .clone();
+    web["metadata"]["labels"]["xiangyun.io/placement"] = json!("portal");
+    web["spec"]["replicas"] = json!(9);
+    web["spec"]["template"]["spec"]["containers"][0]["image"] = json!("registry.invalid/other:1");
+    let live = Live {
+        objects: BTreeMap::from([
+            (object(TemplateKind::Deployment, "portal-web"), Some(web)),
+            (object(TemplateKind::ConfigMap, "portal-settings"), None),
+        ]),
+        hidden: [TemplateKind::Secret].into(),
+    };
+    let found = diff(&portal, &seen, &Looked::from([("jishi".to_owned(), live)]));
+    golden("diff-dap-live", |style| print::diff(&found, style));
+    assert!(found.differs());
+}
+
+#[test]
+fn what_the_loss_of_a_centre_means_for_placements() {
+    let seen = seen();
+    let requests = seen.requests.clone().unwrap();
+    let lose = |seen: &Seen| loss::lose("jishi", &province(), Some((&requests, None)), Some(seen));
+    let all = lose(&seen);
+    golden("simulate-lose-dap", |style| loss::print(&all, style));
+    let hidden = lose(&without_templates());
+    golden("simulate-lose-dap-hidden", |style| loss::print(&hidden, style));
+    let hits = serde_json::to_value(&all).unwrap()["placements"].clone();
+    let alarm = hits.as_array().unwrap().iter().find(|h| h["name"] == "alarm").unwrap();
+    assert_eq!(
+        (&alarm["wanted"], &alarm["left"], &alarm["raisedTo"]),
+        (&json!(10), &json!(5), &json!(6))
+    );
+    assert_eq!(alarm["fits"], false);
+}

@@ -16,8 +16,8 @@ pub(super) fn all() -> Vec<Alert> {
                 "{{ $value }} 个双活部署处于 {{ $labels.reason }}",
             ),
             t(
-                "`kubectl get dap -A`, then `kubectl describe dap NAME`: the condition Ready says what is in the way and what helps",
-                "kubectl get dap -A 后 kubectl describe dap NAME，Ready 条件说明原因与处理办法",
+                "`kubectl get dap -A`, then `kubectl xiangyun why dap/NAME`: what is in the way and what helps",
+                "kubectl get dap -A 后 kubectl xiangyun why dap/NAME，说明原因与处理办法",
             ),
         ),
         alert(

@@ -9,12 +9,12 @@
 #[path = "../main_job/steps.rs"]
 #[macro_use]
 mod steps;
-#[path = "../main_job/world.rs"]
-#[allow(dead_code, reason = "another suite speaks the other words")]
-mod world;
 #[path = "../placement/stage.rs"]
 #[allow(dead_code, reason = "another suite speaks the other words")]
 mod stage;
+#[path = "../main_job/world.rs"]
+#[allow(dead_code, reason = "another suite speaks the other words")]
+mod world;
 
 mod layers;
 mod overrides;

@@ -198,7 +198,7 @@ impl Placements {
         if live.mark.as_ref() == Some(&mark) && live.placement == check.here.placement {
             if check.drift == Drift::Report {
                 let message = format!(
-                    "{told} changed by {}; it stays until the template changes | 已被 {} 修改，仅报告",
+                    "{told} changed by {}; it stays until the template changes | {told} 已被 {} 修改，仅报告",
                     live.owner, live.owner
                 );
                 let state = State::Failed(reason::DRIFTED, message);

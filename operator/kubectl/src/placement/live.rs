@@ -117,7 +117,17 @@ pub fn compare(
             scaled: autoscaled.then(|| row::progress(object.kind, is).asked),
             ..want.here
         };
-        let wanted = compared(&desired(&object, template, &here), &here);
+        let wanted = match desired(&object, template, &here) {
+            Ok(wanted) => compared(&wanted, &here),
+            Err(why) => {
+                found.push(Difference {
+                    object: what,
+                    hub: Some(why),
+                    centre: None,
+                });
+                continue;
+            }
+        };
         found.extend(drift::paths(&wanted, is).into_iter().map(|path| Difference {
             object: what.clone(),
             hub: None,

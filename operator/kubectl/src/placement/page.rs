@@ -1,7 +1,8 @@
 //! `status dap/…`: one placement on one page.
 
 use crds::{
-    Drift, DualActivePlacement, PlacedObject, PlacementRow, TemplateKind, condition, placement_reason as reason,
+    Drift, DualActivePlacement, Layer, PlacedObject, PlacementRow, TemplateKind, WorkloadRollout, condition,
+    placement_reason as reason,
 };
 use jiff::Timestamp;
 use plan::placement::decide::key;
@@ -32,6 +33,14 @@ pub struct Page {
     pub ready: Said,
     /// Its condition `Survivable`; `None` where that is not asked.
     pub survivable: Option<Said>,
+    /// Its condition `EffectivelyActiveActive`; `None` where that is not asked.
+    pub serves: Option<Said>,
+    /// Its condition `RestartOnly`; `None` where nothing holds devices.
+    pub restart_only: Option<Said>,
+    /// Its six layers.
+    pub layers: Vec<Layer>,
+    /// Versions of workloads, where they reach the centres in an order.
+    pub rollouts: Vec<WorkloadRollout>,
     /// Number of the decision.
     pub decision: Option<i64>,
     /// Centre by centre.
@@ -152,6 +161,14 @@ pub fn page(placement: &DualActivePlacement, seen: &Seen, now: Timestamp) -> Pag
         pool: placement.spec.pool.clone(),
         ready: said(condition::READY).unwrap_or_else(unseen),
         survivable: said(condition::SURVIVABLE),
+        serves: said(condition::EFFECTIVELY_ACTIVE_ACTIVE),
+        restart_only: said(condition::RESTART_ONLY),
+        layers: status.layers.clone(),
+        rollouts: status
+            .assignment
+            .as_ref()
+            .map(|a| a.rollouts.clone())
+            .unwrap_or_default(),
         decision: status.assignment.as_ref().map(|a| a.number),
         centres: centres(placement, now),
         workloads: workloads(placement, seen),

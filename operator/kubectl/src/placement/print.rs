@@ -1,6 +1,6 @@
 //! Placements in words.
 
-use crds::{Drift, TemplateKind};
+use crds::{Drift, Layer, LayerName, LayerState, TemplateKind, WorkloadRollout};
 
 use super::diff::{CentreDiff, Diff};
 use super::page::{CentreLine, ObjectLine, Page, Said, WorkloadLine};
@@ -15,6 +15,8 @@ pub fn page(page: &Page, style: Style) -> String {
     let mut text = head(page, style);
     text.push_str(&centres(page, style));
     text.push_str(&workloads(&page.workloads, style));
+    text.push_str(&rollouts(&page.rollouts, style));
+    text.push_str(&layers(&page.layers, style));
     text.push_str(&objects(&page.objects, style));
     text.push_str(&drift(page, style));
     text.push_str(&style.notes(&page.notes));
@@ -51,6 +53,16 @@ fn head(page: &Page, style: Style) -> String {
         page.survivable
             .as_ref()
             .map_or_else(|| format!("{survivable}  -"), |s| said(survivable, s)),
+    );
+    all.extend(
+        page.serves
+            .as_ref()
+            .map(|s| said(style.say("ACTIVE-ACTIVE", "实际双活"), s)),
+    );
+    all.extend(
+        page.restart_only
+            .as_ref()
+            .map(|s| said(style.say("RESTART-ONLY", "仅可重启"), s)),
     );
     lines(all) + "\n"
 }
@@ -115,6 +127,57 @@ fn workloads(all: &[WorkloadLine], style: Style) -> String {
         return String::new();
     }
     style.table(&names, &rows) + "\n"
+}
+
+fn rollouts(all: &[WorkloadRollout], style: Style) -> String {
+    let dash = |revision: &Option<String>| revision.clone().unwrap_or_else(|| "-".to_owned());
+    let row = |r: &WorkloadRollout| {
+        let centres = r.centres.iter().map(|c| format!("{} {}", c.name, c.revision));
+        let centres = centres.collect::<Vec<_>>().join(", ");
+        vec![
+            named(r.kind, &r.name),
+            r.newest.clone(),
+            dash(&r.good),
+            dash(&r.failed),
+            centres,
+        ]
+    };
+    let names = [
+        ("ROLLOUT", "升级"),
+        ("NEWEST", "最新版本"),
+        ("GOOD", "正常版本"),
+        ("FAILED", "失败版本"),
+        ("CENTRES", "各中心"),
+    ];
+    if all.is_empty() {
+        return String::new();
+    }
+    style.table(&names, &all.iter().map(row).collect::<Vec<_>>()) + "\n"
+}
+
+fn layers(all: &[Layer], style: Style) -> String {
+    let word = |name: LayerName| match name {
+        LayerName::Storage => style.say("Storage", "存储"),
+        LayerName::Compute => style.say("Compute", "计算"),
+        LayerName::Application => style.say("Application", "应用"),
+        LayerName::Network => style.say("Network", "网络"),
+        LayerName::Security => style.say("Security", "安全"),
+        LayerName::Transport => style.say("Transport", "传输"),
+    };
+    let state = |state: LayerState| match state {
+        LayerState::Normal => style.say("Normal", "正常"),
+        LayerState::Degraded => style.say("Degraded", "降级"),
+        LayerState::Unknown => style.say("Unknown", "未知"),
+    };
+    let row = |l: &Layer| {
+        let (name, state) = (word(l.name).to_owned(), state(l.state).to_owned());
+        vec![name, state, l.since.clone(), style.lang.half(&l.message).to_owned()]
+    };
+    let names = [("LAYER", "层"), ("STATE", "状态"), ("SINCE", "起始"), ("WHY", "说明")];
+    if all.is_empty() {
+        return String::new();
+    }
+    style.table(&names, &all.iter().map(row).collect::<Vec<_>>()) + "\n"
 }
 
 fn objects(all: &[ObjectLine], style: Style) -> String {

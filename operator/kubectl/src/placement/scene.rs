@@ -7,11 +7,14 @@ use crds::{
     Assignment, DataCenter, DualActivePlacement, PlacedObject, Resources, condition, condition_is_true,
     placement_reason as reason,
 };
+use jiff::Timestamp;
 use plan::centre::catalogue::Catalogue;
-use plan::placement::decide::{Decision, Held, Obstacle, World, decide, holds, key, others};
+use plan::placement::decide::{Centre, Decision, Held, Obstacle, World, decide, holds, key, others};
 use plan::placement::fit::{self, Granted, Scope};
 use plan::placement::select::{self, Templates};
 use plan::placement::template::{Key, Template, read};
+
+use serde_json::Value;
 
 use super::seen::Seen;
 
@@ -27,7 +30,9 @@ pub struct Scene {
     /// Pools.
     pub catalogue: Catalogue,
     tenants: BTreeSet<String>,
-    centres: BTreeMap<String, bool>,
+    centres: BTreeMap<String, Centre>,
+    texts: BTreeMap<Key, Arc<Value>>,
+    now: Timestamp,
 }
 
 impl Scene {
@@ -44,7 +49,14 @@ impl Scene {
             catalogue: Catalogue::read(pools),
             // Whether a namespace is a tenant's is the operator's word, which stands in the condition.
             tenants: seen.placements.iter().map(|p| key(p).0).collect(),
-            centres: centres.iter().filter_map(reports).collect(),
+            centres: centres.iter().filter_map(heard).collect(),
+            texts: seen
+                .templates
+                .iter()
+                .flatten()
+                .map(|(key, value)| (key.clone(), Arc::new(value.clone())))
+                .collect(),
+            now: seen.now,
         })
     }
 
@@ -56,6 +68,8 @@ impl Scene {
             catalogue: &self.catalogue,
             tenants: &self.tenants,
             centres: &self.centres,
+            texts: &self.texts,
+            now: self.now,
             gone,
             ledger: "",
             epoch: 0,
@@ -184,8 +198,13 @@ pub(crate) fn scope(placement: &DualActivePlacement) -> Scope {
 }
 
 /// A centre, and whether the operator hears of it: its clock judges, not the reader's.
-fn reports(centre: &DataCenter) -> Option<(String, bool)> {
+fn heard(centre: &DataCenter) -> Option<(String, Centre)> {
     let status = centre.status.as_ref();
-    let ready = status.is_some_and(|s| condition_is_true(&s.conditions, condition::READY));
-    Some((centre.metadata.name.clone()?, ready))
+    let facts = Centre {
+        reports: status.is_some_and(|s| condition_is_true(&s.conditions, condition::READY)),
+        role: centre.spec.role,
+        ownership: centre.spec.ownership,
+        nodes: BTreeMap::new(),
+    };
+    Some((centre.metadata.name.clone()?, facts))
 }

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 use crds::{DualActivePlacement, PlacedObject, ResourceRequest, TemplateKind};
+use jiff::Timestamp;
 use kube::api::{ApiResource, DynamicObject};
 use kube::core::GroupVersionKind;
 use kube::{Api, Client, ResourceExt as _};
 use plan::placement::template::Key;
 use serde_json::Value;
 
+use crate::clock::now;
 use crate::connect::{Hub, within};
 use crate::failure::Failure;
 use crate::floor::Province;
@@ -27,6 +29,8 @@ pub struct Seen {
     pub requests: Option<Vec<ResourceRequest>>,
     /// Centres and pools.
     pub province: Province,
+    /// When it was read.
+    pub now: Timestamp,
 }
 
 impl Seen {
@@ -91,6 +95,7 @@ pub async fn one(hub: &Hub, name: &str) -> Result<(DualActivePlacement, Seen), F
         templates: templates?,
         requests: requests?,
         province: province?,
+        now: now(),
     };
     Ok((placement, seen))
 }
@@ -122,6 +127,7 @@ pub async fn many(
         templates,
         requests: requests.map(<[_]>::to_vec),
         province: province.clone(),
+        now: now(),
     }))
 }
 

@@ -32,6 +32,7 @@ fn seen() -> Seen {
         templates: Some(templates.collect()),
         requests: Some(all),
         province: province(),
+        now: now(),
     }
 }
 

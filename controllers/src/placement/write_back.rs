@@ -1,15 +1,14 @@
-//! The sum of the centres, in the status of Deployment templates.
+//! The sum of the centres, in the status of the workloads' templates.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crds::{DualActivePlacement, PlacedObject, TemplateKind};
+use crds::{DualActivePlacement, PlacedObject};
 use futures::StreamExt as _;
 use jiff::Timestamp;
-use k8s_openapi::api::apps::v1::Deployment;
 use kube::Api;
-use kube::api::{Patch, PatchParams};
+use kube::api::{DynamicObject, Patch, PatchParams};
 use plan::placement::decide::{Decision, key};
 use plan::placement::template::{Key, Template};
 use plan::placement::write_back::status;
@@ -17,6 +16,7 @@ use serde_json::{Value, json};
 
 use super::{AT_ONCE, Controller, LOOK};
 use crate::call::{CallError, call};
+use crate::templates::resource;
 
 impl Controller {
     /// Writes what a template does not say yet.
@@ -36,7 +36,7 @@ impl Controller {
             // Only what the stored decision says, and only once it is what the spec asks for.
             let same = decision.assignment.as_ref() == Some(assignment);
             let settled = same && decision.follows && !decision.rebalancing;
-            for object in assignment.objects.iter().filter(|o| o.kind == TemplateKind::Deployment) {
+            for object in assignment.objects.iter().filter(|o| o.kind.rolls()) {
                 let (namespace, _) = key(placement);
                 let Some(template) = templates.get(&(namespace.clone(), object.clone())) else {
                     continue;
@@ -61,7 +61,8 @@ impl Controller {
         template: &Template,
         status: Value,
     ) -> Result<(), CallError> {
-        let api: Api<Deployment> = Api::namespaced(self.client.clone(), &namespace);
+        let resource = resource(object.kind);
+        let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), &namespace, &resource);
         let metadata = json!({"uid": template.uid, "resourceVersion": template.version});
         let patch = Patch::Merge(json!({"metadata": metadata, "status": status}));
         match call(

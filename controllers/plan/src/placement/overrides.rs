@@ -186,6 +186,15 @@ fn patch(object: &PlacedObject, one: &Override, value: &mut Value) -> Result<(),
         }
         let pointer = PointerBuf::parse(path.to_owned())
             .map_err(|_| wrong(object, path, "it is no JSON pointer (RFC 6901)", "不是 JSON 指针"))?;
+        // No rule of the definition can say this: CEL does not see a value of any type.
+        if (step.op == PatchOp::Remove) == step.value.is_some() {
+            return Err(wrong(
+                object,
+                path,
+                "add and replace have a value, remove has none",
+                "add、replace 须有 value，remove 不得有",
+            ));
+        }
         let with = step.value.clone().unwrap_or_default();
         let operation = match step.op {
             PatchOp::Add => PatchOperation::Add(AddOperation {
@@ -251,6 +260,10 @@ mod tests {
             (
                 json!({"jsonPatch": [{"op": "replace", "path": "/spec/none/here", "value": 1}]}),
                 "/spec/none/here",
+            ),
+            (
+                json!({"jsonPatch": [{"op": "add", "path": "/spec/paused"}]}),
+                "have a value",
             ),
             (
                 json!({"jsonPatch": [{"op": "remove", "path": "/spec/paused"}]}),

@@ -41,7 +41,7 @@ pub struct Template {
     pub placeable: bool,
     /// With a Service: whether it leads to pods of its namespace.
     pub serves: bool,
-    /// With a Deployment: what its status says.
+    /// With a workload: what its status says.
     pub shown: Option<Shown>,
 }
 
@@ -125,7 +125,7 @@ pub fn read(kind: TemplateKind, value: &Value) -> Template {
             .collect(),
         copies: 1,
         placeable: placeable(kind, value),
-        shown: (kind == TemplateKind::Deployment).then(|| write_back::read(value)),
+        shown: write_back::read(kind, value),
         ..Template::default()
     };
     if kind.has_copies() {

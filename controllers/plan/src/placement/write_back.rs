@@ -1,25 +1,50 @@
-//! The status of a Deployment template in the hub: the sum of the centres, so that `kubectl rollout status`, `get` and
+//! The status of a workload's template in the hub: the sum of the centres, so that `kubectl rollout status`, `get` and
 //! `wait` say the truth there too.
 
-use crds::{Assignment, PlacedObject, PlacementRow, WorkloadRow};
+use crds::{Assignment, PlacedObject, PlacementRow, TemplateKind, WorkloadRow};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::template::Template;
 
-/// What a Deployment's status says now.
+/// How a kind calls its copies: those there, of the newest template, ready, available, and those that are not available.
+const fn fields(kind: TemplateKind) -> Option<[&'static str; 5]> {
+    match kind {
+        TemplateKind::Deployment => Some([
+            "replicas",
+            "updatedReplicas",
+            "readyReplicas",
+            "availableReplicas",
+            "unavailableReplicas",
+        ]),
+        TemplateKind::StatefulSet => Some(["replicas", "updatedReplicas", "readyReplicas", "availableReplicas", ""]),
+        TemplateKind::DaemonSet => Some([
+            "currentNumberScheduled",
+            "updatedNumberScheduled",
+            "numberReady",
+            "numberAvailable",
+            "numberUnavailable",
+        ]),
+        _ => None,
+    }
+}
+
+/// What a workload's status says now.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Shown {
     /// Generation that it speaks of.
     pub observed: i64,
     /// Copies there, of the newest template, ready, available.
     pub counts: [i64; 4],
+    /// With a DaemonSet: copies that should be there.
+    pub desired: i64,
     /// Conditions: type, status, since.
     pub conditions: Vec<(String, String, String)>,
 }
 
-/// Reads it.
-pub fn read(value: &Value) -> Shown {
+/// Reads it; `None` for a kind whose status is not written.
+pub fn read(kind: TemplateKind, value: &Value) -> Option<Shown> {
+    let [replicas, updated, ready, available, _] = fields(kind)?;
     let number = |field: &str| {
         value
             .pointer(&format!("/status/{field}"))
@@ -35,11 +60,12 @@ pub fn read(value: &Value) -> Shown {
         let of = |field: &str| Some(c.get(field)?.as_str()?.to_owned());
         Some((of("type")?, of("status")?, of("lastTransitionTime").unwrap_or_default()))
     };
-    Shown {
+    Some(Shown {
         observed: number("observedGeneration"),
-        counts: ["replicas", "updatedReplicas", "readyReplicas", "availableReplicas"].map(number),
+        counts: [replicas, updated, ready, available].map(number),
+        desired: number("desiredNumberScheduled"),
         conditions: conditions.filter_map(condition).collect(),
-    }
+    })
 }
 
 /// The status to write; `None` where it is said already, or where a centre is not heard and nothing can be said.
@@ -51,7 +77,7 @@ pub fn status(
     settled: bool,
     now: Timestamp,
 ) -> Option<Value> {
-    let shown = template.shown.as_ref()?;
+    let (shown, fields) = (template.shown.as_ref()?, fields(object.kind)?);
     let mut found: Vec<&WorkloadRow> = Vec::new();
     let mut current = settled;
     for centre in &assignment.centres {
@@ -82,6 +108,7 @@ pub fn status(
     let states = [("Available", current && available >= wanted), ("Progressing", true)];
     let same = shown.observed == observed
         && shown.counts == counts
+        && (object.kind != TemplateKind::DaemonSet || shown.desired == wanted)
         && states
             .iter()
             .all(|(kind, is)| shown.conditions.iter().any(|c| c.0 == *kind && c.1 == word(*is)));
@@ -104,11 +131,22 @@ pub fn status(
                 "message": format!("{available} of {wanted} copies are available in {} centres | {} 个中心共 {available}/{wanted} 副本可用", found.len(), found.len())})
         })
         .collect();
-    Some(
-        json!({"observedGeneration": observed, "replicas": replicas, "updatedReplicas": updated,
-        "readyReplicas": ready, "availableReplicas": available, "unavailableReplicas": (wanted - available).max(0),
-        "conditions": conditions}),
-    )
+    let mut status = json!({"observedGeneration": observed, "conditions": conditions});
+    let named = [replicas, updated, ready, available, (wanted - available).max(0)];
+    for (field, number) in fields.into_iter().zip(named).filter(|(field, _)| !field.is_empty()) {
+        set(&mut status, field, number);
+    }
+    if object.kind == TemplateKind::DaemonSet {
+        set(&mut status, "desiredNumberScheduled", wanted);
+        set(&mut status, "numberMisscheduled", 0);
+    }
+    Some(status)
+}
+
+fn set(status: &mut Value, field: &str, number: i64) {
+    if let Some(fields) = status.as_object_mut() {
+        fields.insert(field.to_owned(), json!(number));
+    }
 }
 
 const fn word(is: bool) -> &'static str {
@@ -117,10 +155,43 @@ const fn word(is: bool) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use crds::{CentreAssignment, TemplateKind};
+    use crds::CentreAssignment;
 
     use super::super::template;
     use super::*;
+
+    #[test]
+    fn each_kind_in_its_own_words() {
+        for (kind, ready) in [
+            (TemplateKind::StatefulSet, "readyReplicas"),
+            (TemplateKind::DaemonSet, "numberReady"),
+        ] {
+            let value = json!({"metadata": {"name": "web", "generation": 5}, "spec": {}});
+            let found = template::read(kind, &value);
+            let mut row = row("a", &found.revision, 2);
+            row.workloads[0].kind = kind;
+            let web = template::object(kind, "web");
+            let assignment = Assignment {
+                number: 1,
+                centres: vec![CentreAssignment {
+                    name: "a".into(),
+                    ..CentreAssignment::default()
+                }],
+                ..Assignment::default()
+            };
+            let rows = std::slice::from_ref(&row);
+            let said = status(&web, &found, &assignment, rows, true, Timestamp::UNIX_EPOCH).unwrap();
+            assert_eq!((&said[ready], &said["observedGeneration"]), (&json!(2), &json!(5)));
+            let mut again = value;
+            again["status"] = said;
+            let again = template::read(kind, &again);
+            assert_eq!(
+                status(&web, &again, &assignment, rows, true, Timestamp::UNIX_EPOCH),
+                None
+            );
+        }
+        assert_eq!(read(TemplateKind::Service, &json!({})), None);
+    }
 
     fn row(name: &str, revision: &str, ready: i64) -> PlacementRow {
         let workload = WorkloadRow {

@@ -10,6 +10,7 @@ pub(crate) mod run;
 pub mod scene;
 pub mod seen;
 pub mod verdict;
+mod versions;
 mod ways;
 
 use crds::{Condition, DualActivePlacement, PlacementRow, TemplateKind, WorkloadCopies, find_condition};

@@ -27,19 +27,25 @@ pub enum State {
 }
 
 /// Reasons that do not pass by themselves.
-const HELD: [&str; 12] = [
+const HELD: [&str; 18] = [
     reason::TENANT_MISSING,
     reason::POOL_MISSING,
     reason::CLAIMED_TWICE,
     reason::TEMPLATE_MISSING,
     reason::TOO_MANY_OBJECTS,
     reason::NOTHING_SELECTED,
+    reason::OVERRIDE_FAILED,
+    reason::DATA_NOT_ALLOWED,
+    reason::ARCHITECTURE_MISMATCH,
     reason::BOUNDS_CONFLICT,
     reason::GRANT_TOO_SMALL,
     reason::NAMESPACE_MISSING,
     reason::OBJECT_EXISTS,
     reason::APPLY_FAILED,
     reason::DRIFTED,
+    reason::ROLLOUT_PAUSED,
+    reason::ROLLOUT_STOPPED,
+    reason::ROLLOUT_RETURNED,
 ];
 
 impl State {

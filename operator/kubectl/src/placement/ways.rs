@@ -14,6 +14,7 @@ use plan::placement::select;
 use super::room::{Room, more};
 use super::scene::{Scene, scope};
 use super::seen::Seen;
+use super::versions;
 use super::{named, rows};
 use crate::amount::{short, unit};
 use crate::floor::Floor;
@@ -45,7 +46,7 @@ pub(super) fn ways(placement: &DualActivePlacement, why: &str, around: &Around<'
         (reason::OBJECT_EXISTS, _) => object_exists(placement),
         (reason::DRIFTED, _) => drifted(),
         (reason::NAMESPACE_MISSING | reason::POOL_MISSING, Some(scene)) => granted_pools(placement, scene),
-        _ => Vec::new(),
+        (_, scene) => versions::ways(placement, why, scene.map(|s| &s.catalogue)),
     }
 }
 

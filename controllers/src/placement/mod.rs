@@ -25,6 +25,7 @@ use crate::cache::{Cache, NotReady, Reader};
 use crate::call::CallError;
 use crate::clock::Clock;
 use crate::events::Events;
+use crate::fail_point::FailPoints;
 use crate::operator::Common;
 use crate::pass::{Rhythm, drive};
 use crate::rows::{Rows, count};
@@ -42,6 +43,7 @@ struct Controller {
     events: Events,
     clock: Clock,
     shown: Rows,
+    fail_points: FailPoints,
     placements: Cache<DualActivePlacement>,
     requests: Cache<ResourceRequest, fit::Read>,
     pools: Cache<QuotaPool>,
@@ -63,7 +65,7 @@ pub fn figures(registry: &Registry) -> prometheus::Result<Rows> {
 ///
 /// # Errors
 /// A cache that never filled.
-pub async fn run(common: Common, epoch: i64, shown: Rows) -> Result<(), NotReady> {
+pub async fn run(common: Common, epoch: i64, shown: Rows, fail_points: FailPoints) -> Result<(), NotReady> {
     let Common {
         client,
         events,
@@ -93,6 +95,7 @@ pub async fn run(common: Common, epoch: i64, shown: Rows) -> Result<(), NotReady
         events,
         clock,
         shown,
+        fail_points,
         placements,
         requests,
         pools,

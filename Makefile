@@ -12,7 +12,7 @@ BIN := $(or $(CARGO_TARGET_DIR),target)/debug
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
-demo: ready ## Start a real three-centre cloud and walk through a request, step by step
+demo: ready ## Start a real three-centre cloud and walk through a request and an application
 	@BIN=$(BIN) examples/demo.sh
 
 demo-down: ## Remove every trace of the demo's cloud

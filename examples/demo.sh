@@ -181,6 +181,19 @@ first_grant() {
         -o jsonpath='{range .spec.pools[?(@.name=="x86")].centres[*]}x86 {.name} cpu {.charged.cpu} of {.committable.cpu}{"\n"}{end}'
 }
 
+# Ready copies of a Deployment in each centre.
+copies_of() { # DEPLOYMENT
+    local centre copies=()
+    for centre in "${metro[@]}"; do
+        copies+=("$(as "admin@$centre" kubectl get deploy "$1" -n dept-yibao -o jsonpath='{.status.readyReplicas}')")
+    done
+    echo "${copies[*]}"
+}
+
+runs_as() { # DEPLOYMENT "COPIES COPIES"
+    [[ $(copies_of "$1") == "$2" ]]
+}
+
 self_approval() {
     local uid
     uid=$(as li.na@hub kubectl get rreq yibao-settlement -o jsonpath='{.metadata.uid}')
@@ -204,6 +217,36 @@ in_the_centres() {
     pod=$(as li.na@jishi kubectl get pod web -n dept-yibao -o jsonpath='{.spec.nodeName}')
     answers '^x86$' admin@jishi kubectl get node "$pod" -o 'jsonpath={.metadata.labels.xiangyun\.io/pool}{"\n"}'
     refused 'exceeded quota' li.na@jishi kubectl apply -n dept-yibao -f examples/pods/too-large.yaml
+}
+
+an_application() {
+    local centre what
+    step "An application of three tiers: plain manifests in the hub, and one object that runs them in both centres" "三层应用：管理面存放普通清单，一个分派对象使其在两中心运行"
+    run li.na@hub kubectl apply -f examples/50-placement.yaml
+    run li.na@hub kubectl wait dap/shop --for=condition=Ready --timeout=120s
+    answers 'shop .*jishi 6/6, jiyidong 5/5.*Running' li.na@hub kubectl get dap
+    for centre in "${metro[@]}"; do
+        run "li.na@$centre" kubectl get deploy,service,hpa,pdb -n dept-yibao
+        for what in configmap/shop-settings secret/shop-keys serviceaccount/shop; do
+            run "li.na@$centre" kubectl get "$what" -n dept-yibao -o name
+        done
+    done
+    runs_as shop-web "2 2" && runs_as shop-api "3 2" && runs_as shop-cache "1 1" ||
+        fail "copies in the centres: web $(copies_of shop-web), API $(copies_of shop-api), cache $(copies_of shop-cache)"
+
+    step "Somebody stops it by hand in one centre; it is put right within seconds" "有人在一个中心手工停止，数秒内自动纠正"
+    run li.na@jiyidong kubectl scale deploy/shop-api -n dept-yibao --replicas=0
+    run li.na@jiyidong kubectl wait deploy/shop-api -n dept-yibao --for='jsonpath={.spec.replicas}=2' --timeout=10s
+    eventually 60 "the API runs on both sides again" runs_as shop-api "3 2"
+
+    step "A new version: the template changes, both centres roll, and rollout status speaks for both" "发布新版本：修改模板，两中心滚动更新，rollout status 汇总两侧"
+    run li.na@hub kubectl set image deploy/shop-api api=registry.invalid/shop/api:2
+    run li.na@hub kubectl rollout status deploy/shop-api --timeout=90s
+    for centre in "${metro[@]}"; do
+        answers 'shop/api:2$' "li.na@$centre" kubectl get deploy shop-api -n dept-yibao \
+            -o 'jsonpath={.spec.template.spec.containers[0].image}{"\n"}'
+    done
+    run li.na@hub kubectl wait dap/shop --for=condition=Ready --timeout=60s
 }
 
 more_requests() {
@@ -241,7 +284,8 @@ ${bold}$steps steps behaved as told, in $SECONDS s. The cloud goes on running. |
 ${DEMO_STEPS:+  $bin/playground shell                # its namespaces; in there:
 }  export PATH=$tools:$bin:\$PATH
   export KUBECONFIG=$(kubeconfig li.na@hub)     # a department; $dir/kubeconfigs has everybody else
-  kubectl get rreq
+  kubectl get rreq,dap
+  kubectl delete dap/shop                                # takes the application away in both centres; the templates stay
   kubectl apply -f examples/requests/8-release.yaml      # give the grant back
   playground fault cut jishi; playground heal            # break something
 
@@ -261,6 +305,7 @@ story() {
     capacity
     first_grant
     in_the_centres
+    an_application
     more_requests
     summary
 }

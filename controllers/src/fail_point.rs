@@ -1,11 +1,11 @@
-//! Named steps of the admission cycle at which a drill may end or stop the process. Nothing happens in normal operation:
-//! only a playground names a file, and a step acts once, when that file asks for it.
+//! Named steps of the admission cycle and of placements at which a drill may end or stop the process. Nothing happens in
+//! normal operation: only a playground names a file, and a step acts once, when that file asks for it.
 
 use std::fmt;
 use std::path::PathBuf;
 use std::process::Command;
 
-/// A step of the cycle. Between any two of them a process may die, or sleep for as long as it likes.
+/// A step. Between any two of them a process may die, or sleep for as long as it likes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
     /// Decided, the swap is not sent.
@@ -34,6 +34,10 @@ pub enum Step {
     RecountStamped,
     /// A new ledger was created.
     RecountCreated,
+    /// A placement is decided, its status is not written.
+    PlacementDecided,
+    /// An agent has applied an object of a placement; others may follow.
+    ObjectApplied,
 }
 
 impl Step {
@@ -52,6 +56,8 @@ impl Step {
             Self::RecountListed => "recount-listed",
             Self::RecountStamped => "recount-stamped",
             Self::RecountCreated => "recount-created",
+            Self::PlacementDecided => "placement-decided",
+            Self::ObjectApplied => "object-applied",
         }
     }
 }

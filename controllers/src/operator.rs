@@ -167,7 +167,7 @@ fn start(
         passes: passes.clone(),
         events: events.clone(),
         clock: clock.clone(),
-        fail_points,
+        fail_points: fail_points.clone(),
     };
     let controllers = Controllers::new();
     controllers.push(named("events", deliver));
@@ -182,7 +182,8 @@ fn start(
     };
     controllers.push(named("tenant", tenant::run(common.clone(), tenants)));
     controllers.push(named("data-center", data_center::run(common.clone(), centres)));
-    controllers.push(named("placement", placement::run(common.clone(), epoch, placements)));
+    let placing = placement::run(common.clone(), epoch, placements, fail_points);
+    controllers.push(named("placement", placing));
     controllers.push(named("metering", metering::run(common, requests, meters)));
     controllers
 }

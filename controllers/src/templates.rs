@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crds::{PlacedObject, TemplateKind};
 use kube::api::{Api, DynamicObject};
-use kube::core::{ApiResource, GroupVersionKind};
+use kube::core::{ApiResource, GroupVersionKind, TypeMeta};
 use kube::runtime::watcher;
 use kube::{Client, ResourceExt as _};
 use plan::placement::template::Key;
@@ -29,6 +29,15 @@ pub fn plain(mut object: DynamicObject) -> Value {
         .annotations_mut()
         .remove("kubectl.kubernetes.io/last-applied-configuration");
     serde_json::to_value(object).unwrap_or_default()
+}
+
+/// What an object of the kind says that it is.
+fn types(kind: TemplateKind) -> TypeMeta {
+    let resource = resource(kind);
+    TypeMeta {
+        api_version: resource.api_version,
+        kind: resource.kind,
+    }
 }
 
 /// One kind. Its watch ends with it.
@@ -104,9 +113,11 @@ impl<T: Send + Sync + 'static> Templates<T> {
     fn start(&self, kind: TemplateKind) -> Watched<T> {
         let api: Api<DynamicObject> = Api::all_with(self.client.clone(), &resource(kind));
         let (objects, filler) = Shelf::new(vec![Arc::clone(&self.changed)]);
-        let (config, read) = (self.config.clone(), self.read);
+        let (config, read, types) = (self.config.clone(), self.read, types(kind));
         let task = tokio::spawn(async move {
-            let place = |objects: &mut Values<Key, Arc<T>>, object| {
+            let place = |objects: &mut Values<Key, Arc<T>>, mut object: DynamicObject| {
+                // Whatever was listed does not say what it is, and would differ from what was watched.
+                object.types.get_or_insert_with(|| types.clone());
                 objects.insert(key(kind, &object), Arc::new(read(kind, object)));
                 true
             };

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use controllers::centre::{self, Options};
+use controllers::fail_point::FailPoints;
 use controllers::serve::Port;
 use tokio_util::sync::CancellationToken;
 
@@ -34,6 +35,9 @@ pub(crate) struct AgentArgs {
     metrics_addr: SocketAddr,
     #[command(flatten)]
     clock: ClockArgs,
+    /// File that names a step at which this process ends or stops
+    #[arg(long, hide = true, requires = "playground", value_name = "FILE")]
+    fail_point_file: Option<PathBuf>,
 }
 
 pub(crate) async fn run(args: AgentArgs, port: Port, stop: CancellationToken) -> anyhow::Result<()> {
@@ -44,6 +48,9 @@ pub(crate) async fn run(args: AgentArgs, port: Port, stop: CancellationToken) ->
         registry: port.registry.clone(),
         ready: Arc::clone(&port.ready),
         clock: args.clock.into(),
+        fail_points: FailPoints {
+            file: args.fail_point_file,
+        },
     };
     let work = async { Ok(Box::pin(centre::run(options, stop)).await?) };
     beside_port(args.metrics_addr, port, work).await

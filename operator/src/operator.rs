@@ -29,7 +29,7 @@ pub(crate) struct OperatorArgs {
     metrics_addr: SocketAddr,
     #[command(flatten)]
     clock: ClockArgs,
-    /// File that names a step of the admission cycle at which this process ends or stops
+    /// File that names a step at which this process ends or stops
     #[arg(long, hide = true, requires = "playground", value_name = "FILE")]
     fail_point_file: Option<PathBuf>,
     /// Namespace of the leader lease

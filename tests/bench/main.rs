@@ -3,32 +3,40 @@
 
 mod cloud;
 mod grant;
+mod place_burst;
 mod quota;
 mod quota_plan;
 mod report;
 mod series;
+mod watch_memory;
 
 use anyhow::{Result, bail};
 
-const ALL: [&str; 7] = [
+const ALL: [&str; 9] = [
     "grant",
+    "place-burst",
     "quota-backlog",
     "quota-idle",
     "quota-plan",
     "quota-stream",
     "restart",
     "series",
+    "watch-memory",
 ];
 /// These share one cloud, so that any of them brings them all.
 const ON_ONE_CLOUD: [&str; 4] = ["quota-backlog", "quota-idle", "quota-stream", "restart"];
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    let named: Vec<String> = std::env::args().skip(1).collect();
+    let mut named: Vec<String> = std::env::args().skip(1).collect();
+    // `place-burst 20`: with so few, to see that it works; that is shown and not recorded.
+    let smaller = named.pop_if(|last| last.parse::<usize>().is_ok());
+    let smaller = smaller.and_then(|number| number.parse().ok());
     if let Some(unknown) = named.iter().find(|name| !ALL.contains(&name.as_str())) {
         bail!("no benchmark {unknown}; there are: {}", ALL.join(" "));
     }
     let wanted = |name: &str| named.is_empty() || named.iter().any(|n| n == name);
+    let keep = smaller.map_or(report::record as report::Keep, |_| report::show);
     if wanted("quota-plan") {
         report::record("quota-plan", &quota_plan::run()?)?;
     }
@@ -37,6 +45,12 @@ async fn main() -> Result<()> {
     }
     if wanted("grant") {
         report::record("grant", &grant::run().await?)?;
+    }
+    if wanted("place-burst") {
+        keep("place-burst", &place_burst::run(smaller).await?)?;
+    }
+    if wanted("watch-memory") {
+        keep("watch-memory", &watch_memory::run(smaller).await?)?;
     }
     if wanted("series") {
         report::record("series", &series::run().await?)?;

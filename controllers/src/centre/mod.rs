@@ -35,6 +35,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::call::CallError;
 use crate::clock::Clock;
+use crate::fail_point::FailPoints;
 use crate::lease::{End, LeaseName, lead};
 use crate::pass::{Passes, Rhythm, drive};
 use metrics::Metrics;
@@ -64,6 +65,8 @@ pub struct Options {
     pub ready: Arc<AtomicBool>,
     /// Its wall clock.
     pub clock: Clock,
+    /// Where a drill ends or stops it.
+    pub fail_points: FailPoints,
 }
 
 /// Why the agent ended.
@@ -285,7 +288,11 @@ impl Agent {
         placement::Placements::new(
             centre,
             clients,
-            (self.caches.clone(), self.metrics.clone()),
+            (
+                self.caches.clone(),
+                self.metrics.clone(),
+                self.options.fail_points.clone(),
+            ),
             changed,
             decided,
         )

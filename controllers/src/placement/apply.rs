@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 
 use super::{Controller, revisions};
 use crate::call::{CallError, call};
+use crate::fail_point::Step;
 
 /// Whether the decision has an object or a centre that the stored one has not.
 pub(super) fn grows(placement: &DualActivePlacement, decision: &Decision) -> bool {
@@ -79,6 +80,7 @@ impl Controller {
             "observedGeneration": status.observed_generation, "conditions": status.conditions}});
         let name = placement.name_any();
         let (params, patch) = (PatchParams::default(), Patch::Merge(patch));
+        self.fail_points.reached(Step::PlacementDecided);
         call("write a placement", api.patch_status(&name, &params, &patch)).await?;
         self.announce(placement, status);
         let before = placement.status.as_ref().and_then(|s| s.assignment.as_ref());

@@ -27,6 +27,7 @@ use crate::cache::{Cache, NotReady, Reader};
 use crate::call::CallError;
 use crate::clock::Clock;
 use crate::events::Events;
+use crate::fail_point::FailPoints;
 use crate::operator::Common;
 use crate::pass::{Rhythm, drive};
 use crate::rows::{Rows, count};
@@ -44,6 +45,7 @@ struct Controller {
     events: Events,
     clock: Clock,
     shown: Rows,
+    fail_points: FailPoints,
     placements: Cache<DualActivePlacement>,
     requests: Cache<ResourceRequest, fit::Read>,
     pools: Cache<QuotaPool>,
@@ -66,7 +68,7 @@ pub fn figures(registry: &Registry) -> prometheus::Result<Rows> {
 ///
 /// # Errors
 /// A cache that never filled.
-pub async fn run(common: Common, epoch: i64, shown: Rows) -> Result<(), NotReady> {
+pub async fn run(common: Common, epoch: i64, shown: Rows, fail_points: FailPoints) -> Result<(), NotReady> {
     let Common {
         client,
         events,
@@ -96,6 +98,7 @@ pub async fn run(common: Common, epoch: i64, shown: Rows) -> Result<(), NotReady
         events,
         clock,
         shown,
+        fail_points,
         placements,
         requests,
         pools,

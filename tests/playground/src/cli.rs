@@ -154,7 +154,7 @@ enum FaultVerb {
 #[derive(Debug, Args)]
 struct Between {
     place: Place,
-    /// Only between it and this place
+    /// Only between it and this place; the place itself with --port: between the programs in there
     #[arg(long)]
     from: Option<Place>,
     /// Lose only the packets that arrive in the place (cut and drop)

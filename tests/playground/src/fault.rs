@@ -17,7 +17,8 @@ use crate::state::State;
 pub struct Cut {
     /// The place that is concerned.
     pub place: Place,
-    /// Between it and this one only; between it and all other places if `None`.
+    /// Between it and this one only; between it and all other places if `None`. The place itself: between the programs
+    /// in it, for faults of connections to one port.
     pub from: Option<Place>,
     /// Drop only the packets that arrive in `place`; what it sends still goes out. A TCP connection does not survive
     /// that either, but the other side sees the attempts. Not for faults of connections.
@@ -172,7 +173,7 @@ add rule {table} leaving ip daddr {range} tcp dport {ports} {verdict}
         let _ = write!(
             text,
             "add rule {table} arriving ct mark {MARK} accept
-add rule {table} arriving iif lo accept
+add rule {table} arriving ct status dnat accept
 add rule {table} arriving ip saddr {range} tcp sport {ports} drop
 "
         );
@@ -187,11 +188,8 @@ fn others(state: &State, place: Place) -> impl Iterator<Item = Place> {
 }
 
 /// The other sides of a fault.
-pub(crate) fn sides(state: &State, cut: Cut) -> Result<Vec<Place>> {
+fn sides(state: &State, cut: Cut) -> Result<Vec<Place>> {
     state.mode.needs_namespaces()?;
-    if cut.from == Some(cut.place) {
-        bail!("{} cannot be cut from itself", cut.place);
-    }
     let all = others(state, cut.place).filter(|other| cut.from.is_none_or(|from| from == *other));
     let all: Vec<Place> = all.collect();
     if all.is_empty() || !others(state, all.first().copied().unwrap_or(cut.place)).any(|p| p == cut.place) {
@@ -207,11 +205,25 @@ pub(crate) fn sides(state: &State, cut: Cut) -> Result<Vec<Place>> {
 /// The places that get rules, each with the other side. A relay stands where connections are opened: from there the
 /// other side sees the address that it always saw, without which etcd refuses its peers. So both sides have one.
 pub(crate) fn ends(state: &State, fault: Fault, cut: Cut) -> Result<Vec<(Place, Place)>> {
+    if cut.from == Some(cut.place) {
+        return within(state, fault, cut);
+    }
     let own = sides(state, cut)?.into_iter().map(|other| (cut.place, other));
     Ok(match fault {
         Fault::Cut | Fault::Drop(_) => own.collect(),
         Fault::Delay(_) | Fault::Blackhole => own.flat_map(|(a, b)| [(a, b), (b, a)]).collect(),
     })
+}
+
+/// The one end of a fault between the programs of a place.
+fn within(state: &State, fault: Fault, cut: Cut) -> Result<Vec<(Place, Place)>> {
+    state.mode.needs_namespaces()?;
+    let place = cut.place;
+    if matches!(fault, Fault::Cut | Fault::Drop(_)) || cut.port.is_none() {
+        bail!("{place} cannot be cut from itself: only a delay or a black hole of one port is possible in there");
+    }
+    state.address(place)?;
+    Ok(vec![(place, place)])
 }
 
 /// Puts a fault in force. Its relays run already.
@@ -256,7 +268,8 @@ pub(crate) async fn found(state: &State) -> Result<Vec<Found>> {
         let tables = run("ip", &["netns", "exec", &net.netns, "nft", "list", "tables"]).await?;
         let here = |fault: &'static str| {
             let tables = &tables;
-            let others = others(state, *place).filter(move |o| tables.lines().any(|l| l.ends_with(&table(fault, *o))));
+            let others = others(state, *place).chain([*place]);
+            let others = others.filter(move |o| tables.lines().any(|l| l.ends_with(&table(fault, *o))));
             others.map(move |from| Found {
                 fault,
                 place: *place,

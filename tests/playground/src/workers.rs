@@ -65,6 +65,7 @@ fn hub_of(state: &State, place: Place) -> String {
 
 fn agent(state: &State, place: Place, number: u16, binary: &Path) -> Result<Spec> {
     let user = format!("xiangyun:centre:{place}");
+    let name = format!("agent-{number}@{place}");
     let args = vec![
         "agent".to_owned(),
         format!("--centre={place}"),
@@ -76,15 +77,9 @@ fn agent(state: &State, place: Place, number: u16, binary: &Path) -> Result<Spec
             "--centre-kubeconfig={}",
             kubeconfig(state, place.name(), &user).display()
         ),
+        format!("--fail-point-file={}", state.order(&name).display()),
     ];
-    spec(
-        state,
-        format!("agent-{number}@{place}"),
-        place,
-        port::OPERATOR + number,
-        args,
-        binary,
-    )
+    spec(state, name, place, port::OPERATOR + number, args, binary)
 }
 
 /// Name of the relay for connections that `place` opens to `other`.

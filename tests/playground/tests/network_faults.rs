@@ -41,6 +41,7 @@ async fn every_fault_is_seen_and_healed() {
     heals(&cloud).await;
 
     what_is_open_stays_open(&cloud, pair).await;
+    the_place_itself(&cloud).await;
 
     let one_port = Cut {
         port: Some(7443),
@@ -72,6 +73,28 @@ async fn every_fault_is_seen_and_healed() {
     cloud.clock(Place::Jishi, -90).unwrap();
     assert!(status(&cloud).contains("clock: jishi -90 s"));
     heals(&cloud).await;
+}
+
+/// Programs of a place cannot reach a server beside them, while everybody else does.
+async fn the_place_itself(cloud: &Cloud) {
+    let own = Cut {
+        port: Some(6443),
+        ..Cut::pair(Place::Jishi, Place::Jishi)
+    };
+    let beside = |within| answers(cloud, "jishi", Place::Jishi, within);
+    cloud.fault(Fault::Delay(DELAY), own).await.unwrap();
+    let begin = Instant::now();
+    assert!(beside("30s").await);
+    assert!(begin.elapsed() >= DELAY * 4, "{:?}", begin.elapsed());
+    heals(cloud).await;
+    cloud.fault(Fault::Blackhole, own).await.unwrap();
+    assert!(!beside("2s").await);
+    assert!(answers(cloud, "jishi", Place::Jiyidong, "10s").await, "from elsewhere");
+    assert!(reads(cloud, "10s").await, "another server");
+    assert!(status(cloud).contains("blackhole: jishi from jishi"));
+    heals(cloud).await;
+    assert!(beside("10s").await);
+    assert!(cloud.cut(Cut { port: None, ..own }).await.is_err());
 }
 
 /// A connection that is older than a black hole hears nothing while it is there, and the answer afterwards.
@@ -122,16 +145,16 @@ fn status(cloud: &Cloud) -> String {
 
 /// Whether a program in jishi gets an answer from the hub in that time.
 async fn reads(cloud: &Cloud, within: &str) -> bool {
+    answers(cloud, "hub", Place::Jishi, within).await
+}
+
+/// Whether a program in a place gets an answer from that cluster in that time.
+async fn answers(cloud: &Cloud, cluster: &str, from: Place, within: &str) -> bool {
     let kubectl = cloud.tool("kubectl").unwrap().display().to_string();
-    let config = format!("--kubeconfig={}", cloud.kubeconfig("hub", None).unwrap().display());
+    let config = format!("--kubeconfig={}", cloud.kubeconfig(cluster, None).unwrap().display());
     let within = format!("--request-timeout={within}");
     let args = [&config, "get", "--raw=/readyz", &within];
-    cloud
-        .exec(Place::Jishi, &kubectl, &args)
-        .await
-        .unwrap()
-        .status
-        .success()
+    cloud.exec(from, &kubectl, &args).await.unwrap().status.success()
 }
 
 /// Whether a program in a place can open a connection within two seconds.

@@ -5,11 +5,14 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use playground::{Place, eventually};
-use serde_json::Value;
 
+use self::store::Store;
 use crate::eyes;
 use crate::faults::{CORRECTED, leader};
 use crate::world::{METRO, PATIENCE, World, small_request};
+
+#[path = "store.rs"]
+mod store;
 
 /// A server that is down for a minute is seen to be so within this time.
 const MINUTES: Duration = Duration::from_secs(180);
@@ -122,7 +125,7 @@ pub(crate) async fn compacted_history(w: &World) -> Result<()> {
     }
     w.apply("hub", Some("wu.gang"), &small_request("dept-jyt", "unseen", 4))
         .await?;
-    compact(w).await?;
+    store::compact(w, Store::Hub).await?;
     // A server that starts anew knows only what the store still has.
     for server in HUB {
         w.cloud.kill(server).await?;
@@ -159,29 +162,4 @@ pub(crate) async fn clock_of_the_leader_jumps(w: &World) -> Result<()> {
     w.request_reason("dept-jyt", "small", "Active").await?;
     w.cloud.clock(place, 0)?;
     w.request_reason("dept-jyt", "early-bird", "Active").await.map(drop)
-}
-
-/// Compacts the hub's store up to its newest revision.
-async fn compact(w: &World) -> Result<()> {
-    let status: Value = serde_json::from_str(&etcdctl(w, &["endpoint", "status", "-w", "json"]).await?)?;
-    let revision = status[0]["Status"]["header"]["revision"].as_i64();
-    let revision = revision.context("a revision")?.to_string();
-    etcdctl(w, &["compact", &revision, "--physical"]).await.map(drop)
-}
-
-/// Talks to a voter of the hub's etcd.
-async fn etcdctl(w: &World, args: &[&str]) -> Result<String> {
-    let pki = |flag: &str, file: &str| format!("--{flag}={}", w.cloud.dir().join("pki").join(file).display());
-    let flags = [
-        format!("--endpoints=https://{}:12379", w.cloud.address(Place::Jishi)?),
-        pki("cacert", "etcd-ca.crt"),
-        pki("cert", "etcd-jishi.crt"),
-        pki("key", "etcd-jishi.key"),
-    ];
-    let args: Vec<&str> = flags.iter().map(String::as_str).chain(args.iter().copied()).collect();
-    let program = w.cloud.tool("etcdctl")?;
-    let output = w.cloud.exec(Place::Jishi, &program.to_string_lossy(), &args).await?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "etcdctl {args:?}: {said}");
-    Ok(String::from_utf8(output.stdout)?)
 }

@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use super::live::Live;
 use super::{AT_ONCE, HubTemplate, Placements, Standing};
 use crate::call::{CallError, call};
+use crate::fail_point::Step;
 use crate::templates::resource;
 
 /// What an object was found in order, or reported, against.
@@ -258,6 +259,7 @@ impl Placements {
         match answer {
             Ok(written) => {
                 tracing::info!(namespace = spot.0, kind, name = spot.1.name, "applied");
+                self.fail_points.reached(Step::ObjectApplied);
                 Outcome {
                     state: done,
                     own: Some(Live::read(spot.1.kind, written)),

@@ -27,6 +27,7 @@ use super::metrics::Metrics;
 use super::observe::Caches;
 use super::{AT_ONCE, epoch};
 use crate::call::CallError;
+use crate::fail_point::FailPoints;
 use crate::templates::{Templates, plain};
 use apply::Checked;
 use endpoints::{Endpoints, Ready};
@@ -70,6 +71,7 @@ pub(super) struct Placements {
     pub(super) cluster: Client,
     pub(super) caches: Caches,
     pub(super) metrics: Metrics,
+    fail_points: FailPoints,
     templates: Templates<HubTemplate>,
     revisions: Revisions,
     endpoints: Endpoints,
@@ -88,7 +90,7 @@ impl Placements {
     pub(super) fn new(
         centre: String,
         (hub, cluster): (Client, Client),
-        (caches, metrics): (Caches, Metrics),
+        (caches, metrics, fail_points): (Caches, Metrics, FailPoints),
         changed: &Arc<Notify>,
         (outcome, decided): (watch::Sender<Arc<Outcome>>, Arc<Notify>),
     ) -> Self {
@@ -105,6 +107,7 @@ impl Placements {
             cluster,
             caches,
             metrics,
+            fail_points,
             templates,
             revisions,
             endpoints,

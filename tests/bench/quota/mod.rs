@@ -56,12 +56,14 @@ impl Hub {
         self.rest().await
     }
 
-    /// Waits until a whole window passes without a write but those of leases.
+    /// Waits until a whole window passes without a write but those of leases. Events are paced, so that those of ten
+    /// thousand requests go on for minutes; what is measured does not count them.
     async fn rest(&self) -> Result<()> {
         eventually(LONG, "nothing is written any more", || async {
             let before = writes(&self.client).await?;
             tokio::time::sleep(APART * 4).await;
-            let more = without_leases(written_since(&self.client, &before).await?);
+            let mut more = without_leases(written_since(&self.client, &before).await?);
+            more.remove("events");
             ensure!(more.is_empty(), "{more:?}");
             Ok(())
         })

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use super::{Controller, revisions};
 use crate::call::{CallError, call};
 use crate::fail_point::Step;
+use crate::merge::merge_patch;
 
 /// Whether the decision has an object or a centre that the stored one has not.
 pub(super) fn grows(placement: &DualActivePlacement, decision: &Decision) -> bool {
@@ -27,6 +28,15 @@ pub(super) fn grows(placement: &DualActivePlacement, decision: &Decision) -> boo
 
 fn precondition(placement: &DualActivePlacement) -> Value {
     json!({"uid": placement.uid(), "resourceVersion": placement.resource_version()})
+}
+
+/// The operator's part of a status: the rows are the centres'.
+fn own_part(status: &DualActivePlacementStatus) -> Value {
+    let mut own = json!(status);
+    if let Some(fields) = own.as_object_mut() {
+        fields.remove("centres");
+    }
+    own
 }
 
 impl Controller {
@@ -75,9 +85,8 @@ impl Controller {
         }
         let namespace = placement.namespace().unwrap_or_default();
         let api: Api<DualActivePlacement> = Api::namespaced(self.client.clone(), &namespace);
-        let patch = json!({"metadata": precondition(placement), "status": {
-            "active": status.active, "assignment": status.assignment, "layers": status.layers, "total": status.total, "spread": status.spread,
-            "observedGeneration": status.observed_generation, "conditions": status.conditions}});
+        let before = placement.status.as_ref().map(own_part).unwrap_or_default();
+        let patch = json!({"metadata": precondition(placement), "status": merge_patch(&before, own_part(status))});
         let name = placement.name_any();
         let (params, patch) = (PatchParams::default(), Patch::Merge(patch));
         self.fail_points.reached(Step::PlacementDecided);

@@ -147,7 +147,7 @@ impl Controller {
                 .iter()
                 .filter_map(|s| s.report.as_ref())
                 .flat_map(|r| &r.pools)
-                .map(|p| (p.name.clone(), p.ready_nodes))
+                .map(|p| (p.name.clone(), plan::placement::layers::usable(p)))
                 .collect(),
         };
         let centres = self.centres.list();

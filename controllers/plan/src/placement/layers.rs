@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use crds::{
     Assignment, CentreAssignment, DualActivePlacement, DualActivePlacementStatus, Layer, LayerName, LayerState,
-    PlacementMode, PlacementRow, centre_reason, condition, placement_reason as reason, set_condition,
+    PlacementMode, PlacementRow, PoolCapacity, Resources, centre_reason, condition, placement_reason as reason,
+    set_condition,
 };
 use jiff::Timestamp;
 
@@ -111,6 +112,17 @@ pub fn describe(
     }
 }
 
+/// Ready nodes of a pool; none where all of them are cordoned, because no copy could start there.
+pub fn usable(pool: &PoolCapacity) -> i64 {
+    let parts = std::iter::once(&pool.allocatable).chain(pool.phases.iter().map(|p| &p.allocatable));
+    let some = |amounts| Resources::try_from(amounts).is_ok_and(|r: Resources| r != Resources::ZERO);
+    if parts.into_iter().any(some) {
+        pool.ready_nodes
+    } else {
+        0
+    }
+}
+
 fn not_measured(what: &str, zh: &str) -> Found {
     let message = format!("nobody measures {what} yet | {zh}尚未监测");
     (LayerState::Unknown, reason::NOT_MEASURED, message)
@@ -173,7 +185,7 @@ impl<'a> Look<'a> {
         };
         let wrong = self.assignment.centres.iter().find(|c| nodes(&c.name) == 0).map(|c| {
             let (pool, name) = (self.pool, &c.name);
-            let message = format!("no node of pool {pool} is ready in {name} | {name} 的资源池 {pool} 没有就绪节点");
+            let message = format!("no node of pool {pool} in {name} is ready and takes new copies | {name} 的资源池 {pool} 没有可调度的就绪节点");
             (reason::NO_READY_NODES, message)
         });
         all_or(wrong, "every centre has ready nodes of the pool | 各中心均有就绪节点")

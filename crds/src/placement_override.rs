@@ -72,8 +72,7 @@ pub enum PatchOp {
 }
 
 /// One step of a JSON patch, RFC 6902 | JSON Patch 操作
-#[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[x_kube(validation = ("(self.op == 'remove') != has(self.value)", "add and replace have a value, remove has none | add、replace 须有 value，remove 不得有"))]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PatchStep {
     /// What it does | 操作
     pub op: PatchOp,

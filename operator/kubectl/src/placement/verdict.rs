@@ -27,7 +27,7 @@ pub enum State {
 }
 
 /// Reasons that do not pass by themselves.
-const HELD: [&str; 12] = [
+const HELD: [&str; 15] = [
     reason::TENANT_MISSING,
     reason::POOL_MISSING,
     reason::CLAIMED_TWICE,
@@ -36,6 +36,9 @@ const HELD: [&str; 12] = [
     reason::NOTHING_SELECTED,
     reason::BOUNDS_CONFLICT,
     reason::GRANT_TOO_SMALL,
+    reason::LEND_EXCEEDED,
+    reason::AWAITING_CONFIRMATION,
+    reason::STAGE_OBSERVED,
     reason::NAMESPACE_MISSING,
     reason::OBJECT_EXISTS,
     reason::APPLY_FAILED,

@@ -65,6 +65,12 @@ pub mod reason {
     pub const NAMESPACE_MISSING: &str = "NamespaceMissing";
     /// In a row: the decision is of an older leadership.
     pub const STALE_EPOCH: &str = "StaleEpoch";
+    /// A member cloud lends less than what would run there.
+    pub const LEND_EXCEEDED: &str = "LendExceeded";
+    /// In a row: a person of the member cloud has to confirm the decision.
+    pub const AWAITING_CONFIRMATION: &str = "AwaitingConfirmation";
+    /// In a row: the member cloud is only observed; nothing is written there.
+    pub const STAGE_OBSERVED: &str = "StageObserved";
     /// In a row: nothing of the placement is left there.
     pub const REMOVED: &str = "Removed";
     /// Of EffectivelyActiveActive: ready copies and endpoints in every centre.

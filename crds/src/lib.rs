@@ -11,6 +11,7 @@ mod conditions;
 mod data_center;
 mod dual_active_placement;
 mod expansion_phase;
+mod member;
 mod names;
 mod placement_override;
 mod placement_rollout;
@@ -44,6 +45,7 @@ pub use expansion_phase::{
     Acceptance, Delivery, ExpansionPhase, ExpansionPhaseSpec, ExpansionPhaseStatus, PhaseRow, PhaseStage, PlanProgress,
     reason as phase_reason,
 };
+pub use member::{Lent, Member, MemberStage, MemberType};
 pub use names::{condition, group, label, object, refusal, role};
 pub use placement_override::{ArgsOverride, EnvOverride, ImageOverride, Override, OverrideTarget, PatchOp, PatchStep};
 pub use placement_rollout::{CentreRevision, OnFailure, Rollout, RolloutOrder, WorkloadRollout};

@@ -18,7 +18,7 @@ use tokio::task::JoinHandle;
 use super::node::SlimNode;
 use super::objects::GRANTS;
 use super::pod::{RUNNING, SlimPod};
-use crate::cache::{Cache, Cached, NotReady};
+use crate::cache::{Cache, Cached, NotReady, Reader};
 
 /// Labels and annotations that say who owns a namespace: this many are named.
 const NAMED: usize = 5;
@@ -30,6 +30,8 @@ pub(super) struct Signals {
     pub(super) hub: Arc<Notify>,
     /// What is to be measured, and where.
     pub(super) policies: Arc<Notify>,
+    /// The centre's own DataCenter.
+    pub(super) own: Arc<Notify>,
     /// A placement, its templates, or its objects here.
     pub(super) placements: Arc<Notify>,
     /// Something that the agent writes in the centre.
@@ -78,17 +80,16 @@ impl Caches {
         let mut tasks = Vec::new();
         let all = watcher::Config::default;
         let ours = || watcher::Config::default().labels(&format!("{}={}", label::MANAGED_BY, object::AGENT));
+        let named = all().fields(&format!("metadata.name={centre}"));
+        let changed = vec![Arc::clone(&signals.policies), Arc::clone(&signals.own)];
+        let (own, task) = Cache::read(hub.clone(), named, changed, Reader::AS_IT_IS);
+        tasks.push(task);
         let caches = Self {
             tenants: start(hub, all(), &signals.hub, &mut tasks),
             pools: start(hub, all(), &signals.hub, &mut tasks),
             requests: start(hub, all(), &signals.hub, &mut tasks),
             policies: start(hub, all(), &signals.policies, &mut tasks),
-            own: start(
-                hub,
-                all().fields(&format!("metadata.name={centre}")),
-                &signals.policies,
-                &mut tasks,
-            ),
+            own,
             placements: start(hub, all(), &signals.placements, &mut tasks),
             nodes: start(cluster, all(), &signals.nodes, &mut tasks),
             pods: start(cluster, all().fields(RUNNING), &signals.nodes, &mut tasks),

@@ -142,6 +142,7 @@ impl Controller {
             reports: plan::centre_health::health(c, now).0 == crds::centre_reason::REPORTING,
             role: c.spec.role,
             ownership: c.spec.ownership,
+            lends: plan::centre::stage::all_lent(c),
             nodes: c
                 .status
                 .iter()

@@ -137,6 +137,7 @@ pub async fn are_exact(cloud: &Cloud) {
         ("wang.fang", APPROVER),
         ("zhao.min", PLATFORM),
         ("sun.li", &[]),
+        ("jin.shan", &["patch dualactiveplacements"]),
         ("xiangyun:centre:jishi", AGENT),
         ("xiangyun:controller", CONTROLLER),
     ] {

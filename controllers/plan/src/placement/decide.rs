@@ -14,6 +14,7 @@ use super::split::{self, Bounds, Part};
 use super::step::{self, Side};
 use super::template::Key;
 
+mod lend;
 mod numbers;
 mod overridden;
 mod rolling;
@@ -63,6 +64,7 @@ pub fn decide(world: &World<'_>) -> BTreeMap<(String, String), Decision> {
                 .and_then(|s| s.get(&key.1))
                 .cloned()
                 .unwrap_or_default(),
+            lends: lend::Lends::of(world, &held, placement),
         };
         let others = others(world, &held, placement);
         let mut decision = one.decide(&others);
@@ -171,6 +173,7 @@ struct One<'a> {
     templates: &'a Templates<'a>,
     twice: BTreeMap<PlacedObject, Vec<String>>,
     own: BTreeSet<PlacedObject>,
+    lends: lend::Lends,
 }
 
 /// By centre: copies of each workload.

@@ -3,6 +3,7 @@
 
 pub mod architecture;
 pub mod centre;
+pub mod confirm;
 pub mod decide;
 pub mod drift;
 pub mod fit;

@@ -125,6 +125,11 @@ pub fn row(
         ready: workloads.iter().map(|w| w.ready.min(w.wanted)).sum(),
         workloads,
         services: services(part, ready),
+        confirm: part.content.clone().filter(|_| part.unconfirmed),
+        content: match old {
+            _ if done => part.content.clone(),
+            old => old.and_then(|o| o.content.clone()),
+        },
         reason: why.to_owned(),
         message: message.map(|m| m.chars().take(LONGEST).collect()),
         reported_at: now.to_string(),
@@ -256,8 +261,8 @@ mod tests {
         Part {
             assignment,
             namespace: "dept".into(),
-            refusal: None,
             here,
+            ..Part::default()
         }
     }
 

@@ -152,6 +152,8 @@ fn ready(
         reason::APPLY_FAILED,
         reason::STALE_EPOCH,
         reason::DRIFTED,
+        reason::AWAITING_CONFIRMATION,
+        reason::STAGE_OBSERVED,
     ];
     for trouble in troubles {
         let row = sides

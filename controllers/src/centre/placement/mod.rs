@@ -7,7 +7,7 @@ mod live;
 mod revisions;
 mod rows;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +18,9 @@ use kube::api::DynamicObject;
 use kube::runtime::watcher;
 use plan::centre::catalogue::Catalogue;
 use plan::centre::epoch::Floors;
+use plan::centre::stage::Stage;
 use plan::placement::centre::{Plan, Snapshot, Source, Spot, kinds, plan};
+use plan::placement::confirm::Contents;
 use plan::placement::row::State;
 use plan::placement::template::Template;
 use tokio::sync::{Notify, watch};
@@ -68,6 +70,7 @@ pub(super) struct Outcome {
 /// The loop's state.
 pub(super) struct Placements {
     pub(super) centre: String,
+    pub(super) stage: Stage,
     pub(super) cluster: Client,
     pub(super) caches: Caches,
     pub(super) metrics: Metrics,
@@ -88,7 +91,7 @@ pub(super) struct Placements {
 
 impl Placements {
     pub(super) fn new(
-        centre: String,
+        (centre, stage): (String, Stage),
         (hub, cluster): (Client, Client),
         (caches, metrics, fail_points): (Caches, Metrics, FailPoints),
         changed: &Arc<Notify>,
@@ -101,9 +104,10 @@ impl Placements {
         let templates = Templates::new(hub, all, Arc::clone(changed), template);
         let mut live = Templates::new(cluster.clone(), ours, Arc::clone(changed), Live::read);
         // What an earlier process left behind may be of any kind.
-        live.watch(&TemplateKind::ALL.into());
+        live.watch(&looked_at(stage, TemplateKind::ALL));
         Self {
             centre,
+            stage,
             cluster,
             caches,
             metrics,
@@ -125,13 +129,22 @@ impl Placements {
     pub(super) async fn pass(&mut self) -> Result<Option<Duration>, CallError> {
         let placements = self.caches.placements.shared();
         let kinds = kinds(&placements);
-        self.templates.watch(&kinds);
-        self.revisions.watch(revisions::wanted(&placements));
+        // Where nothing is written, the hub's templates are nobody's business.
+        let templates = if self.stage.read_only() {
+            &BTreeSet::new()
+        } else {
+            &kinds
+        };
+        self.templates.watch(templates);
+        self.revisions
+            .watch(!self.stage.read_only() && revisions::wanted(&placements));
         self.endpoints.watch(endpoints::wanted(&placements));
         if !self.live.complete() {
             return Ok(None);
         }
-        self.live.watch(&kinds.union(&self.live.kinds()).copied().collect());
+        let found = self.live.kinds();
+        let kinds = kinds.union(&found).copied();
+        self.live.watch(&looked_at(self.stage, kinds));
         if !self.templates.complete() || !self.revisions.complete() || !self.live.complete() {
             return Ok(None);
         }
@@ -140,14 +153,14 @@ impl Placements {
             None => epoch::read(&self.cluster).await?,
         };
         let standing = self.standing();
-        let plan = self.decide(&placements, &standing, &stored);
+        let templates = self.templates.all();
+        let plan = self.decide(&placements, &standing, &stored, &templates);
         if plan.floors != stored {
             self.floors = Some(epoch::raise(&self.cluster, &plan.floors).await?);
             // Decided again before anything is written: somebody may have seen more.
             return Ok(Some(Duration::ZERO));
         }
         self.floors = Some(stored);
-        let templates = self.templates.all();
         let states = self.carry_out(&plan, &standing, &templates).await;
         let gone = self.take_away(&plan, &standing).await;
         let failed = !gone
@@ -167,7 +180,20 @@ impl Placements {
         Ok(failed.then(|| RETRY.saturating_mul(1 << self.failures.min(10))))
     }
 
-    fn decide(&self, placements: &[Arc<DualActivePlacement>], standing: &Standing, floors: &Floors) -> Plan {
+    fn decide(
+        &self,
+        placements: &[Arc<DualActivePlacement>],
+        standing: &Standing,
+        floors: &Floors,
+        templates: &BTreeMap<Spot, Arc<HubTemplate>>,
+    ) -> Plan {
+        let contents: Contents = match self.stage {
+            Stage::Own => Contents::new(),
+            Stage::Member(_) => {
+                let content = |(key, t): (&Spot, &Arc<HubTemplate>)| (key.clone(), t.facts.revision.clone());
+                templates.iter().map(content).collect()
+            }
+        };
         let labelled = standing
             .iter()
             .map(|(spot, live)| (spot.clone(), live.placement.clone()))
@@ -179,6 +205,8 @@ impl Placements {
             standing: &labelled,
             namespaces: &self.caches.centre().tenants(),
             floors,
+            stage: self.stage,
+            contents: &contents,
         })
     }
 
@@ -234,6 +262,11 @@ impl Placements {
         }
         states
     }
+}
+
+/// Of these kinds those that are looked at in the cluster.
+fn looked_at(stage: Stage, kinds: impl IntoIterator<Item = TemplateKind>) -> BTreeSet<TemplateKind> {
+    kinds.into_iter().filter(|kind| stage.looks_at(*kind)).collect()
 }
 
 /// Objects that no decision wants any more, by namespace and placement.

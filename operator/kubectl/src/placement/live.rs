@@ -8,7 +8,9 @@ use kube::Api;
 use kube::api::DynamicObject;
 use plan::centre::catalogue::Catalogue;
 use plan::centre::epoch::Floors;
+use plan::centre::stage::Stage;
 use plan::placement::centre::{Snapshot, Spot, Want, plan};
+use plan::placement::confirm::Contents;
 use plan::placement::decide::key;
 use plan::placement::object::{Here, compared, desired};
 use plan::placement::template::read;
@@ -77,6 +79,9 @@ fn wants(placement: &DualActivePlacement, seen: &Seen, target: &Assignment, cent
         standing: &BTreeMap::new(),
         namespaces: &[(namespace, tenant)].into(),
         floors: &Floors::default(),
+        // What the decision asks for, whoever has to allow it.
+        stage: Stage::Own,
+        contents: &Contents::new(),
     };
     plan(&snapshot).wants
 }

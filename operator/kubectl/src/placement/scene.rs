@@ -204,6 +204,7 @@ fn heard(centre: &DataCenter) -> Option<(String, Centre)> {
         reports: status.is_some_and(|s| condition_is_true(&s.conditions, condition::READY)),
         role: centre.spec.role,
         ownership: centre.spec.ownership,
+        lends: plan::centre::stage::all_lent(centre),
         nodes: BTreeMap::new(),
     };
     Some((centre.metadata.name.clone()?, facts))

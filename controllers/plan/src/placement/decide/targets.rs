@@ -156,6 +156,7 @@ impl One<'_> {
             let taken = others.get(centre).copied().unwrap_or_default();
             let room = given.minus(taken);
             if asked.fits(room) {
+                self.within_lend(centre, asked)?;
                 continue;
             }
             let short = asked

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crds::{Assignment, CentreRole, DualActivePlacement, Ownership, PlacedObject};
+use crds::{Assignment, CentreRole, DualActivePlacement, Ownership, PlacedObject, Resources};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -21,6 +21,8 @@ pub struct Centre {
     pub role: CentreRole,
     /// Who owns it.
     pub ownership: Ownership,
+    /// What it lends, pool by pool; `None` for a centre of the province.
+    pub lends: Option<BTreeMap<String, Resources>>,
     /// Ready nodes of each pool, as last reported.
     pub nodes: BTreeMap<String, i64>,
 }

@@ -72,8 +72,7 @@ pub enum PatchOp {
 }
 
 /// One step of a JSON patch, RFC 6902 | JSON Patch 操作
-#[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[x_kube(validation = ("(self.op == 'remove') != has(self.value)", "add and replace have a value, remove has none | add、replace 须有 value，remove 不得有"))]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PatchStep {
     /// What it does | 操作
     pub op: PatchOp,
@@ -135,8 +134,8 @@ pub struct Override {
 
 impl Override {
     /// Whether it is about that object in that centre.
-    pub fn concerns(&self, centre: &str, kind: TemplateKind, name: &str) -> bool {
+    pub fn concerns(&self, centre: &str, kind: &TemplateKind, name: &str) -> bool {
         let target = &self.target;
-        self.centre == centre && target.kind == kind && target.name.as_deref().is_none_or(|n| n == name)
+        self.centre == centre && target.kind == *kind && target.name.as_deref().is_none_or(|n| n == name)
     }
 }

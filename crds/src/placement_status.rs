@@ -181,7 +181,7 @@ pub struct PlacementRow {
     /// Service by service, with what serves behind it | 各服务
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub services: Vec<ServiceRow>,
-    /// `Applied`, `Applying`, `ObjectExists`, `Drifted`, `ApplyFailed`, `NamespaceMissing`, `StaleEpoch`, `Removed` | 原因
+    /// `Applied`, `Applying`, `Starting`, `ObjectExists`, `Drifted`, `ApplyFailed`, `NamespaceMissing`, `KindMissing`, `RoleMissing`, `StaleEpoch`, `Removed` | 原因
     pub reason: String,
     /// In words where it is not `Applied` | 说明
     #[serde(default, skip_serializing_if = "Option::is_none")]

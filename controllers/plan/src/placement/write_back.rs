@@ -146,7 +146,7 @@ mod tests {
     fn a_template_shows_the_sum_once_every_centre_has_it() {
         let value =
             json!({"metadata": {"generation": 5}, "spec": {"replicas": 4}, "status": {"observedGeneration": 4}});
-        let found = template::read(TemplateKind::Deployment, &value);
+        let found = template::read(&TemplateKind::Deployment, &value);
         let web = template::object(TemplateKind::Deployment, "web");
         let centre = |name: &str| CentreAssignment {
             name: name.into(),
@@ -169,7 +169,7 @@ mod tests {
         assert_eq!(write(&[row("a", &found.revision, 2)]), None);
         let mut again = value;
         again["status"] = done;
-        let again = template::read(TemplateKind::Deployment, &again);
+        let again = template::read(&TemplateKind::Deployment, &again);
         assert_eq!(
             status(
                 &web,

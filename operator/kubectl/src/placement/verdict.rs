@@ -27,7 +27,7 @@ pub enum State {
 }
 
 /// Reasons that do not pass by themselves.
-const HELD: [&str; 12] = [
+const HELD: [&str; 14] = [
     reason::TENANT_MISSING,
     reason::POOL_MISSING,
     reason::CLAIMED_TWICE,
@@ -38,6 +38,8 @@ const HELD: [&str; 12] = [
     reason::GRANT_TOO_SMALL,
     reason::NAMESPACE_MISSING,
     reason::OBJECT_EXISTS,
+    reason::KIND_MISSING,
+    reason::ROLE_MISSING,
     reason::APPLY_FAILED,
     reason::DRIFTED,
 ];

@@ -188,8 +188,8 @@ pub struct PlacementRow {
     /// Of a member cloud: the same of what it last carried out | 最近落实的分派与内容
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<String>,
-    /// `Applied`, `Applying`, `ObjectExists`, `Drifted`, `ApplyFailed`, `NamespaceMissing`, `StaleEpoch`, `Removed`; of a
-    /// member cloud also `AwaitingConfirmation`, `StageObserved` | 原因
+    /// `Applied`, `Applying`, `Starting`, `ObjectExists`, `Drifted`, `ApplyFailed`, `NamespaceMissing`, `KindMissing`,
+    /// `RoleMissing`, `StaleEpoch`, `Removed`; of a member cloud also `AwaitingConfirmation`, `StageObserved` | 原因
     pub reason: String,
     /// In words where it is not `Applied` | 说明
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -100,6 +100,8 @@ impl Cloud {
             states: &states,
             progress: &progress,
             ready: &ready,
+            unready: &BTreeMap::new(),
+            forbidden: &BTreeMap::new(),
             left: 0,
         };
         let rows = &self.placement.status.as_ref().unwrap().centres;

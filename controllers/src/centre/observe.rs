@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crds::{DataCenter, DualActivePlacement, QuotaPool, ReclaimPolicy, ResourceRequest, Tenant, label, object};
+use crds::{
+    DataCenter, DualActivePlacement, PlaceableKind, QuotaPool, ReclaimPolicy, ResourceRequest, Tenant, label, object,
+};
 use k8s_openapi::api::core::v1::{LimitRange, Namespace, ResourceQuota};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::rbac::v1::RoleBinding;
@@ -12,6 +14,7 @@ use kube::runtime::watcher;
 use kube::{Client, Resource, ResourceExt as _};
 use plan::centre::grant::{Standing, Wanted};
 use plan::centre::quota::NamespaceUse;
+use plan::placement::kinds::Placeable;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
@@ -19,6 +22,7 @@ use super::node::SlimNode;
 use super::objects::GRANTS;
 use super::pod::{RUNNING, SlimPod};
 use crate::cache::{Cache, Cached, NotReady, Reader};
+use crate::placement;
 
 /// Labels and annotations that say who owns a namespace: this many are named.
 const NAMED: usize = 5;
@@ -50,6 +54,7 @@ pub(super) struct Caches {
     /// The centre's own DataCenter.
     pub(super) own: Cache<DataCenter>,
     pub(super) placements: Cache<DualActivePlacement>,
+    pub(super) kinds: Cache<PlaceableKind, Placeable>,
     pub(super) nodes: Cache<SlimNode>,
     pub(super) pods: Cache<SlimPod>,
     namespaces: Cache<Namespace>,
@@ -84,7 +89,10 @@ impl Caches {
         let changed = vec![Arc::clone(&signals.policies), Arc::clone(&signals.own)];
         let (own, task) = Cache::read(hub.clone(), named, changed, Reader::AS_IT_IS);
         tasks.push(task);
+        let (kinds, kinds_task) = placement::kinds::watch(hub.clone(), Arc::clone(&signals.placements));
+        tasks.push(kinds_task);
         let caches = Self {
+            kinds,
             tenants: start(hub, all(), &signals.hub, &mut tasks),
             pools: start(hub, all(), &signals.hub, &mut tasks),
             requests: start(hub, all(), &signals.hub, &mut tasks),
@@ -123,7 +131,8 @@ impl Caches {
         self.policies.ready().await?;
         self.own.ready().await?;
         self.requests.ready().await?;
-        self.placements.ready().await
+        self.placements.ready().await?;
+        self.kinds.ready().await
     }
 
     /// What the centre holds.

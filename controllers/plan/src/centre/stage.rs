@@ -63,7 +63,7 @@ impl Stage {
     }
 
     /// Whether objects of that kind are looked at in the cluster. Of a cloud that is only observed nobody reads the data.
-    pub const fn looks_at(self, kind: TemplateKind) -> bool {
+    pub const fn looks_at(self, kind: &TemplateKind) -> bool {
         !(self.read_only() && matches!(kind, TemplateKind::Secret | TemplateKind::ConfigMap))
     }
 
@@ -189,8 +189,8 @@ mod tests {
     #[test]
     fn data_of_an_observed_cloud_is_not_read() {
         let observed = Stage::of(&member("Observed"));
-        assert!(!observed.looks_at(TemplateKind::Secret) && observed.looks_at(TemplateKind::Deployment));
-        assert!(Stage::of(&member("Advised")).looks_at(TemplateKind::Secret));
+        assert!(!observed.looks_at(&TemplateKind::Secret) && observed.looks_at(&TemplateKind::Deployment));
+        assert!(Stage::of(&member("Advised")).looks_at(&TemplateKind::Secret));
     }
 
     #[test]

@@ -246,20 +246,22 @@ fn goes(s: &Snapshot<'_>, out: &Plan) -> BTreeMap<Spot, Removal> {
             continue;
         };
         goes.insert(spot.clone(), part.assignment.leaving.unwrap_or(Removal::Delete));
-        let slot = last.entry(place).or_insert(spot.1.kind);
-        *slot = spot.1.kind.max(*slot);
+        let slot = last.entry(place).or_insert_with(|| spot.1.kind.clone());
+        if spot.1.kind > *slot {
+            slot.clone_from(&spot.1.kind);
+        }
     }
     let standing = |spot: &Spot| s.standing.get(spot).map_or("", String::as_str);
     goes.retain(|spot, _| {
-        let last = last.get(&(spot.0.as_str(), standing(spot))).copied();
-        last.is_none_or(|last| rank(spot.1.kind) == rank(last))
+        let last = last.get(&(spot.0.as_str(), standing(spot)));
+        last.is_none_or(|last| rank(&spot.1.kind) == rank(last))
     });
     goes
 }
 
 /// What is referred to leaves after everything else.
-fn rank(kind: TemplateKind) -> bool {
-    TemplateKind::REFERRED.contains(&kind)
+fn rank(kind: &TemplateKind) -> bool {
+    TemplateKind::REFERRED.contains(kind)
 }
 
 /// Kinds that must be watched in the hub, and the same in the centre.
@@ -267,7 +269,9 @@ pub fn kinds<'a>(placements: impl IntoIterator<Item = &'a Arc<DualActivePlacemen
     let assignments = placements
         .into_iter()
         .filter_map(|p| p.status.as_ref()?.assignment.as_ref());
-    assignments.flat_map(|a| a.objects.iter().map(|o| o.kind)).collect()
+    assignments
+        .flat_map(|a| a.objects.iter().map(|o| o.kind.clone()))
+        .collect()
 }
 
 #[cfg(test)]
@@ -285,7 +289,7 @@ mod tests {
         let copies = objects.iter().filter(|o| o.kind.has_copies());
         let copies = copies
             .map(|o| WorkloadCopies {
-                kind: o.kind,
+                kind: o.kind.clone(),
                 name: o.name.clone(),
                 copies: 3,
             })

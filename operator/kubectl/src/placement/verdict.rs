@@ -27,7 +27,7 @@ pub enum State {
 }
 
 /// Reasons that do not pass by themselves.
-const HELD: [&str; 21] = [
+const HELD: [&str; 23] = [
     reason::TENANT_MISSING,
     reason::POOL_MISSING,
     reason::CLAIMED_TWICE,
@@ -44,6 +44,8 @@ const HELD: [&str; 21] = [
     reason::STAGE_OBSERVED,
     reason::NAMESPACE_MISSING,
     reason::OBJECT_EXISTS,
+    reason::KIND_MISSING,
+    reason::ROLE_MISSING,
     reason::APPLY_FAILED,
     reason::DRIFTED,
     reason::ROLLOUT_PAUSED,

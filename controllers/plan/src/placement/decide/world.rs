@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::centre::catalogue::Catalogue;
 use crate::placement::fit::{Granted, Scope};
+use crate::placement::kinds::{Blind, Kinds};
 use crate::placement::rollout::Phase;
 use crate::placement::template::{Key, Template};
 
@@ -42,6 +43,10 @@ pub struct World<'a> {
     pub tenants: &'a BTreeSet<String>,
     /// Every centre.
     pub centres: &'a BTreeMap<String, Centre>,
+    /// Custom kinds.
+    pub kinds: &'a Kinds,
+    /// Those of which the hub shows nothing.
+    pub blind: &'a Blind,
     /// Templates as they stand in the hub, where an override concerns them.
     pub texts: &'a BTreeMap<Key, Arc<Value>>,
     /// Now.

@@ -11,7 +11,7 @@ fn workload(s: &mut Stage, copies: i64, image: &str) {
         "template": {"spec": {"containers": [{"name": "c", "image": image, "resources": {
             "requests": {"cpu": "1", "memory": "0"}, "limits": {"cpu": "1", "memory": "0"}}}]}}}});
     let key = ("dept".to_owned(), web());
-    let facts = crate::placement::template::read(TemplateKind::Deployment, &value);
+    let facts = crate::placement::template::read(&TemplateKind::Deployment, &value);
     s.templates.insert(key.clone(), Arc::new(facts));
     s.texts.insert(key, Arc::new(value));
 }

@@ -145,6 +145,7 @@ fn every_reason_refusal_and_alert_is_explained() {
         "request_approval",
         "reclaim_policy",
         "dual_active_placement",
+        "placeable_kind",
     ] {
         words.extend(constants(&format!("crds/src/{kind}.rs")));
     }

@@ -138,7 +138,8 @@ impl<K: Cached, T: Send + Sync + 'static> Cache<K, T> {
 
 #[allow(clippy::mismatching_type_param_order, reason = "what is read is the object itself")]
 impl<T> Reader<T, T> {
-    const AS_IT_IS: Self = Self {
+    /// The object itself, and every change of it.
+    pub const AS_IT_IS: Self = Self {
         read: Ok,
         news: |_, _| true,
     };

@@ -2,13 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::fmt::{Debug, Display};
+use std::pin::Pin;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::time::Duration;
 
-use futures::StreamExt as _;
+use futures::{Stream, StreamExt as _};
 use kube::runtime::{WatchStreamExt as _, watcher};
 use kube::{Api, Resource};
 use serde::de::DeserializeOwned;
 use tokio::sync::{Notify, watch};
+
+/// Wait before the next list where a list was granted and the watch refused.
+const AFTER_REFUSAL: Duration = Duration::from_secs(2);
 
 /// Values by key.
 pub type Values<K, V> = BTreeMap<K, V>;
@@ -18,12 +23,16 @@ pub type Values<K, V> = BTreeMap<K, V>;
 pub struct Shelf<K, V> {
     values: Arc<RwLock<Values<K, V>>>,
     complete: watch::Receiver<bool>,
+    refused: watch::Receiver<Option<u16>>,
 }
 
 impl<K, V> Clone for Shelf<K, V> {
     fn clone(&self) -> Self {
-        let (values, complete) = (Arc::clone(&self.values), self.complete.clone());
-        Self { values, complete }
+        Self {
+            values: Arc::clone(&self.values),
+            complete: self.complete.clone(),
+            refused: self.refused.clone(),
+        }
     }
 }
 
@@ -31,6 +40,7 @@ impl<K, V> Clone for Shelf<K, V> {
 pub struct Filler<K, V> {
     values: Arc<RwLock<Values<K, V>>>,
     complete: watch::Sender<bool>,
+    refused: watch::Sender<Option<u16>>,
     /// Whom to tell of news.
     changed: Vec<Arc<Notify>>,
 }
@@ -40,12 +50,19 @@ impl<K: Ord, V> Shelf<K, V> {
     pub fn new(changed: Vec<Arc<Notify>>) -> (Self, Filler<K, V>) {
         let values = Arc::new(RwLock::new(Values::new()));
         let (sender, complete) = watch::channel(false);
+        let (refusals, refused) = watch::channel(None);
         let filler = Filler {
             values: Arc::clone(&values),
             complete: sender,
+            refused: refusals,
             changed,
         };
-        (Self { values, complete }, filler)
+        let shelf = Self {
+            values,
+            complete,
+            refused,
+        };
+        (shelf, filler)
     }
 
     /// What stands there now.
@@ -56,6 +73,11 @@ impl<K: Ord, V> Shelf<K, V> {
     /// Whether the first list is complete. Before that, absence says nothing.
     pub fn is_complete(&self) -> bool {
         *self.complete.borrow()
+    }
+
+    /// The answer 403 or 404 that the last list or watch got; `None` once one succeeds.
+    pub fn refused(&self) -> Option<u16> {
+        *self.refused.borrow()
     }
 
     /// Waits for the first complete list. Answers whether it came before the task ended.
@@ -76,9 +98,31 @@ impl<K: Ord, V> Filler<K, V> {
     ) where
         O: Resource + Clone + Debug + DeserializeOwned + Send + 'static,
     {
-        let mut stream = std::pin::pin!(watcher(api, config).default_backoff());
+        loop {
+            let stream = std::pin::pin!(watcher(api.clone(), config.clone()).default_backoff());
+            self.fill(&kind, stream, &key, &place).await;
+            tokio::time::sleep(AFTER_REFUSAL).await;
+        }
+    }
+
+    /// Until a watch that stood is refused. It has to begin with a list again: a watch that goes on brings no event by
+    /// itself, so nobody would learn that it is no longer refused.
+    async fn fill<O>(
+        &self,
+        kind: &impl Display,
+        mut stream: Pin<&mut impl Stream<Item = watcher::Result<watcher::Event<O>>>>,
+        key: &impl Fn(&O) -> K,
+        place: &impl Fn(&mut Values<K, V>, O) -> bool,
+    ) {
         let mut first = Values::new();
         while let Some(event) = stream.next().await {
+            let lists = matches!(event, Ok(watcher::Event::Init | watcher::Event::InitApply(_)));
+            let refused = event.as_ref().err().and_then(refusal);
+            let stood = matches!(event, Err(watcher::Error::WatchStartFailed(_)));
+            let turned = !lists
+                && self
+                    .refused
+                    .send_if_modified(|r| std::mem::replace(r, refused) != refused);
             let values = || self.values.write().unwrap_or_else(PoisonError::into_inner);
             let news = match event {
                 Ok(watcher::Event::Init) => {
@@ -96,16 +140,35 @@ impl<K: Ord, V> Filler<K, V> {
                 }
                 Ok(watcher::Event::Apply(object)) => place(&mut values(), object),
                 Ok(watcher::Event::Delete(object)) => values().remove(&key(&object)).is_some(),
+                // Once is enough for what may stay so for days.
+                Err(error) if refused.is_some() && !turned => {
+                    tracing::debug!(%kind, %error, "still refused");
+                    false
+                }
                 Err(error) => {
                     tracing::warn!(%kind, %error, "watch interrupted; it goes on from where it was");
                     false
                 }
             };
-            if news {
+            if news || turned {
                 for who in &self.changed {
                     who.notify_one();
                 }
             }
+            if stood && refused.is_some() {
+                return;
+            }
         }
     }
+}
+
+/// Answers that do not pass by themselves: the kind is not served, or may not be read.
+fn refusal(error: &watcher::Error) -> Option<u16> {
+    use watcher::Error::{InitialListFailed, WatchError, WatchStartFailed};
+    let code = match error {
+        InitialListFailed(kube::Error::Api(status)) | WatchStartFailed(kube::Error::Api(status)) => status.code,
+        WatchError(status) => status.code,
+        _ => return None,
+    };
+    [403, 404].contains(&code).then_some(code)
 }

@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crds::{PlacedObject, TemplateKind};
-use kube::api::{Api, DynamicObject};
-use kube::core::{ApiResource, GroupVersionKind, TypeMeta};
+use kube::api::{Api, DynamicObject, TypeMeta};
+use kube::core::{ApiResource, GroupVersionKind};
 use kube::runtime::watcher;
 use kube::{Client, ResourceExt as _};
+use plan::placement::kinds::{Address, Blind, Kinds, Unseen};
 use plan::placement::template::Key;
 use serde_json::Value;
 use tokio::sync::Notify;
@@ -16,14 +17,28 @@ use tokio::task::JoinHandle;
 
 use crate::shelf::{Shelf, Values};
 
-/// How a kind is addressed.
-pub fn resource(kind: TemplateKind) -> ApiResource {
-    let (group, version) = kind.group_version();
-    ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, kind.name()), kind.plural())
+/// How a kind is addressed; `None` for a custom kind of which no PlaceableKind says it.
+pub fn resource(kinds: &Kinds, kind: &TemplateKind) -> Option<ApiResource> {
+    kinds.address(kind).as_ref().map(addressed)
 }
 
-/// The object as JSON, without the server's notes about who wrote which field, which are most of it.
-pub fn plain(mut object: DynamicObject) -> Value {
+fn addressed(address: &Address) -> ApiResource {
+    let Address {
+        group,
+        version,
+        kind,
+        plural,
+    } = address;
+    ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, kind), plural)
+}
+
+/// The object as JSON, without the server's notes about who wrote which field, which are most of it. Items of a list do not
+/// say what they are, so it is said here.
+pub fn plain(mut object: DynamicObject, resource: &ApiResource) -> Value {
+    object.types = Some(TypeMeta {
+        api_version: resource.api_version.clone(),
+        kind: resource.kind.clone(),
+    });
     object.managed_fields_mut().clear();
     object
         .annotations_mut()
@@ -31,18 +46,10 @@ pub fn plain(mut object: DynamicObject) -> Value {
     serde_json::to_value(object).unwrap_or_default()
 }
 
-/// What an object of the kind says that it is.
-fn types(kind: TemplateKind) -> TypeMeta {
-    let resource = resource(kind);
-    TypeMeta {
-        api_version: resource.api_version,
-        kind: resource.kind,
-    }
-}
-
 /// One kind. Its watch ends with it.
 struct Watched<T> {
     shelf: Shelf<Key, Arc<T>>,
+    address: Address,
     task: JoinHandle<()>,
 }
 
@@ -52,23 +59,21 @@ impl<T> Drop for Watched<T> {
     }
 }
 
+/// What a reader is given.
+pub type Found<'a> = (&'a TemplateKind, &'a ApiResource, DynamicObject);
+
 /// All objects of the kinds in use.
 pub struct Templates<T> {
     client: Client,
     config: watcher::Config,
     changed: Arc<Notify>,
-    read: fn(TemplateKind, DynamicObject) -> T,
+    read: fn(Found<'_>) -> T,
     watched: BTreeMap<TemplateKind, Watched<T>>,
 }
 
 impl<T: Send + Sync + 'static> Templates<T> {
     /// Watches nothing yet.
-    pub fn new(
-        client: Client,
-        config: watcher::Config,
-        changed: Arc<Notify>,
-        read: fn(TemplateKind, DynamicObject) -> T,
-    ) -> Self {
+    pub fn new(client: Client, config: watcher::Config, changed: Arc<Notify>, read: fn(Found<'_>) -> T) -> Self {
         Self {
             client,
             config,
@@ -78,13 +83,16 @@ impl<T: Send + Sync + 'static> Templates<T> {
         }
     }
 
-    /// Watches these kinds and no others.
-    pub fn watch(&mut self, kinds: &BTreeSet<TemplateKind>) {
-        self.watched.retain(|kind, _| kinds.contains(kind));
-        for kind in kinds {
+    /// Watches these kinds and no others; custom ones as far as a PlaceableKind says how.
+    pub fn watch(&mut self, kinds: &Kinds, wanted: &BTreeSet<TemplateKind>) {
+        let wanted: BTreeMap<_, _> = wanted.iter().filter_map(|k| Some((k, kinds.address(k)?))).collect();
+        // One that is served in another version now is watched anew.
+        self.watched
+            .retain(|kind, watched| wanted.get(kind) == Some(&watched.address));
+        for (kind, address) in wanted {
             if !self.watched.contains_key(kind) {
-                let started = self.start(*kind);
-                self.watched.insert(*kind, started);
+                let started = self.start(kind, address);
+                self.watched.insert(kind.clone(), started);
             }
         }
     }
@@ -92,12 +100,29 @@ impl<T: Send + Sync + 'static> Templates<T> {
     /// Kinds that are watched and of which there is something.
     pub fn kinds(&self) -> BTreeSet<TemplateKind> {
         let some = self.watched.iter().filter(|(_, w)| !w.shelf.read().is_empty());
-        some.map(|(kind, _)| *kind).collect()
+        some.map(|(kind, _)| kind.clone()).collect()
     }
 
-    /// Whether the first list of every kind is complete. Before that, absence says nothing.
+    /// Custom kinds that the cluster does not serve, or does not let us read. The others are not held up by them.
+    pub fn blind(&self) -> Blind {
+        let custom = self.watched.iter().filter(|(kind, _)| kind.is_custom());
+        let unseen = custom.filter_map(|(kind, watched)| {
+            let unseen = match watched.shelf.refused()? {
+                404 => Unseen::Missing,
+                _ => Unseen::Forbidden,
+            };
+            Some((kind.clone(), unseen))
+        });
+        unseen.collect()
+    }
+
+    /// Whether the first list of every kind is complete, or cannot be had. Before that, absence says nothing.
     pub fn complete(&self) -> bool {
-        self.watched.values().all(|w| w.shelf.is_complete())
+        let hopeless =
+            |kind: &TemplateKind, watched: &Watched<T>| kind.is_custom() && watched.shelf.refused().is_some();
+        self.watched
+            .iter()
+            .all(|(kind, watched)| watched.shelf.is_complete() || hopeless(kind, watched))
     }
 
     /// Every object, by namespace, kind and name.
@@ -110,26 +135,31 @@ impl<T: Send + Sync + 'static> Templates<T> {
         all
     }
 
-    fn start(&self, kind: TemplateKind) -> Watched<T> {
-        let api: Api<DynamicObject> = Api::all_with(self.client.clone(), &resource(kind));
+    fn start(&self, kind: &TemplateKind, address: Address) -> Watched<T> {
+        let resource = addressed(&address);
+        let api: Api<DynamicObject> = Api::all_with(self.client.clone(), &resource);
         let (objects, filler) = Shelf::new(vec![Arc::clone(&self.changed)]);
-        let (config, read, types) = (self.config.clone(), self.read, types(kind));
+        let (config, read, kind) = (self.config.clone(), self.read, kind.clone());
         let task = tokio::spawn(async move {
-            let place = |objects: &mut Values<Key, Arc<T>>, mut object: DynamicObject| {
-                // Whatever was listed does not say what it is, and would differ from what was watched.
-                object.types.get_or_insert_with(|| types.clone());
-                objects.insert(key(kind, &object), Arc::new(read(kind, object)));
+            let place = |objects: &mut Values<Key, Arc<T>>, object| {
+                objects.insert(key(&kind, &object), Arc::new(read((&kind, &resource, object))));
                 true
             };
-            filler.follow(kind.name(), (api, config), |o| key(kind, o), place).await;
+            filler
+                .follow(kind.name(), (api, config), |o| key(&kind, o), place)
+                .await;
         });
-        Watched { shelf: objects, task }
+        Watched {
+            shelf: objects,
+            address,
+            task,
+        }
     }
 }
 
-fn key(kind: TemplateKind, object: &DynamicObject) -> Key {
+fn key(kind: &TemplateKind, object: &DynamicObject) -> Key {
     let object_key = PlacedObject {
-        kind,
+        kind: kind.clone(),
         name: object.name_any(),
     };
     (object.namespace().unwrap_or_default(), object_key)

@@ -96,7 +96,7 @@ pub struct CentreRow {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64))]
     pub utilization: Vec<PoolUse>,
-    /// `Applied`, `Conflict`, `StaleEpoch` or `ApplyFailed` | 原因
+    /// `Applied`, `Conflict`, `StaleEpoch` or `ApplyFailed`; of a member cloud also `AwaitingConfirmation`, `StageObserved` | 原因
     pub reason: String,
     /// In words where it is not `Applied` | 说明
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -6,7 +6,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Amounts, Condition};
+use crate::{Amounts, Condition, Member, MemberStage};
 
 /// Reasons of a centre's conditions.
 pub mod reason {
@@ -27,6 +27,8 @@ pub enum CentreRole {
     Backup,
     /// Holds a full copy | 异地灾备
     DisasterRecovery,
+    /// A cloud of somebody else, that joined as far as its `member` says | 接入的成员云
+    Member,
 }
 
 /// Who owns it | 归属
@@ -73,9 +75,14 @@ impl Ownership {
     printcolumn(name = "Nodes", type_ = "integer", json_path = ".status.report.readyNodes"),
     printcolumn(name = "Reported", type_ = "date", json_path = ".status.report.reportedAt"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    printcolumn(name = "Stage", type_ = "string", json_path = ".spec.member.stage", priority = 1),
     printcolumn(name = "Name-zh", type_ = "string", json_path = ".spec.displayName", priority = 1)
 )]
 #[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = ("(self.role == 'Member') == has(self.member)", "member goes with role Member, and only with it | 仅 Member 角色须填写 member"),
+    validation = ("(self.role == 'Member') == (oldSelf.role == 'Member')", "a cloud that joined does not become one of the province's centres by an edit: it would be written to without limit; create another DataCenter | 成员云与省级中心不能通过修改 role 互换，请另建数据中心")
+)]
 pub struct DataCenterSpec {
     /// Name for people, at most 64 characters | 显示名称，最多64个字符
     #[schemars(length(min = 1, max = 64))]
@@ -88,6 +95,9 @@ pub struct DataCenterSpec {
     /// Who owns it | 归属
     #[serde(default, skip_serializing_if = "Ownership::is_government")]
     pub ownership: Ownership,
+    /// How far a member cloud has joined, and what it lends; with role `Member` alone | 成员云的接入阶段与出借额度
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub member: Option<Member>,
     /// Short code of the site | 机房代码
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
@@ -157,6 +167,9 @@ pub struct CentreReport {
     /// Version of the centre's API server | 集群版本
     #[serde(default)]
     pub kubernetes_version: String,
+    /// In a member cloud: the stage that its agent goes by | 代理遵循的接入阶段
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stage: Option<MemberStage>,
     /// Nodes in the centre | 节点数
     #[serde(default)]
     pub nodes: i64,

@@ -15,7 +15,7 @@ pub mod reason {
     pub const RUNNING: &str = "Running";
     /// A centre has not said yet that it holds what was decided.
     pub const APPLYING: &str = "Applying";
-    /// Everything is applied; copies are not ready yet.
+    /// Everything is applied; copies, or in a row custom resources, are not ready yet.
     pub const STARTING: &str = "Starting";
     /// Copies move: what is lowered waits for what was raised.
     pub const REBALANCING: &str = "Rebalancing";
@@ -63,8 +63,18 @@ pub mod reason {
     pub const APPLY_FAILED: &str = "ApplyFailed";
     /// In a row: the namespace is missing, not ours, or being deleted.
     pub const NAMESPACE_MISSING: &str = "NamespaceMissing";
+    /// A custom kind is not served in the hub, or in a row in the centre; or no PlaceableKind names it.
+    pub const KIND_MISSING: &str = "KindMissing";
+    /// The operator, or in a row the agent, may not read or write a custom kind.
+    pub const ROLE_MISSING: &str = "RoleMissing";
     /// In a row: the decision is of an older leadership.
     pub const STALE_EPOCH: &str = "StaleEpoch";
+    /// A member cloud lends less than what would run there.
+    pub const LEND_EXCEEDED: &str = "LendExceeded";
+    /// In a row: a person of the member cloud has to confirm the decision.
+    pub const AWAITING_CONFIRMATION: &str = "AwaitingConfirmation";
+    /// In a row: the member cloud is only observed; nothing is written there.
+    pub const STAGE_OBSERVED: &str = "StageObserved";
     /// In a row: nothing of the placement is left there.
     pub const REMOVED: &str = "Removed";
     /// Of EffectivelyActiveActive: ready copies and endpoints in every centre.

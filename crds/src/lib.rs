@@ -11,7 +11,9 @@ mod conditions;
 mod data_center;
 mod dual_active_placement;
 mod expansion_phase;
+mod member;
 mod names;
+mod placeable_kind;
 mod placement_override;
 mod placement_rollout;
 mod placement_status;
@@ -44,7 +46,9 @@ pub use expansion_phase::{
     Acceptance, Delivery, ExpansionPhase, ExpansionPhaseSpec, ExpansionPhaseStatus, PhaseRow, PhaseStage, PlanProgress,
     reason as phase_reason,
 };
+pub use member::{Lent, Member, MemberStage, MemberType};
 pub use names::{condition, group, label, object, refusal, role};
+pub use placeable_kind::{PlaceableKind, PlaceableKindSpec, PlaceableKindStatus, reason as placeable_reason};
 pub use placement_override::{ArgsOverride, EnvOverride, ImageOverride, Override, OverrideTarget, PatchOp, PatchStep};
 pub use placement_rollout::{CentreRevision, OnFailure, Rollout, RolloutOrder, WorkloadRollout};
 pub use placement_status::{
@@ -75,7 +79,7 @@ pub use resource_request::{
     AllocationRef, ApprovalCount, Compliance, Funding, Project, RequestArchitecture, RequestType, ResourceRequest,
     ResourceRequestSpec, ResourceRequestStatus, Survival, Term, reason as request_reason,
 };
-pub use template_kind::TemplateKind;
+pub use template_kind::{NoTemplateKind, TemplateKind};
 pub use tenant::{
     Administrator, AdministratorKind, Ceiling, Tenant, TenantLevel, TenantSpec, TenantStatus, reason as tenant_reason,
 };
@@ -101,5 +105,6 @@ pub fn all() -> Vec<CustomResourceDefinition> {
         UsageReport::crd(),
         ReclaimPolicy::crd(),
         DualActivePlacement::crd(),
+        PlaceableKind::crd(),
     ]
 }

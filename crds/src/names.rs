@@ -20,6 +20,9 @@ pub mod label {
     pub const PLACEMENT: &str = "xiangyun.io/placement";
     /// Annotation beside it: the mark of what was applied, so that a template that changed is told from an edit.
     pub const APPLIED: &str = "xiangyun.io/applied";
+    /// Start of the annotation on a placement with which a person of a member cloud confirms a decision; the cloud's name
+    /// follows. The value is what the cloud's row says under `confirm`.
+    pub const CONFIRMED: &str = "confirmed.xiangyun.io/";
     /// Finalizer of a placement while a centre may hold something of it.
     pub const PLACED: &str = "xiangyun.io/placed";
 }
@@ -96,6 +99,12 @@ pub mod group {
     pub const CENTRE_USER_PREFIX: &str = "xiangyun:centre:";
     /// Group of all centre agents.
     pub const CENTRES: &str = "xiangyun:centres";
+    /// Group of the agents of member clouds at stage `Observed`: they read no templates.
+    pub const OBSERVERS: &str = "xiangyun:observers";
+    /// Group of the people of all member clouds.
+    pub const MEMBERS: &str = "xiangyun:members";
+    /// Group of the people of one member cloud: this and its name.
+    pub const MEMBER_PREFIX: &str = "xiangyun:member:";
     /// Group of the platform team.
     pub const PLATFORM: &str = "xiangyun:platform";
     /// Group of every approver; the level is in `xiangyun:approvers:l1`, `…:l2`.
@@ -124,6 +133,8 @@ pub mod refusal {
     pub const ROLE_FORBIDDEN: &str = "RoleForbidden";
     /// A pod names another pool than its namespace's.
     pub const POOL_MISMATCH: &str = "PoolMismatch";
+    /// Whoever confirms for a member cloud belongs to it, and changes nothing else.
+    pub const NOT_THE_MEMBER: &str = "NotTheMember";
     /// A pod names its node.
     pub const NODE_NAME_FORBIDDEN: &str = "NodeNameForbidden";
 }

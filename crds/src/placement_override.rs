@@ -134,8 +134,8 @@ pub struct Override {
 
 impl Override {
     /// Whether it is about that object in that centre.
-    pub fn concerns(&self, centre: &str, kind: TemplateKind, name: &str) -> bool {
+    pub fn concerns(&self, centre: &str, kind: &TemplateKind, name: &str) -> bool {
         let target = &self.target;
-        self.centre == centre && target.kind == kind && target.name.as_deref().is_none_or(|n| n == name)
+        self.centre == centre && target.kind == *kind && target.name.as_deref().is_none_or(|n| n == name)
     }
 }

@@ -181,7 +181,15 @@ pub struct PlacementRow {
     /// Service by service, with what serves behind it | 各服务
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub services: Vec<ServiceRow>,
-    /// `Applied`, `Applying`, `ObjectExists`, `Drifted`, `ApplyFailed`, `NamespaceMissing`, `StaleEpoch`, `Removed` | 原因
+    /// Of a member cloud: what has to be confirmed there before it is carried out; it names the decision and the content of
+    /// its templates | 待成员云确认的分派与内容
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirm: Option<String>,
+    /// Of a member cloud: the same of what it last carried out | 最近落实的分派与内容
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<String>,
+    /// `Applied`, `Applying`, `Starting`, `ObjectExists`, `Drifted`, `ApplyFailed`, `NamespaceMissing`, `KindMissing`,
+    /// `RoleMissing`, `StaleEpoch`, `Removed`; of a member cloud also `AwaitingConfirmation`, `StageObserved` | 原因
     pub reason: String,
     /// In words where it is not `Applied` | 说明
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,41 +1,58 @@
-//! The kinds of templates that can be placed.
+//! The kinds of templates that can be placed: those that are built in, and those that a `PlaceableKind` names.
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
 
-/// A kind that can be placed | 可部署的类型
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// A custom kind as it is written, kind and group: `Widget.example.org`.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CustomKind(Arc<str>);
+
+/// A kind that can be placed; a custom one with its group, such as `Widget.example.org`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum TemplateKind {
-    /// Account of pods | 服务账号
+    /// Account of pods
     ServiceAccount,
-    /// Settings | 配置
+    /// Settings
     ConfigMap,
-    /// Secrets | 密钥
+    /// Secrets
     Secret,
-    /// Volumes | 存储卷声明
+    /// Volumes
     PersistentVolumeClaim,
-    /// Addresses | 服务
+    /// Addresses
     Service,
-    /// Disruption budgets | 中断预算
+    /// Disruption budgets
     PodDisruptionBudget,
-    /// Copies without identity | 无状态负载
+    /// Copies without identity
     Deployment,
-    /// Copies with identity | 有状态负载
+    /// Copies with identity
     StatefulSet,
-    /// A copy on each node | 守护进程集
+    /// A copy on each node
     DaemonSet,
-    /// Work that ends | 任务
+    /// Work that ends
     Job,
-    /// Work by the clock | 定时任务
+    /// Work by the clock
     CronJob,
-    /// Scaling by load | 弹性伸缩
+    /// Scaling by load
     HorizontalPodAutoscaler,
-    /// Routes from outside | 入口路由
+    /// Routes from outside
     Ingress,
+    /// Of which a `PlaceableKind` says how it is addressed. The last, because custom resources refer to what is built in.
+    Custom(CustomKind),
 }
 
+/// The text names no kind that could be placed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is neither a built-in kind nor a custom one with its group, such as Widget.example.org")]
+pub struct NoTemplateKind(String);
+
 impl TemplateKind {
-    /// All of them, in the order in which they are applied; they leave in the opposite order.
+    /// Those that are built in, in the order in which they are applied; they leave in the opposite order.
     pub const ALL: [Self; 13] = [
         Self::ServiceAccount,
         Self::ConfigMap,
@@ -60,8 +77,21 @@ impl TemplateKind {
         Self::PersistentVolumeClaim,
     ];
 
-    /// As it stands in `kind`.
-    pub const fn name(self) -> &'static str {
+    /// The custom kind of that group.
+    pub fn custom(kind: &str, group: &str) -> Self {
+        Self::Custom(CustomKind(format!("{kind}.{group}").into()))
+    }
+
+    /// As it is written in placements: `Deployment`, `Widget.example.org`.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Custom(CustomKind(name)) => name,
+            built_in => built_in.label(),
+        }
+    }
+
+    /// One of a closed set, for labels of metrics.
+    pub const fn label(&self) -> &'static str {
         match self {
             Self::ServiceAccount => "ServiceAccount",
             Self::ConfigMap => "ConfigMap",
@@ -76,54 +106,144 @@ impl TemplateKind {
             Self::CronJob => "CronJob",
             Self::HorizontalPodAutoscaler => "HorizontalPodAutoscaler",
             Self::Ingress => "Ingress",
+            Self::Custom(_) => "custom",
         }
     }
 
-    /// Group and version.
-    pub const fn group_version(self) -> (&'static str, &'static str) {
-        match self {
-            Self::ServiceAccount | Self::ConfigMap | Self::Secret | Self::PersistentVolumeClaim | Self::Service => {
-                ("", "v1")
-            }
-            Self::PodDisruptionBudget => ("policy", "v1"),
-            Self::Deployment | Self::StatefulSet | Self::DaemonSet => ("apps", "v1"),
-            Self::Job | Self::CronJob => ("batch", "v1"),
-            Self::HorizontalPodAutoscaler => ("autoscaling", "v2"),
-            Self::Ingress => ("networking.k8s.io", "v1"),
-        }
+    /// Group, version and plural of a built-in kind.
+    pub const fn address(&self) -> Option<(&'static str, &'static str, &'static str)> {
+        Some(match self {
+            Self::ServiceAccount => ("", "v1", "serviceaccounts"),
+            Self::ConfigMap => ("", "v1", "configmaps"),
+            Self::Secret => ("", "v1", "secrets"),
+            Self::PersistentVolumeClaim => ("", "v1", "persistentvolumeclaims"),
+            Self::Service => ("", "v1", "services"),
+            Self::PodDisruptionBudget => ("policy", "v1", "poddisruptionbudgets"),
+            Self::Deployment => ("apps", "v1", "deployments"),
+            Self::StatefulSet => ("apps", "v1", "statefulsets"),
+            Self::DaemonSet => ("apps", "v1", "daemonsets"),
+            Self::Job => ("batch", "v1", "jobs"),
+            Self::CronJob => ("batch", "v1", "cronjobs"),
+            Self::HorizontalPodAutoscaler => ("autoscaling", "v2", "horizontalpodautoscalers"),
+            Self::Ingress => ("networking.k8s.io", "v1", "ingresses"),
+            Self::Custom(_) => return None,
+        })
     }
 
-    /// As it stands in paths.
-    pub const fn plural(self) -> &'static str {
-        match self {
-            Self::ServiceAccount => "serviceaccounts",
-            Self::ConfigMap => "configmaps",
-            Self::Secret => "secrets",
-            Self::PersistentVolumeClaim => "persistentvolumeclaims",
-            Self::Service => "services",
-            Self::PodDisruptionBudget => "poddisruptionbudgets",
-            Self::Deployment => "deployments",
-            Self::StatefulSet => "statefulsets",
-            Self::DaemonSet => "daemonsets",
-            Self::Job => "jobs",
-            Self::CronJob => "cronjobs",
-            Self::HorizontalPodAutoscaler => "horizontalpodautoscalers",
-            Self::Ingress => "ingresses",
-        }
+    /// Whether it is a custom kind.
+    pub const fn is_custom(&self) -> bool {
+        matches!(self, Self::Custom(_))
     }
 
-    /// Whether copies of it are divided.
-    pub const fn has_copies(self) -> bool {
+    /// Whether copies of a built-in kind are divided.
+    pub const fn has_copies(&self) -> bool {
         matches!(self, Self::Deployment | Self::StatefulSet)
     }
 
     /// Whether new versions of it replace pods step by step.
-    pub const fn rolls(self) -> bool {
+    pub const fn rolls(&self) -> bool {
         matches!(self, Self::Deployment | Self::StatefulSet | Self::DaemonSet)
     }
 
     /// Whether it runs to an end, and so in one centre only.
-    pub const fn is_job(self) -> bool {
+    pub const fn is_job(&self) -> bool {
         matches!(self, Self::Job | Self::CronJob)
+    }
+}
+
+impl fmt::Debug for CustomKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The same that the schema's pattern says.
+fn is_custom(text: &str) -> bool {
+    let Some((kind, group)) = text.split_once('.') else {
+        return false;
+    };
+    let part = |p: &str| {
+        let mut chars = p.chars();
+        chars
+            .next()
+            .is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
+            && chars.all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+    };
+    kind.starts_with(|c: char| c.is_ascii_uppercase())
+        && kind.chars().all(|c| c.is_ascii_alphanumeric())
+        && group.contains('.')
+        && group.split('.').all(part)
+}
+
+impl FromStr for TemplateKind {
+    type Err = NoTemplateKind;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let built_in = Self::ALL.into_iter().find(|k| k.name() == text);
+        let custom = || is_custom(text).then(|| Self::Custom(CustomKind(text.into())));
+        built_in.or_else(custom).ok_or_else(|| NoTemplateKind(text.to_owned()))
+    }
+}
+
+impl Serialize for TemplateKind {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+impl<'de> Deserialize<'de> for TemplateKind {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<str>::deserialize(deserializer)?;
+        text.parse().map_err(D::Error::custom)
+    }
+}
+
+impl JsonSchema for TemplateKind {
+    fn schema_name() -> Cow<'static, str> {
+        "TemplateKind".into()
+    }
+    fn inline_schema() -> bool {
+        true
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let built_in = Self::ALL.map(|k| k.label()).join("|");
+        let custom = "[A-Z][A-Za-z0-9]*([.][a-z0-9][-a-z0-9]*){2,}";
+        json_schema!({
+            "type": "string",
+            "description": "A built-in kind, or a custom one with its group, such as Widget.example.org, of which there is a PlaceableKind | 内置类型，或带组名的自定义类型（须有对应 PlaceableKind）",
+            "pattern": format!("^({built_in}|{custom})$"),
+            "maxLength": 253,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "an assumption that fails is a test that fails")]
+
+    use super::*;
+
+    #[test]
+    fn it_is_written_as_one_word() {
+        for kind in TemplateKind::ALL {
+            assert_eq!(kind.name().parse(), Ok(kind.clone()));
+            assert!(kind.address().is_some());
+        }
+        let widget: TemplateKind = serde_json::from_str(r#""Widget.example.org""#).unwrap();
+        assert_eq!(widget, TemplateKind::custom("Widget", "example.org"));
+        assert_eq!(serde_json::to_string(&widget).unwrap(), r#""Widget.example.org""#);
+        assert_eq!((widget.label(), widget.address()), ("custom", None));
+        assert!(widget > TemplateKind::Ingress);
+        for wrong in [
+            "",
+            "Pod",
+            "Widget.example",
+            "widget.example.org",
+            "Widget..org",
+            "Widget.example.org ",
+            "W.a.B",
+        ] {
+            assert!(wrong.parse::<TemplateKind>().is_err(), "{wrong}");
+        }
     }
 }

@@ -45,7 +45,7 @@ pub(crate) async fn run(smaller: Option<usize>) -> Result<Map<String, Value>> {
     };
     let mut figures = Map::new();
     for kind in KINDS {
-        let (facts, full) = bench.measure(kind, number).await?;
+        let (facts, full) = bench.measure(&kind, number).await?;
         let name = kind.name().to_lowercase();
         figures.insert(format!("{name}_facts_bytes"), json!(facts.round()));
         figures.insert(format!("{name}_full_bytes"), json!(full.round()));
@@ -59,16 +59,16 @@ struct Bench<'a> {
     centre: Client,
 }
 
-fn api(client: &Client, kind: TemplateKind) -> Api<DynamicObject> {
-    let (group, version) = kind.group_version();
+fn api(client: &Client, kind: &TemplateKind) -> Api<DynamicObject> {
+    let (group, version, plural) = kind.address().unwrap_or_default();
     let named = GroupVersionKind::gvk(group, version, kind.name());
-    let resource = ApiResource::from_gvk_with_plural(&named, kind.plural());
+    let resource = ApiResource::from_gvk_with_plural(&named, plural);
     Api::namespaced_with(client.clone(), TENANT, &resource)
 }
 
 impl Bench<'_> {
     /// Bytes an object in the operator and in the agent.
-    async fn measure(&self, kind: TemplateKind, number: usize) -> Result<(f64, f64)> {
+    async fn measure(&self, kind: &TemplateKind, number: usize) -> Result<(f64, f64)> {
         // Anew, so that memory which an earlier kind left free is not taken for none.
         for process in [OPERATOR, AGENT] {
             self.cloud.stop_process(process).await?;
@@ -106,7 +106,7 @@ impl Bench<'_> {
     }
 
     /// Makes a template that is wanted, and waits until it is in the centre.
-    async fn placed(&self, templates: &Api<DynamicObject>, kind: TemplateKind, name: &str) -> Result<()> {
+    async fn placed(&self, templates: &Api<DynamicObject>, kind: &TemplateKind, name: &str) -> Result<()> {
         templates
             .create(&PostParams::default(), &template(kind, name, "yes")?)
             .await?;
@@ -118,7 +118,7 @@ impl Bench<'_> {
         .await
     }
 
-    async fn clear(&self, placements: &Api<crds::DualActivePlacement>, kind: TemplateKind) -> Result<()> {
+    async fn clear(&self, placements: &Api<crds::DualActivePlacement>, kind: &TemplateKind) -> Result<()> {
         placements.delete("watched", &DeleteParams::default()).await?;
         eventually(LONG, "the placement is gone", || async {
             ensure!(placements.get_metadata_opt("watched").await?.is_none(), "it is there");
@@ -154,7 +154,7 @@ fn placement() -> Result<crds::DualActivePlacement> {
 }
 
 /// An ordinary one of that kind, about as large as they are.
-fn template(kind: TemplateKind, name: &str, wanted: &str) -> Result<DynamicObject> {
+fn template(kind: &TemplateKind, name: &str, wanted: &str) -> Result<DynamicObject> {
     let settings =
         json!({"ADDRESS": "http://api.internal:8080/v1", "LEVEL": "info", "REGION": "jilin", "NOTE": "n".repeat(200)});
     let mut object = match kind {
@@ -169,7 +169,7 @@ fn template(kind: TemplateKind, name: &str, wanted: &str) -> Result<DynamicObjec
                 "metadata": {"labels": {"app": name}}, "spec": {"containers": [container]}}}})
         }
     };
-    let (group, version) = kind.group_version();
+    let (group, version, _) = kind.address().unwrap_or_default();
     let api_version = if group.is_empty() {
         version.to_owned()
     } else {

@@ -41,6 +41,7 @@ mod tests {
             role: CentreRole::Primary,
             operator: "x".into(),
             ownership: Ownership::Government,
+            member: None,
             site_code: None,
             metric_sources: Vec::new(),
         };

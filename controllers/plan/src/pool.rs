@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::approvals::Policy;
 use crate::by_name::Name;
+use crate::centre::stage;
 use crate::phase::{self, Found};
 use crate::quota::{self, Slot};
 
@@ -53,13 +54,15 @@ pub struct Capacity {
     pub phases: BTreeMap<String, Resources>,
     /// What nodes of phases that are not accepted could add.
     pub waiting: BTreeMap<String, Resources>,
+    /// The most that may be promised of it, where a member cloud lends it.
+    pub lent: Option<Resources>,
     /// In use.
     pub used: Resources,
     /// Number of the report; 0 where declared.
     pub report: i64,
     /// Time of the report.
     pub reported_at: Option<String>,
-    /// Whether it may be sold against: declared, or reported within `staleAfter`.
+    /// Whether it may be sold against: declared, or reported within `staleAfter`, and not of a member that is only observed.
     pub known: bool,
     /// How the cards lie in the nodes; empty where that is not known, as for declared capacity.
     pub cards: Vec<CardNodes>,
@@ -187,7 +190,8 @@ impl Pool {
             return;
         };
         let before = slot.phases.insert(phase.to_owned(), amounts).unwrap_or_default();
-        slot.gross = slot.gross.plus(quota::gross(amounts.minus(before), self.overcommit));
+        let gross = slot.gross.plus(quota::gross(amounts.minus(before), self.overcommit));
+        slot.gross = slot.lent.map_or(gross, |most| gross.each_min(most));
         // The reserve was read together with the pool.
         slot.reserved = quota::reserved(slot.gross, self.reserve.as_ref()).unwrap_or(slot.reserved);
     }
@@ -276,10 +280,15 @@ fn capacity_in(
     found: Found,
     now: Timestamp,
 ) -> Result<Capacity, PoolError> {
-    let report = centre(&listed.name, centres).and_then(report);
+    let object = centre(&listed.name, centres);
+    let report = object.and_then(report);
     let row = report.and_then(|r| r.pools.iter().find(|p| Some(&p.name) == pool.metadata.name.as_ref()));
     let used = row.map(|r| Resources::try_from(&r.used)).transpose()?;
-    let (gross, reserved) = capacity(found.total(), &pool.spec)?;
+    let name = pool.metadata.name.as_deref().unwrap_or_default();
+    let lent = object.map(|c| stage::lent(c, name)).transpose()?.flatten();
+    let gross = quota::gross(found.total(), overcommit(&pool.spec)?);
+    let gross = lent.map_or(gross, |most| gross.each_min(most));
+    let reserved = quota::reserved(gross, pool.spec.reserve.as_ref())?;
     let from_nodes = row.filter(|_| listed.source == CapacitySource::Nodes);
     let cards = from_nodes.map(|r| r.cards.clone()).unwrap_or_default();
     let (number, reported_at, known) = match report.filter(|_| listed.source == CapacitySource::Nodes) {
@@ -296,10 +305,11 @@ fn capacity_in(
         reserved,
         waiting: found.waiting(),
         phases: found.counted,
+        lent,
         used: used.unwrap_or_default(),
         report: number,
         reported_at,
-        known,
+        known: known && object.is_none_or(stage::sells),
         cards,
     })
 }
@@ -319,6 +329,9 @@ pub fn in_words(resource: &str, value: i128) -> String {
     let Amount(text) = Resources::amount(resource, value);
     format!("{text} {resource}")
 }
+
+#[cfg(test)]
+mod tests;
 
 #[cfg(test)]
 pub(crate) mod testing {

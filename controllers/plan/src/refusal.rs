@@ -119,7 +119,7 @@ impl Refusal {
                 )
             }
             Why::Unknown { pool, centre } => format!(
-                "{pool}: the capacity of {centre} is not known now, nothing is sold against it; it goes on by itself when the centre reports | {pool}：{centre} 容量未知，暂停授予，恢复上报后自动继续"
+                "{pool}: the capacity of {centre} is not known now, or it is a member that is only observed; nothing is sold against it; it goes on by itself when the centre reports, or the member lends | {pool}：{centre} 容量未知或为 Observed 阶段的成员云，暂停授予，恢复上报或开始出借后自动继续"
             ),
         }
     }

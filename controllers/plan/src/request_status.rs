@@ -10,6 +10,7 @@ use crds::{
 use jiff::Timestamp;
 
 use crate::admission::Assessment;
+use crate::centre::rows::Reason;
 use crate::cycle::Snapshot;
 use crate::metering;
 use crate::reclaim;
@@ -259,11 +260,13 @@ fn granted(request: &Request, stage: Stage) -> Summary {
     let trouble = request.rows().iter().find(|r| r.reason != "Applied" && held_there(r));
     if let Some(row) = trouble {
         let words = row.message.clone().unwrap_or_else(|| row.reason.clone());
-        return Summary::new(
-            "Provisioning",
-            reason::CENTRE_CONFLICT,
-            format!("{}: {words}", row.name),
-        );
+        let waits = [Reason::AwaitingConfirmation, Reason::StageObserved].map(Reason::as_str);
+        let why = if waits.contains(&row.reason.as_str()) {
+            reason::PROVISIONING
+        } else {
+            reason::CENTRE_CONFLICT
+        };
+        return Summary::new("Provisioning", why, format!("{}: {words}", row.name));
     }
     if everywhere_applied(request) {
         let until = request.until().map_or_else(|| "-".to_owned(), |d| d.to_string());

@@ -191,7 +191,7 @@ fn readiness(figures: &Figures, pool: &Pool) -> (bool, &'static str, String) {
             false,
             pool_reason::CAPACITY_UNKNOWN,
             format!(
-                "{names}: the report is too old; nothing is sold, nothing is taken away | {names}：上报过期，暂停授予，已授予不受影响"
+                "{names}: the report is too old, or it is a member that is only observed; nothing is sold, nothing is taken away | {names}：上报过期或为 Observed 阶段的成员云，暂停授予，已授予不受影响"
             ),
         );
     }

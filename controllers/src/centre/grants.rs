@@ -10,6 +10,8 @@ use kube::Client;
 use plan::centre::catalogue::Catalogue;
 use plan::centre::epoch::Floors;
 use plan::centre::grant::{Absent, Answer, Plan, Snapshot, Wanted, plan};
+use plan::centre::stage::Stage;
+use plan::placement::confirm;
 use tokio::sync::{Notify, watch};
 
 use super::apply::Writer;
@@ -35,6 +37,7 @@ pub(super) struct Outcome {
 /// The loop's state.
 pub(super) struct Grants {
     pub(super) centre: String,
+    pub(super) stage: Stage,
     pub(super) hub: Client,
     pub(super) caches: Caches,
     pub(super) writer: Writer,
@@ -102,6 +105,12 @@ impl Grants {
         let (tenants, requests) = (self.caches.tenants.list(), self.caches.requests.list());
         self.gone.retain(|absent| !shown(absent, &tenants, &requests));
         let namespaces = centre.standing(&self.last);
+        let confirmed = if self.stage.records_all() {
+            BTreeSet::new()
+        } else {
+            let placements = self.caches.placements.shared();
+            confirm::namespaces(&self.centre, &placements, &Catalogue::read(pools))
+        };
         let snapshot = Snapshot {
             centre: &self.centre,
             tenants: &tenants,
@@ -110,6 +119,8 @@ impl Grants {
             namespaces: &namespaces,
             floors,
             gone: &self.gone,
+            stage: self.stage,
+            confirmed: &confirmed,
         };
         let first = plan(&snapshot);
         if first.confirm.is_empty() {

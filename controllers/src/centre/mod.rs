@@ -18,6 +18,7 @@ mod placement;
 mod pod;
 mod promql;
 mod report;
+mod stage;
 mod usage;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,6 +31,7 @@ use futures::FutureExt as _;
 use futures::future::select_all;
 use kube::Client;
 use kube::core::Status;
+use plan::centre::stage::{Stage, Write};
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -95,11 +97,15 @@ fn answer(error: &CallError) -> Option<&Status> {
 ///
 /// # Errors
 /// Metrics that exist already, or a watch that ended.
-pub async fn run(options: Options, stop: CancellationToken) -> Result<(), Error> {
+pub async fn run(mut options: Options, stop: CancellationToken) -> Result<(), Error> {
+    let (told, known) = watch::channel(None);
+    options.cluster = stage::guarded(options.cluster, known.clone());
     let metrics = Metrics::new(&options.registry)?;
     let passes = Passes::new(&options.registry)?;
     let signals = Signals::default();
     let (caches, tasks) = Caches::start(&options.hub, &options.cluster, &options.centre, &signals);
+    let centre = options.centre.clone();
+    let follow = stage::follow(caches.own.clone(), &centre, Arc::clone(&signals.own), told);
     let agent = Arc::new(Agent {
         options,
         caches,
@@ -108,26 +114,36 @@ pub async fn run(options: Options, stop: CancellationToken) -> Result<(), Error>
         passes,
     });
     tokio::select! {
-        () = serve(agent, stop) => Ok(()),
+        () = serve(agent, known, stop) => Ok(()),
+        () = follow => Err(Error::WatchEnded),
         _ = select_all(tasks) => Err(Error::WatchEnded),
     }
 }
 
-/// Works whenever this replica holds the centre's lease; in between it stands by with warm caches.
-async fn serve(agent: Arc<Agent>, stop: CancellationToken) {
+/// Works under each stage in turn: before the hub told the stage, nothing is done.
+async fn serve(agent: Arc<Agent>, known: watch::Receiver<stage::Known>, stop: CancellationToken) {
     tokio::select! {
         () = stop.cancelled() => return,
         () = agent.caches.ready() => {}
     }
     agent.options.ready.store(true, Ordering::Relaxed);
     tracing::info!(centre = agent.options.centre, "first lists complete");
+    stage::turns(known, &stop, async |stage, over| turn(&agent, stage, over).await).await;
+}
+
+/// Works whenever this replica holds the centre's lease; in between it stands by with warm caches. Where even a lease may
+/// not be written every replica works: all that they write are reports and rows in the hub, the same ones.
+async fn turn(agent: &Arc<Agent>, stage: Stage, stop: CancellationToken) {
+    let work = async |_| work(Arc::clone(agent), stage, stop.clone()).await;
+    if stage.withholds(Write::Lease).is_some() {
+        return work(0).await;
+    }
     let lease = LeaseName {
         client: agent.options.cluster.clone(),
         namespace: object::SYSTEM.to_owned(),
         name: object::AGENT.to_owned(),
         floor: 0,
     };
-    let work = async |_| work(Arc::clone(&agent), stop.clone()).await;
     while let End::Lost = lead(lease.clone(), &stop, work).await {}
 }
 
@@ -141,20 +157,24 @@ struct Agent {
 }
 
 /// The loops, until `stop`. Their state is new each time: what another replica did meanwhile is read again.
-async fn work(agent: Arc<Agent>, stop: CancellationToken) {
+async fn work(agent: Arc<Agent>, stage: Stage, stop: CancellationToken) {
     let changed = || Arc::new(Notify::new());
     let (grants_changed, rows_changed, report_changed) = (changed(), changed(), changed());
     let placed_changed = changed();
     let (outcome, outcomes) = watch::channel(Arc::new(grants::Outcome::default()));
-    let mut grants = agent.grants(outcome, Arc::clone(&rows_changed));
+    let mut grants = agent.grants(stage, outcome, Arc::clone(&rows_changed));
     let (known, usage) = watch::channel(None);
     let mut answers = agent.answers(outcomes, usage);
     let usage_changed = changed();
     let mut usage = agent.usage(known, Arc::clone(&rows_changed));
-    let mut reports = agent.reports();
+    let mut reports = agent.reports(stage);
     let all = [&grants_changed, &report_changed, &placed_changed];
     let all: Vec<_> = all.into_iter().map(Arc::clone).collect();
-    let placed = vec![Arc::clone(&placed_changed)];
+    let mut placed = vec![Arc::clone(&placed_changed)];
+    if !stage.records_all() {
+        // A confirmed placement carries its namespace.
+        placed.push(Arc::clone(&grants_changed));
+    }
     let one = vec![Arc::clone(&report_changed)];
     let signals = agent.signals.clone();
     tokio::join!(
@@ -190,7 +210,7 @@ async fn work(agent: Arc<Agent>, stop: CancellationToken) {
             stop.clone(),
             async move || usage.pass().boxed().await
         ),
-        place(&agent, placed_changed, &stop),
+        place(&agent, stage, placed_changed, &stop),
         tell(signals.policies, vec![usage_changed], stop.clone()),
         tell(signals.hub, all.clone(), stop.clone()),
         tell(signals.centre, all, stop.clone()),
@@ -200,10 +220,10 @@ async fn work(agent: Arc<Agent>, stop: CancellationToken) {
 }
 
 /// The two loops of placements.
-async fn place(agent: &Agent, changed: Arc<Notify>, stop: &CancellationToken) {
+async fn place(agent: &Agent, stage: Stage, changed: Arc<Notify>, stop: &CancellationToken) {
     let decided = Arc::new(Notify::new());
     let (outcome, outcomes) = watch::channel(Arc::new(placement::Outcome::default()));
-    let mut placements = agent.placements(&changed, (outcome, Arc::clone(&decided)));
+    let mut placements = agent.placements(stage, &changed, (outcome, Arc::clone(&decided)));
     let mut rows = agent.placement_rows(outcomes);
     tokio::join!(
         drive(
@@ -226,8 +246,14 @@ async fn place(agent: &Agent, changed: Arc<Notify>, stop: &CancellationToken) {
 }
 
 impl Agent {
-    fn grants(&self, outcome: watch::Sender<Arc<grants::Outcome>>, decided: Arc<Notify>) -> grants::Grants {
+    fn grants(
+        &self,
+        stage: Stage,
+        outcome: watch::Sender<Arc<grants::Outcome>>,
+        decided: Arc<Notify>,
+    ) -> grants::Grants {
         grants::Grants {
+            stage,
             centre: self.options.centre.clone(),
             hub: self.options.hub.clone(),
             caches: self.caches.clone(),
@@ -280,13 +306,14 @@ impl Agent {
 
     fn placements(
         &self,
+        stage: Stage,
         changed: &Arc<Notify>,
         decided: (watch::Sender<Arc<placement::Outcome>>, Arc<Notify>),
     ) -> placement::Placements {
         let clients = (self.options.hub.clone(), self.options.cluster.clone());
         let centre = self.options.centre.clone();
         placement::Placements::new(
-            centre,
+            (centre, stage),
             clients,
             (
                 self.caches.clone(),
@@ -306,8 +333,9 @@ impl Agent {
         }
     }
 
-    fn reports(&self) -> report::Reports {
+    fn reports(&self, stage: Stage) -> report::Reports {
         report::Reports {
+            stage,
             centre: self.options.centre.clone(),
             hub: self.options.hub.clone(),
             cluster: self.options.cluster.clone(),

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crds::{DataCenter, DualActivePlacement, QuotaPool, ReclaimPolicy, ResourceRequest, Tenant, label, object};
+use crds::{
+    DataCenter, DualActivePlacement, PlaceableKind, QuotaPool, ReclaimPolicy, ResourceRequest, Tenant, label, object,
+};
 use k8s_openapi::api::core::v1::{LimitRange, Namespace, ResourceQuota};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::rbac::v1::RoleBinding;
@@ -12,13 +14,15 @@ use kube::runtime::watcher;
 use kube::{Client, Resource, ResourceExt as _};
 use plan::centre::grant::{Standing, Wanted};
 use plan::centre::quota::NamespaceUse;
+use plan::placement::kinds::Placeable;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 use super::node::SlimNode;
 use super::objects::GRANTS;
 use super::pod::{RUNNING, SlimPod};
-use crate::cache::{Cache, Cached, NotReady};
+use crate::cache::{Cache, Cached, NotReady, Reader};
+use crate::placement;
 
 /// Labels and annotations that say who owns a namespace: this many are named.
 const NAMED: usize = 5;
@@ -30,6 +34,8 @@ pub(super) struct Signals {
     pub(super) hub: Arc<Notify>,
     /// What is to be measured, and where.
     pub(super) policies: Arc<Notify>,
+    /// The centre's own DataCenter.
+    pub(super) own: Arc<Notify>,
     /// A placement, its templates, or its objects here.
     pub(super) placements: Arc<Notify>,
     /// Something that the agent writes in the centre.
@@ -48,6 +54,7 @@ pub(super) struct Caches {
     /// The centre's own DataCenter.
     pub(super) own: Cache<DataCenter>,
     pub(super) placements: Cache<DualActivePlacement>,
+    pub(super) kinds: Cache<PlaceableKind, Placeable>,
     pub(super) nodes: Cache<SlimNode>,
     pub(super) pods: Cache<SlimPod>,
     namespaces: Cache<Namespace>,
@@ -78,17 +85,19 @@ impl Caches {
         let mut tasks = Vec::new();
         let all = watcher::Config::default;
         let ours = || watcher::Config::default().labels(&format!("{}={}", label::MANAGED_BY, object::AGENT));
+        let named = all().fields(&format!("metadata.name={centre}"));
+        let changed = vec![Arc::clone(&signals.policies), Arc::clone(&signals.own)];
+        let (own, task) = Cache::read(hub.clone(), named, changed, Reader::AS_IT_IS);
+        tasks.push(task);
+        let (kinds, kinds_task) = placement::kinds::watch(hub.clone(), Arc::clone(&signals.placements));
+        tasks.push(kinds_task);
         let caches = Self {
+            kinds,
             tenants: start(hub, all(), &signals.hub, &mut tasks),
             pools: start(hub, all(), &signals.hub, &mut tasks),
             requests: start(hub, all(), &signals.hub, &mut tasks),
             policies: start(hub, all(), &signals.policies, &mut tasks),
-            own: start(
-                hub,
-                all().fields(&format!("metadata.name={centre}")),
-                &signals.policies,
-                &mut tasks,
-            ),
+            own,
             placements: start(hub, all(), &signals.placements, &mut tasks),
             nodes: start(cluster, all(), &signals.nodes, &mut tasks),
             pods: start(cluster, all().fields(RUNNING), &signals.nodes, &mut tasks),
@@ -122,7 +131,8 @@ impl Caches {
         self.policies.ready().await?;
         self.own.ready().await?;
         self.requests.ready().await?;
-        self.placements.ready().await
+        self.placements.ready().await?;
+        self.kinds.ready().await
     }
 
     /// What the centre holds.

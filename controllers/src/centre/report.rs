@@ -6,6 +6,7 @@ use crds::{CentreReport, DataCenter};
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Client};
 use plan::centre::catalogue::Catalogue;
+use plan::centre::stage::Stage;
 use plan::centre::{capacity, cards};
 use tokio::time::Instant;
 
@@ -22,6 +23,7 @@ const APART: Duration = Duration::from_secs(1);
 /// The loop's state.
 pub(super) struct Reports {
     pub(super) centre: String,
+    pub(super) stage: Stage,
     pub(super) hub: Client,
     pub(super) cluster: Client,
     pub(super) caches: Caches,
@@ -86,6 +88,7 @@ impl Reports {
         self.unreadable = found.unreadable.into_iter().map(|(node, _)| node).collect();
         CentreReport {
             agent_version: env!("CARGO_PKG_VERSION").to_owned(),
+            stage: self.stage.reported(),
             nodes: found.nodes,
             ready_nodes: found.ready_nodes,
             pools: found.pools,

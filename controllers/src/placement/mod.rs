@@ -2,6 +2,7 @@
 //! placement's assignment; the agents carry it out.
 
 mod apply;
+pub(crate) mod kinds;
 mod observe;
 mod revisions;
 mod write_back;
@@ -10,7 +11,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crds::{DataCenter, DualActivePlacement, QuotaPool, ResourceRequest, Tenant, condition, find_condition};
+use crds::{
+    DataCenter, DualActivePlacement, PlaceableKind, QuotaPool, ResourceRequest, Tenant, condition, find_condition,
+};
 use futures::StreamExt as _;
 use jiff::Timestamp;
 use kube::Client;
@@ -18,8 +21,9 @@ use kube::runtime::watcher::Config;
 use plan::centre::catalogue::Catalogue;
 use plan::placement::decide::{Centre, Decision, World, decide, key};
 use plan::placement::fit;
+use plan::placement::kinds::{Kinds, Placeable};
 use plan::placement::status::status;
-use plan::placement::template::{Key, Template};
+use plan::placement::template::{self, Key, Template};
 use prometheus::Registry;
 use tokio::sync::Notify;
 
@@ -31,7 +35,7 @@ use crate::fail_point::FailPoints;
 use crate::operator::Common;
 use crate::pass::{Rhythm, drive};
 use crate::rows::{Rows, count};
-use crate::templates::Templates;
+use crate::templates::{Found, Templates, plain};
 
 /// Writes under way at once.
 const AT_ONCE: usize = 8;
@@ -51,6 +55,7 @@ struct Controller {
     pools: Cache<QuotaPool>,
     centres: Cache<DataCenter>,
     tenants: Cache<Tenant>,
+    kinds: Cache<PlaceableKind, Placeable>,
     templates: Templates<Template>,
     texts: observe::Texts,
 }
@@ -88,9 +93,17 @@ pub async fn run(common: Common, epoch: i64, shown: Rows, fail_points: FailPoint
     // Reports of centres come all the time and concern placements only by their age, which is looked at anyway.
     let (centres, centres_task) = Cache::start(client.clone(), all(), Arc::new(Notify::new()));
     let (tenants, tenants_task) = Cache::start(client.clone(), all(), Arc::clone(&changed));
-    let read = |kind, object| plan::placement::template::read(kind, &crate::templates::plain(object));
+    let (kinds, kinds_task) = kinds::watch(client.clone(), Arc::clone(&changed));
+    let read = |(kind, resource, object): Found<'_>| template::read(kind, &plain(object, resource));
     let templates = Templates::new(client.clone(), all(), Arc::clone(&changed), read);
-    let tasks = [placements_task, requests_task, pools_task, centres_task, tenants_task];
+    let tasks = [
+        placements_task,
+        requests_task,
+        pools_task,
+        centres_task,
+        tenants_task,
+        kinds_task,
+    ];
     let mut controller = Controller {
         client,
         epoch,
@@ -104,6 +117,7 @@ pub async fn run(common: Common, epoch: i64, shown: Rows, fail_points: FailPoint
         pools,
         centres,
         tenants,
+        kinds,
         templates,
         texts: observe::Texts::default(),
     };
@@ -120,13 +134,26 @@ impl Controller {
         self.requests.ready().await?;
         self.pools.ready().await?;
         self.centres.ready().await?;
-        self.tenants.ready().await
+        self.tenants.ready().await?;
+        self.kinds.ready().await
     }
 
-    /// One pass over all placements.
+    /// One pass over all placements, and over the kinds that they may take.
     async fn pass(&mut self) -> Result<Option<Duration>, CallError> {
-        let placements = self.placements.shared();
-        self.templates.watch(&observe::kinds(&placements));
+        let (placements, all) = (self.placements.shared(), self.kinds.shared());
+        let kinds = Kinds::new(&all);
+        self.templates.watch(&kinds, &observe::kinds(&placements, &kinds));
+        let next = self.place(&placements, &kinds).await;
+        let blind = self.templates.blind();
+        let told = self.tell(&all, (&kinds, &blind), &placements, self.clock.now()).await;
+        next.and_then(|next| told.map(|()| next))
+    }
+
+    async fn place(
+        &mut self,
+        placements: &[Arc<DualActivePlacement>],
+        kinds: &Kinds,
+    ) -> Result<Option<Duration>, CallError> {
         if placements.is_empty() {
             self.shown.replace([]);
             return Ok(None);
@@ -142,6 +169,7 @@ impl Controller {
             reports: plan::centre_health::health(c, now).0 == crds::centre_reason::REPORTING,
             role: c.spec.role,
             ownership: c.spec.ownership,
+            lends: plan::centre::stage::all_lent(c),
             nodes: c
                 .status
                 .iter()
@@ -156,8 +184,8 @@ impl Controller {
             .filter_map(|c| Some((c.metadata.name.clone()?, centre(c))))
             .collect();
         let templates = self.templates.all();
-        self.texts.read(&self.client, &placements, &templates).await;
-        let decisions = self.decide(&placements, &templates, &centres, now).await;
+        self.texts.read(&self.client, kinds, placements, &templates).await;
+        let decisions = self.decide((placements, kinds), &templates, &centres, now).await;
         let next = placements.iter().filter_map(|placement| {
             let decision = decisions.get(&key(placement))?;
             Some((placement, decision, status(placement, decision, &centres, now)))
@@ -183,14 +211,14 @@ impl Controller {
                 Err(error) => first.and(Err(error)),
             });
         }
-        let shown = self.write_back(&placements, &decisions, &templates, now).await;
+        let shown = self.write_back(placements, &decisions, &templates, now).await;
         shown.and(first)
     }
 
     /// Decides, asks the hub about templates that are missing, and decides again with its answers.
     async fn decide(
         &self,
-        placements: &[Arc<DualActivePlacement>],
+        (placements, kinds): (&[Arc<DualActivePlacement>], &Kinds),
         templates: &BTreeMap<Key, Arc<Template>>,
         centres: &BTreeMap<String, Centre>,
         now: Timestamp,
@@ -211,6 +239,8 @@ impl Controller {
             catalogue: &catalogue,
             tenants: &tenants,
             centres,
+            kinds,
+            blind: &self.templates.blind(),
             texts: self.texts.all(),
             now,
             gone: &BTreeSet::new(),
@@ -222,7 +252,7 @@ impl Controller {
         if confirm.is_empty() {
             return decisions;
         }
-        let gone = observe::gone(&self.client, &confirm).await;
+        let gone = observe::gone(&self.client, kinds, &confirm).await;
         if gone.is_empty() {
             decisions
         } else {

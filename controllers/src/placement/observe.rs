@@ -7,6 +7,7 @@ use crds::{DualActivePlacement, Override, QuotaLedger, TemplateKind, object};
 use futures::StreamExt as _;
 use kube::api::DynamicObject;
 use kube::{Api, Client};
+use plan::placement::kinds::Kinds;
 use plan::placement::template::{Key, Template, pod_of};
 use serde_json::Value;
 
@@ -15,17 +16,17 @@ use crate::call::{CallError, call};
 use crate::templates::{plain, resource};
 
 /// Kinds of which a placement may take something: those that it names, any kind for a label, and what pods refer to.
-pub(super) fn kinds(placements: &[Arc<DualActivePlacement>]) -> BTreeSet<TemplateKind> {
+pub(super) fn kinds(placements: &[Arc<DualActivePlacement>], custom: &Kinds) -> BTreeSet<TemplateKind> {
     let mut kinds = BTreeSet::new();
     for placement in placements {
         let assignment = placement.status.as_ref().and_then(|s| s.assignment.as_ref());
-        kinds.extend(assignment.iter().flat_map(|a| &a.objects).map(|o| o.kind));
-        kinds.extend(placement.spec.select.refs.iter().map(|r| r.kind));
+        kinds.extend(assignment.iter().flat_map(|a| &a.objects).map(|o| o.kind.clone()));
+        kinds.extend(placement.spec.select.refs.iter().map(|r| r.kind.clone()));
         if !placement.spec.select.match_labels.is_empty() {
-            kinds.extend(TemplateKind::ALL);
+            kinds.extend(TemplateKind::ALL.iter().chain(custom.all()).cloned());
         }
     }
-    if kinds.iter().any(|kind| pod_of(*kind).is_some()) {
+    if kinds.iter().any(|kind| pod_of(kind).is_some()) {
         kinds.extend(TemplateKind::REFERRED);
     }
     kinds
@@ -49,6 +50,7 @@ impl Texts {
     pub(super) async fn read(
         &mut self,
         client: &Client,
+        kinds: &Kinds,
         placements: &[Arc<DualActivePlacement>],
         templates: &BTreeMap<Key, Arc<Template>>,
     ) {
@@ -61,15 +63,16 @@ impl Texts {
             .filter(|(key, _)| !self.versions.contains_key(*key))
             .collect();
         let reads = due.into_iter().map(|(key, version)| async move {
-            let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), &key.0, &resource(key.1.kind));
+            let resource = resource(kinds, &key.1.kind)?;
+            let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), &key.0, &resource);
             let found = call("read a template", api.get(&key.1.name)).await;
             if let Err(error) = &found {
                 tracing::warn!(namespace = key.0, name = key.1.name, %error, "a template with overrides cannot be read");
             }
-            (key.clone(), version.to_owned(), found.ok().map(plain))
+            Some((key.clone(), version.to_owned(), found.ok().map(|o| plain(o, &resource))))
         });
         let found: Vec<_> = futures::stream::iter(reads).buffer_unordered(AT_ONCE).collect().await;
-        for (key, version, text) in found {
+        for (key, version, text) in found.into_iter().flatten() {
             match text {
                 Some(text) => {
                     self.texts.insert(key.clone(), Arc::new(text));
@@ -101,7 +104,7 @@ fn concerned<'a>(
     });
     templates.iter().filter_map(move |(key, template)| {
         let mine = by_namespace.get(key.0.as_str())?;
-        let about = |o: &&Override| o.concerns(&o.centre, key.1.kind, &key.1.name);
+        let about = |o: &&Override| o.concerns(&o.centre, &key.1.kind, &key.1.name);
         mine.iter()
             .any(|o| about(&o))
             .then_some((key, template.version.as_str()))
@@ -116,9 +119,9 @@ pub(super) async fn ledger(client: &Client) -> Result<Option<String>, CallError>
 }
 
 /// Which of these do not exist. Whatever could not be asked is not among them.
-pub(super) async fn gone(client: &Client, confirm: &BTreeSet<Key>) -> BTreeSet<Key> {
+pub(super) async fn gone(client: &Client, kinds: &Kinds, confirm: &BTreeSet<Key>) -> BTreeSet<Key> {
     let asked = confirm.iter().map(|(namespace, object)| async move {
-        let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, &resource(object.kind));
+        let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, &resource(kinds, &object.kind)?);
         // An answer 404 that does not name the object says that the kind is missing, which is no answer.
         match call("ask for a template", api.get_metadata(&object.name)).await {
             Err(error) if error.names(&object.name) => Some((namespace.clone(), object.clone())),

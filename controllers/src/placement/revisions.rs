@@ -10,6 +10,7 @@ use k8s_openapi::apimachinery::pkg::runtime::RawExtension;
 use kube::api::{DeleteParams, DynamicObject, ListParams, ObjectMeta, PostParams};
 use kube::{Api, Resource as _, ResourceExt as _};
 use plan::placement::decide::{Decision, key};
+use plan::placement::kinds::Kinds;
 use plan::placement::template::{Key, Template};
 use serde_json::json;
 
@@ -31,7 +32,7 @@ pub(super) fn named(assignment: Option<&Assignment>) -> BTreeSet<String> {
     let rollouts = assignment.into_iter().flat_map(|a| &a.rollouts);
     let each = rollouts.flat_map(|r| {
         let object = PlacedObject {
-            kind: r.kind,
+            kind: r.kind.clone(),
             name: r.name.clone(),
         };
         let centres = r.centres.iter().map(|c| &c.revision);
@@ -74,12 +75,16 @@ impl Controller {
         template: &Template,
     ) -> Result<bool, CallError> {
         let (namespace, owner) = key(placement);
-        let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), &namespace, &resource(object.kind));
+        // Built-in kinds alone roll.
+        let Some(resource) = resource(&Kinds::default(), &object.kind) else {
+            return Ok(false);
+        };
+        let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), &namespace, &resource);
         let found = match call("read a template", api.get(&object.name)).await {
             Err(error) if error.is_not_found() => return Ok(false),
-            found => plain(found?),
+            found => plain(found?, &resource),
         };
-        if plan::placement::template::read(object.kind, &found).revision != template.revision {
+        if plan::placement::template::read(&object.kind, &found).revision != template.revision {
             return Ok(false);
         }
         let revision = ControllerRevision {

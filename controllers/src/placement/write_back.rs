@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use kube::Api;
 use kube::api::{DynamicObject, Patch, PatchParams};
 use plan::placement::decide::{Decision, key};
+use plan::placement::kinds::Kinds;
 use plan::placement::template::{Key, Template};
 use plan::placement::write_back::status;
 use serde_json::{Value, json};
@@ -61,7 +62,10 @@ impl Controller {
         template: &Template,
         status: Value,
     ) -> Result<(), CallError> {
-        let resource = resource(object.kind);
+        // Only built-in kinds have a status that is shown.
+        let Some(resource) = resource(&Kinds::default(), &object.kind) else {
+            return Ok(());
+        };
         let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), &namespace, &resource);
         let metadata = json!({"uid": template.uid, "resourceVersion": template.version});
         let patch = Patch::Merge(json!({"metadata": metadata, "status": status}));

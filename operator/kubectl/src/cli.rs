@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use crds::MemberStage;
 use plan::metering::Month;
 
 use crate::lang::Lang;
@@ -38,6 +39,8 @@ Examples:
   kubectl xiangyun reject rreq/ocr-2026 -n dept-yibao --comment 'no funding'
   # Keep what is to be taken back because it is idle
   kubectl xiangyun keep rreq/ocr-2026 -n dept-yibao --reason 'needed from December on'
+  # What a member cloud applies in its own cluster to join
+  kubectl xiangyun join yanbian > yanbian.yaml
   # What a department held in a month, and what it costs
   kubectl xiangyun usage -n dept-yibao --month 2026-11 -o csv
 
@@ -235,12 +238,62 @@ times seconds. The price of a row is rounded to 0.01, once. A month is the provi
         #[arg(short = 'A', long)]
         all_namespaces: bool,
     },
+    /// What a member cloud applies in its own cluster: roles for its stage, the agent, where the hub is. Nothing is applied
+    #[command(after_help = "\
+Examples:
+  kubectl xiangyun join yanbian > yanbian.yaml
+  kubectl xiangyun join yanbian --stage Scheduled --hub https://hub.jl.gov.cn:6443
+
+The address of the hub and its authority are those of the kubeconfig, if not given. No key is
+printed: the member makes its own, as the first lines say.")]
+    Join(JoinArgs),
     /// Print the completion script of a shell: source <(kubectl-xiangyun completion bash)
     Completion {
         /// Shell
         #[arg(value_parser = clap::builder::EnumValueParser::<CompletionShell>::new())]
         shell: CompletionShell,
     },
+}
+
+/// Which member joins, and where the hub is.
+#[derive(Args, Debug)]
+pub struct JoinArgs {
+    /// The member's DataCenter, of role Member: dcn/NAME or NAME
+    pub name: String,
+    /// For this stage; that of the DataCenter if not given
+    #[arg(long, value_enum)]
+    pub stage: Option<JoinStage>,
+    /// Address under which the member reaches the hub
+    #[arg(long, value_name = "URL")]
+    pub hub: Option<String>,
+    /// Certificate of the hub's authority, PEM
+    #[arg(long, value_name = "FILE")]
+    pub ca_file: Option<PathBuf>,
+    /// Image of the agent
+    #[arg(long)]
+    pub image: Option<String>,
+}
+
+/// Stages of a member cloud, as they are called in its DataCenter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "PascalCase")]
+pub enum JoinStage {
+    /// Read, never written to
+    Observed,
+    /// People of the member confirm each decision
+    Advised,
+    /// Decisions are carried out, within what is lent
+    Scheduled,
+}
+
+impl From<JoinStage> for MemberStage {
+    fn from(stage: JoinStage) -> Self {
+        match stage {
+            JoinStage::Observed => Self::Observed,
+            JoinStage::Advised => Self::Advised,
+            JoinStage::Scheduled => Self::Scheduled,
+        }
+    }
 }
 
 /// What `approve` and `reject` share.

@@ -13,6 +13,7 @@ pub mod document;
 pub mod dry_run;
 pub mod failure;
 pub mod floor;
+pub mod join;
 pub mod keep;
 pub mod lang;
 pub mod options;

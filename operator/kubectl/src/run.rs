@@ -18,6 +18,7 @@ use crate::document::{documents, read as read_file, text_at};
 use crate::dry_run::{Answer, dry_run};
 use crate::failure::Failure;
 use crate::floor::Province;
+use crate::join;
 use crate::keep::{self, Kept};
 use crate::lang::{Lang, both};
 use crate::placement::{self, seen};
@@ -59,7 +60,7 @@ pub async fn run(cli: Cli, lang: Lang) -> Result<u8, Failure> {
         } => Some(read_documents(filename, &["ExpansionPhase", "ResourceRequest"], lang)?),
         _ => None,
     };
-    let (config, context) = (global.kubeconfig.clone(), global.context);
+    let (config, context) = (global.kubeconfig.clone(), global.context.clone());
     let hub = Hub::connect(config, context, global.namespace).await?;
     match cli.command {
         Command::Status {
@@ -85,6 +86,11 @@ pub async fn run(cli: Cli, lang: Lang) -> Result<u8, Failure> {
         }
         Command::Reject { decision } => decided(&hub, decision, Decision::Rejected, Amounts::default(), out).await,
         Command::Keep { request, reason } => keep(&hub, request, reason, out).await,
+        Command::Join(args) => {
+            let joining = join::joining(&hub, (global.kubeconfig, global.context), args).await?;
+            write(&join::manifest(&joining, lang)?);
+            Ok(0)
+        }
         Command::Usage { month, all_namespaces } => show_usage(&hub, month, all_namespaces, out).await,
         Command::Completion { .. } => Ok(0),
     }

@@ -81,6 +81,11 @@ pub const USERS: &[User] = &[
         None,
     ),
     person("zhao.min", &["xiangyun:platform", "org:zhengshuju"], None),
+    person(
+        "jin.shan",
+        &["xiangyun:members", "xiangyun:member:baicheng", "org:baicheng"],
+        None,
+    ),
     person("sun.li", &["xiangyun:auditors", "org:shenji"], None),
     process("xiangyun:controller", &[], Reach::Hub),
     process("xiangyun:centre:jishi", CENTRES, Reach::HubAnd(Place::Jishi)),

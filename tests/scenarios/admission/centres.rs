@@ -111,6 +111,7 @@ async fn rows_of_placements(cloud: &Cloud) {
         json!({"active": ["jishi"]}),
         json!({"total": {"wanted": 1, "ready": 1}}),
         json!({"spread": "jishi 1/1"}),
+        json!({"layers": [{"name": "Network", "state": "Normal", "reason": "Normal", "message": "x", "since": "2026-11-25T00:00:00Z"}]}),
         json!({"observedGeneration": 7}),
     ] {
         let said = agent.writes_status(PLACEMENT, "dept-yibao", &status).await;

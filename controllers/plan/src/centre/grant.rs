@@ -10,6 +10,7 @@ use jiff::Timestamp;
 
 use super::epoch::Floors;
 use super::rows::Reason;
+use super::stage::Stage;
 
 mod planner;
 #[cfg(test)]
@@ -58,6 +59,10 @@ pub struct Snapshot<'a> {
     pub floors: &'a Floors,
     /// What the hub itself said does not exist.
     pub gone: &'a BTreeSet<Absent>,
+    /// What may be written here.
+    pub stage: Stage,
+    /// Namespaces in which a person confirmed a decision that holds.
+    pub confirmed: &'a BTreeSet<String>,
 }
 
 /// What a namespace should be.
@@ -123,6 +128,8 @@ pub struct Plan {
     pub namespaces: BTreeMap<String, Wanted>,
     /// Namespaces that stay as they are, and why.
     pub held: BTreeMap<String, String>,
+    /// Namespaces of a member cloud that are not written at all, and why.
+    pub withheld: BTreeMap<String, Refusal>,
     /// Answers, in the order of tenants and requests.
     pub answers: Vec<Answer>,
     /// What to ask the hub for before anything is lowered.

@@ -8,6 +8,7 @@ pub mod epoch;
 pub mod grant;
 pub mod quota;
 pub mod rows;
+pub mod stage;
 pub mod usage;
 
 #[cfg(test)]

@@ -30,6 +30,10 @@ pub enum Reason {
     StaleEpoch,
     /// It could not be read or written; it is tried again.
     ApplyFailed,
+    /// A person of the member cloud has to confirm something in the namespace first.
+    AwaitingConfirmation,
+    /// The member cloud is only observed.
+    StageObserved,
 }
 
 impl Reason {
@@ -40,6 +44,8 @@ impl Reason {
             Self::Conflict => "Conflict",
             Self::StaleEpoch => "StaleEpoch",
             Self::ApplyFailed => "ApplyFailed",
+            Self::AwaitingConfirmation => "AwaitingConfirmation",
+            Self::StageObserved => "StageObserved",
         }
     }
 }

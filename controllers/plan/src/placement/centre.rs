@@ -9,11 +9,13 @@ use crds::{
     Assignment, Drift, DualActivePlacement, Existing, PlacedObject, Removal, TemplateKind, placement_reason as reason,
 };
 
+use super::confirm::{self, Contents};
 use super::decide::key;
 use super::object::Here;
 use super::overrides::concerning;
 use crate::centre::catalogue::Catalogue;
 use crate::centre::epoch::Floors;
+use crate::centre::stage::{Stage, Withheld, Write};
 
 /// Namespace in the centre, and object.
 pub type Spot = (String, PlacedObject);
@@ -33,6 +35,10 @@ pub struct Snapshot<'a> {
     pub namespaces: &'a BTreeMap<String, String>,
     /// Epochs as stored in the centre.
     pub floors: &'a Floors,
+    /// What may be written here.
+    pub stage: Stage,
+    /// Content of the templates, where a person may have to confirm it.
+    pub contents: &'a Contents,
 }
 
 /// An object that should stand.
@@ -75,6 +81,10 @@ pub struct Part {
     pub refusal: Option<(&'static str, String)>,
     /// Whether the centre holds something of it by this decision.
     pub here: bool,
+    /// Of a member cloud: the decision and its content by name.
+    pub content: Option<String>,
+    /// Whether a person has to confirm that.
+    pub unconfirmed: bool,
 }
 
 /// What should be.
@@ -96,14 +106,17 @@ pub fn plan(s: &Snapshot<'_>) -> Plan {
         floors: s.floors.clone(),
         ..Plan::default()
     };
+    let standing: BTreeSet<(&str, &str)> = s.standing.iter().map(|(s, p)| (s.0.as_str(), p.as_str())).collect();
     let placements: BTreeMap<_, _> = s.placements.iter().map(|p| (key(p), p)).collect();
     for ((tenant, name), placement) in &placements {
         let Some(assignment) = placement.status.as_ref().and_then(|s| s.assignment.as_ref()) else {
             continue;
         };
         let namespace = s.catalogue.namespace(tenant, &placement.spec.pool);
-        let part = part(s, placement, assignment, namespace, tenant);
-        if part.refusal.is_none() {
+        let stands = standing.contains(&(namespace.as_str(), name.as_str()));
+        let part = part(s, placement, assignment, (namespace, tenant), stands);
+        let concerns = s.stage.records_all() || part.here || stands;
+        if part.refusal.is_none() && concerns && s.stage.withholds(Write::Epoch).is_none() {
             out.floors.raise(&assignment.ledger, assignment.epoch);
         }
         want(s, placement, &part, &mut out.wants);
@@ -117,17 +130,28 @@ fn part(
     s: &Snapshot<'_>,
     placement: &DualActivePlacement,
     assignment: &Assignment,
-    namespace: String,
-    tenant: &str,
+    (namespace, tenant): (String, &str),
+    stands: bool,
 ) -> Part {
     let here = assignment.centres.iter().any(|c| c.name == s.centre) && assignment.leaving.is_none();
-    let rows = placement.status.iter().flat_map(|s| &s.centres);
-    let done = rows
-        .filter(|r| r.name == s.centre)
-        .any(|r| r.number == assignment.number);
+    let mut rows = placement.status.iter().flat_map(|s| &s.centres);
+    let row = rows.find(|r| r.name == s.centre);
+    let done = row.is_some_and(|r| r.number == assignment.number);
+    // Where nothing is to be written, nobody has to allow it.
+    let something = here || stands || row.is_some_and(|r| r.reason != reason::REMOVED);
+    let content = (s.stage.reported().is_some() && !s.stage.read_only())
+        .then(|| confirm::named(placement, assignment, s.centre, s.contents));
+    let confirmed = content
+        .as_ref()
+        .is_some_and(|name| confirm::confirmed(placement, s.centre, name));
+    let withheld = s.stage.withholds(Write::Decision { confirmed }).filter(|_| something);
     let floor = s.floors.of(&assignment.ledger);
     let pool = &placement.spec.pool;
-    let refusal = if s.catalogue.get(pool).is_none() {
+    let refusal = if let Some(withheld) = withheld {
+        let name = content.as_deref().unwrap_or_default();
+        let words = confirm::words(withheld, placement, assignment, s.centre, name);
+        Some((withheld.of_placement(), words))
+    } else if s.catalogue.get(pool).is_none() {
         Some((
             reason::APPLY_FAILED,
             format!("pool {pool} is not known here; what runs stays | 未知资源池 {pool}，已有对象不变"),
@@ -151,6 +175,8 @@ fn part(
         namespace,
         refusal,
         here,
+        content,
+        unconfirmed: withheld == Some(Withheld::Unconfirmed),
     }
 }
 
@@ -192,7 +218,8 @@ fn want(s: &Snapshot<'_>, placement: &DualActivePlacement, part: &Part, wants: &
     }
 }
 
-fn source(assignment: &Assignment, centre: &str, object: &PlacedObject) -> Source {
+/// From which state of its template an object is made in a centre.
+pub(super) fn source(assignment: &Assignment, centre: &str, object: &PlacedObject) -> Source {
     let mut rollouts = assignment.rollouts.iter();
     match rollouts.find(|r| r.kind == object.kind && r.name == object.name) {
         None => Source::Template,
@@ -219,20 +246,22 @@ fn goes(s: &Snapshot<'_>, out: &Plan) -> BTreeMap<Spot, Removal> {
             continue;
         };
         goes.insert(spot.clone(), part.assignment.leaving.unwrap_or(Removal::Delete));
-        let slot = last.entry(place).or_insert(spot.1.kind);
-        *slot = spot.1.kind.max(*slot);
+        let slot = last.entry(place).or_insert_with(|| spot.1.kind.clone());
+        if spot.1.kind > *slot {
+            slot.clone_from(&spot.1.kind);
+        }
     }
     let standing = |spot: &Spot| s.standing.get(spot).map_or("", String::as_str);
     goes.retain(|spot, _| {
-        let last = last.get(&(spot.0.as_str(), standing(spot))).copied();
-        last.is_none_or(|last| rank(spot.1.kind) == rank(last))
+        let last = last.get(&(spot.0.as_str(), standing(spot)));
+        last.is_none_or(|last| rank(&spot.1.kind) == rank(last))
     });
     goes
 }
 
 /// What is referred to leaves after everything else.
-fn rank(kind: TemplateKind) -> bool {
-    TemplateKind::REFERRED.contains(&kind)
+fn rank(kind: &TemplateKind) -> bool {
+    TemplateKind::REFERRED.contains(kind)
 }
 
 /// Kinds that must be watched in the hub, and the same in the centre.
@@ -240,7 +269,9 @@ pub fn kinds<'a>(placements: impl IntoIterator<Item = &'a Arc<DualActivePlacemen
     let assignments = placements
         .into_iter()
         .filter_map(|p| p.status.as_ref()?.assignment.as_ref());
-    assignments.flat_map(|a| a.objects.iter().map(|o| o.kind)).collect()
+    assignments
+        .flat_map(|a| a.objects.iter().map(|o| o.kind.clone()))
+        .collect()
 }
 
 #[cfg(test)]
@@ -258,7 +289,7 @@ mod tests {
         let copies = objects.iter().filter(|o| o.kind.has_copies());
         let copies = copies
             .map(|o| WorkloadCopies {
-                kind: o.kind,
+                kind: o.kind.clone(),
                 name: o.name.clone(),
                 copies: 3,
             })
@@ -297,6 +328,8 @@ mod tests {
             standing: &standing,
             namespaces: &[("dept".to_owned(), "dept".to_owned())].into(),
             floors: &floors,
+            stage: Stage::Own,
+            contents: &Contents::new(),
         })
     }
 

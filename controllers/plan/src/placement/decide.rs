@@ -5,15 +5,17 @@ use std::sync::Arc;
 
 use crds::{
     Assignment, CentreAssignment, DualActivePlacement, PlacedObject, PlacementMode, PlacementRow, Resources, Split,
-    Standby, WorkloadCopies, placement_reason as reason,
+    Standby, TemplateKind, WorkloadCopies, placement_reason as reason,
 };
 
 use super::fit::{self, Granted};
+use super::kinds;
 use super::select::{self, Taken, Templates};
 use super::split::{self, Bounds, Part};
 use super::step::{self, Side};
 use super::template::Key;
 
+mod lend;
 mod numbers;
 mod overridden;
 mod rolling;
@@ -63,6 +65,7 @@ pub fn decide(world: &World<'_>) -> BTreeMap<(String, String), Decision> {
                 .and_then(|s| s.get(&key.1))
                 .cloned()
                 .unwrap_or_default(),
+            lends: lend::Lends::of(world, &held, placement),
         };
         let others = others(world, &held, placement);
         let mut decision = one.decide(&others);
@@ -133,7 +136,7 @@ pub fn holds(
         };
         let copies = centre.copies.iter().map(|w| {
             let object = PlacedObject {
-                kind: w.kind,
+                kind: w.kind.clone(),
                 name: w.name.clone(),
             };
             fit::times(each(&object), w.copies)
@@ -171,6 +174,7 @@ struct One<'a> {
     templates: &'a Templates<'a>,
     twice: BTreeMap<PlacedObject, Vec<String>>,
     own: BTreeSet<PlacedObject>,
+    lends: lend::Lends,
 }
 
 /// By centre: copies of each workload.
@@ -282,12 +286,26 @@ impl One<'_> {
         let vanished = standing
             .iter()
             .filter(|o| !self.templates.contains_key(o) && !taken.objects.contains(o));
-        let unsure: Vec<PlacedObject> = vanished
+        let mut unsure: Vec<PlacedObject> = vanished
             .filter(|o| !self.world.gone.contains(&(namespace.clone(), (*o).clone())))
             .cloned()
             .collect();
         taken.objects.extend(unsure.iter().cloned());
+        // Where the whole kind is unseen there is nobody to ask; such an object stays.
+        unsure.retain(|o| self.lacks(&o.kind).is_none());
         (taken, unsure.into_iter().map(|o| (namespace.clone(), o)).collect())
+    }
+
+    fn lacks(&self, kind: &TemplateKind) -> Option<kinds::Why> {
+        kinds::lacking_in_hub(self.world.kinds, self.world.blind, kind)
+    }
+
+    /// A custom kind that it names or holds and that the hub does not show.
+    fn unseen_kind(&self) -> Option<Obstacle> {
+        let held = self.old.iter().flat_map(|a| a.objects.iter().map(|o| &o.kind));
+        let named = self.placement.spec.select.refs.iter().map(|r| &r.kind);
+        let (reason, message) = named.chain(held).find_map(|kind| self.lacks(kind))?;
+        Some(Obstacle { reason, message })
     }
 
     /// What stands in the way of a part of it, while the rest goes on.
@@ -304,6 +322,9 @@ impl One<'_> {
                 reason: reason::CLAIMED_TWICE,
                 message,
             });
+        }
+        if let Some(unseen) = self.unseen_kind() {
+            return Some(unseen);
         }
         if let Some(object) = taken.missing.first() {
             let what = format!("{} {}", object.kind.name(), object.name);

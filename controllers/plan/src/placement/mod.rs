@@ -3,12 +3,15 @@
 
 pub mod architecture;
 pub mod centre;
+pub mod confirm;
 pub mod decide;
 pub mod drift;
 pub mod fit;
+pub mod kinds;
 pub mod layers;
 pub mod object;
 pub mod overrides;
+pub mod readiness;
 pub mod rollout;
 pub mod row;
 pub mod select;

@@ -50,7 +50,7 @@ const OF_A_JOB: [&str; 4] = [
 pub fn desired(object: &PlacedObject, template: &Value, here: &Here) -> Result<Value, String> {
     let mut value = placed(object, template, here);
     overrides::apply(object, &here.overrides.iter().collect::<Vec<_>>(), &mut value)?;
-    share(object.kind, &mut value, here);
+    share(&object.kind, &mut value, here);
     without_nulls(&mut value);
     Ok(value)
 }
@@ -66,17 +66,19 @@ pub fn revision(object: &PlacedObject, template: &Value) -> String {
 fn placed(object: &PlacedObject, template: &Value, here: &Here) -> Value {
     let mut all = template.as_object().cloned().unwrap_or_default();
     all.remove("status");
-    let (group, version) = object.kind.group_version();
-    let api_version = if group.is_empty() {
-        version.to_owned()
-    } else {
-        format!("{group}/{version}")
-    };
-    all.insert("apiVersion".to_owned(), json!(api_version));
-    all.insert("kind".to_owned(), json!(object.kind.name()));
+    // A custom template says itself what it is.
+    if let Some((group, version, _)) = object.kind.address() {
+        let api_version = if group.is_empty() {
+            version.to_owned()
+        } else {
+            format!("{group}/{version}")
+        };
+        all.insert("apiVersion".to_owned(), json!(api_version));
+        all.insert("kind".to_owned(), json!(object.kind.name()));
+    }
     all.insert("metadata".to_owned(), metadata(object, template, here));
     let mut value = Value::Object(all);
-    own(object.kind, &mut value);
+    own(&object.kind, &mut value);
     value
 }
 
@@ -108,7 +110,7 @@ fn remove(value: &mut Value, parent: &str, fields: &[&str]) {
 }
 
 /// Takes away what each cluster sets for itself.
-fn own(kind: TemplateKind, value: &mut Value) {
+fn own(kind: &TemplateKind, value: &mut Value) {
     match kind {
         TemplateKind::Service => {
             let headless = value.pointer("/spec/clusterIP").and_then(Value::as_str) == Some("None");
@@ -136,13 +138,13 @@ fn own(kind: TemplateKind, value: &mut Value) {
 }
 
 /// This centre's part.
-fn share(kind: TemplateKind, value: &mut Value, here: &Here) {
+fn share(kind: &TemplateKind, value: &mut Value, here: &Here) {
     let mut set = |field: &str, with: Value| {
         if let Some(spec) = value.pointer_mut("/spec").and_then(Value::as_object_mut) {
             spec.insert(field.to_owned(), with);
         }
     };
-    if kind.has_copies()
+    if (kind.has_copies() || kind.is_custom())
         && let Some(copies) = here.scaled.filter(|_| here.autoscaled).or(here.copies)
     {
         set("replicas", json!(copies));
@@ -187,7 +189,7 @@ pub fn compared(value: &Value, here: &Here) -> Value {
 }
 
 /// FNV-1a over the object, whatever the order of its keys.
-fn fingerprint(value: &Value) -> u64 {
+pub(super) fn fingerprint(value: &Value) -> u64 {
     const START: u64 = 0xcbf2_9ce4_8422_2325;
     let mix = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
     let text = |hash: u64, text: &str| text.bytes().chain([0]).fold(hash, mix);
@@ -277,6 +279,23 @@ mod tests {
         );
         assert_eq!(first.1, later.1);
         assert_ne!(first.1, mark);
+    }
+
+    #[test]
+    fn a_custom_object_is_what_its_template_says() {
+        let widget = object(TemplateKind::custom("Widget", "example.org"), "blue");
+        let template = json!({"apiVersion": "example.org/v1", "kind": "Widget", "metadata": {"name": "blue", "uid": "u", "namespace": "hub"},
+            "spec": {"replicas": 5, "colour": "blue"}, "status": {"phase": "Ready"}});
+        let whole = made(&widget, &template, &here());
+        let expected = json!({"apiVersion": "example.org/v1", "kind": "Widget",
+            "metadata": {"name": "blue", "namespace": "dept", "labels": {"xiangyun.io/placement": "p"}},
+            "spec": {"replicas": 5, "colour": "blue"}});
+        assert_eq!(whole, expected);
+        let part = Here {
+            copies: Some(2),
+            ..here()
+        };
+        assert_eq!(made(&widget, &template, &part)["spec"]["replicas"], 2);
     }
 
     #[test]

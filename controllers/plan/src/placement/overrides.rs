@@ -22,7 +22,7 @@ const OURS: &str = "xiangyun.io/";
 /// Those of a list that are about one object in one centre, in their order.
 pub fn concerning<'a>(all: &'a [Override], centre: &str, object: &PlacedObject) -> Vec<&'a Override> {
     all.iter()
-        .filter(|o| o.concerns(centre, object.kind, &object.name))
+        .filter(|o| o.concerns(centre, &object.kind, &object.name))
         .collect()
 }
 
@@ -43,7 +43,8 @@ pub fn apply(object: &PlacedObject, overrides: &[&Override], value: &mut Value) 
         if let Some(class) = &one.storage_class {
             storage_class(object, class, value)?;
         }
-        if one.replicas.is_some() && !object.kind.has_copies() {
+        // Whether copies of a custom kind are divided is known to the decision alone.
+        if one.replicas.is_some() && !object.kind.has_copies() && !object.kind.is_custom() {
             return Err(wrong(object, "replicas", "it has no copies", "无副本"));
         }
         patch(object, one, value)?;
@@ -68,7 +69,7 @@ fn containers(object: &PlacedObject, one: &Override, value: &mut Value) -> Resul
         .map(|e| (&e.container, "env", Part::Env(&e.name, &e.value)));
     let args = one.args.iter().map(|a| (&a.container, "args", Part::Args(&a.args)));
     for (container, field, part) in images.chain(env).chain(args) {
-        let Some(pod) = pod_of(object.kind) else {
+        let Some(pod) = pod_of(&object.kind) else {
             return Err(wrong(object, field, "it has no pods", "不含容器组"));
         };
         let mut names = Vec::new();
@@ -158,7 +159,7 @@ fn storage_class(object: &PlacedObject, class: &str, value: &mut Value) -> Resul
         }
     };
     let none = || wrong(object, "storageClass", "it claims no storage", "未申领存储");
-    match object.kind {
+    match &object.kind {
         TemplateKind::PersistentVolumeClaim => value.pointer_mut("/spec").map(set).ok_or_else(none),
         TemplateKind::StatefulSet => {
             let claims = value

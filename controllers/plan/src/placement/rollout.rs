@@ -147,7 +147,7 @@ fn begin(look: &Look<'_>) -> WorkloadRollout {
         })
     };
     let mut state = look.old.cloned().unwrap_or_else(|| WorkloadRollout {
-        kind: look.object.kind,
+        kind: look.object.kind.clone(),
         name: look.object.name.clone(),
         newest: String::new(),
         good: None,

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use crds::{PlacementRow, ServiceRow, TemplateKind, WorkloadRow, placement_reason as reason};
+use crds::{PlacedObject, PlacementRow, ServiceRow, TemplateKind, WorkloadRow, placement_reason as reason};
 use jiff::{SignedDuration, Timestamp};
 
 use super::centre::{Part, Spot};
+use super::kinds::Why;
 
 /// Longest message, in characters.
 const LONGEST: usize = 512;
@@ -50,15 +51,23 @@ pub enum State {
 }
 
 /// Reads what an object says of itself.
-pub fn progress(kind: TemplateKind, value: &serde_json::Value) -> Progress {
+pub fn progress(kind: &TemplateKind, value: &serde_json::Value) -> Progress {
     let number = |pointer: &str| {
         value
             .pointer(pointer)
             .and_then(serde_json::Value::as_i64)
             .unwrap_or_default()
     };
-    let generation = (number("/metadata/generation"), number("/status/observedGeneration"));
-    if kind == TemplateKind::DaemonSet {
+    let newest = number("/metadata/generation");
+    // Controllers of custom kinds need not say which generation they have taken up.
+    let silent = kind.is_custom() && value.pointer("/status/observedGeneration").is_none();
+    let seen = if silent {
+        newest
+    } else {
+        number("/status/observedGeneration")
+    };
+    let generation = (newest, seen);
+    if *kind == TemplateKind::DaemonSet {
         return Progress {
             generation,
             asked: number("/status/desiredNumberScheduled"),
@@ -87,6 +96,10 @@ pub struct Seen<'a> {
     pub progress: &'a BTreeMap<Spot, Progress>,
     /// Ready endpoints by namespace and service.
     pub ready: &'a BTreeMap<(String, String), i64>,
+    /// Custom resources that are not ready, and why.
+    pub unready: &'a BTreeMap<Spot, String>,
+    /// Custom kinds that may not be read here: what stands of them is not known.
+    pub forbidden: &'a BTreeMap<TemplateKind, Why>,
     /// Objects on their way out.
     pub left: usize,
 }
@@ -99,18 +112,16 @@ pub fn row(
     seen: &Seen<'_>,
     now: Timestamp,
 ) -> Option<PlacementRow> {
-    let Seen {
-        states,
-        progress,
-        ready,
-        left,
-    } = *seen;
+    let Seen { ready, left, .. } = *seen;
     if !part.here && old.is_none() && left == 0 && !part.assignment.centres.iter().any(|c| c.name == centre) {
         return None;
     }
-    let workloads = workloads(part, old, states, progress);
-    let (why, message) = outcome(part, states, left);
-    let done = matches!(why, reason::APPLIED | reason::REMOVED | reason::DRIFTED);
+    let workloads = workloads(centre, part, old, seen);
+    let (why, message) = outcome(part, old, seen);
+    let done = matches!(
+        why,
+        reason::APPLIED | reason::STARTING | reason::REMOVED | reason::DRIFTED
+    );
     let (number, epoch) = match old {
         _ if done => (part.assignment.number, part.assignment.epoch),
         Some(old) => (old.number, old.epoch),
@@ -125,6 +136,11 @@ pub fn row(
         ready: workloads.iter().map(|w| w.ready.min(w.wanted)).sum(),
         workloads,
         services: services(part, ready),
+        confirm: part.content.clone().filter(|_| part.unconfirmed),
+        content: match old {
+            _ if done => part.content.clone(),
+            old => old.and_then(|o| o.content.clone()),
+        },
         reason: why.to_owned(),
         message: message.map(|m| m.chars().take(LONGEST).collect()),
         reported_at: now.to_string(),
@@ -137,7 +153,7 @@ fn services(part: &Part, ready: &BTreeMap<(String, String), i64>) -> Vec<Service
         .objects
         .iter()
         .filter(|o| part.here && o.kind == TemplateKind::Service);
-    let row = |object: &crds::PlacedObject| {
+    let row = |object: &PlacedObject| {
         let key = (part.namespace.clone(), object.name.clone());
         let (name, ready) = (object.name.clone(), ready.get(&key).copied().unwrap_or_default());
         ServiceRow { name, ready }
@@ -145,17 +161,27 @@ fn services(part: &Part, ready: &BTreeMap<(String, String), i64>) -> Vec<Service
     objects.map(row).collect()
 }
 
-fn workloads(
-    part: &Part,
-    old: Option<&PlacementRow>,
-    states: &BTreeMap<Spot, State>,
-    progress: &BTreeMap<Spot, Progress>,
-) -> Vec<WorkloadRow> {
-    let counted = |kind: TemplateKind| kind.has_copies() || kind == TemplateKind::DaemonSet;
-    let objects = part.assignment.objects.iter().filter(|o| part.here && counted(o.kind));
-    let row = |object: &crds::PlacedObject| {
+fn workloads(centre: &str, part: &Part, old: Option<&PlacementRow>, seen: &Seen<'_>) -> Vec<WorkloadRow> {
+    let Seen {
+        states,
+        progress,
+        unready,
+        ..
+    } = *seen;
+    let mine = part.assignment.centres.iter().find(|c| c.name == centre);
+    // Of a custom kind those whose copies were divided.
+    let divided = |o: &PlacedObject| {
+        let mut copies = mine.into_iter().flat_map(|c| &c.copies);
+        o.kind.is_custom() && copies.any(|w| w.kind == o.kind && w.name == o.name)
+    };
+    let counted = |o: &PlacedObject| o.kind.has_copies() || o.kind == TemplateKind::DaemonSet || divided(o);
+    let objects = part.assignment.objects.iter().filter(|o| part.here && counted(o));
+    let row = |object: &PlacedObject| {
         let spot = (part.namespace.clone(), object.clone());
-        let is = progress.get(&spot).copied().unwrap_or_default();
+        let mut is = progress.get(&spot).copied().unwrap_or_default();
+        if object.kind.is_custom() {
+            is = by_policy(is, unready.contains_key(&spot));
+        }
         let before = old
             .iter()
             .flat_map(|r| &r.workloads)
@@ -170,7 +196,7 @@ fn workloads(
             }),
         };
         WorkloadRow {
-            kind: object.kind,
+            kind: object.kind.clone(),
             name: object.name.clone(),
             generation,
             revision,
@@ -184,14 +210,42 @@ fn workloads(
     objects.map(row).collect()
 }
 
-fn outcome(part: &Part, states: &BTreeMap<Spot, State>, left: usize) -> (&'static str, Option<String>) {
+/// Copies of a custom resource: all of them are there and ready once its policy says that it is.
+const fn by_policy(is: Progress, unready: bool) -> Progress {
+    if unready {
+        return is;
+    }
+    let asked = is.asked;
+    Progress {
+        replicas: asked,
+        updated: asked,
+        ready: asked,
+        available: asked,
+        ..is
+    }
+}
+
+fn outcome(part: &Part, old: Option<&PlacementRow>, seen: &Seen<'_>) -> (&'static str, Option<String>) {
+    let Seen {
+        states,
+        unready,
+        forbidden,
+        left,
+        ..
+    } = *seen;
     if let Some((why, message)) = &part.refusal {
         return (why, Some(message.clone()));
     }
-    let mine = part.assignment.objects.iter().filter(|_| part.here);
+    let objects = &part.assignment.objects;
+    // What may stand here unseen is not reported as removed.
+    let unseen = objects.iter().find_map(|o| forbidden.get(&o.kind));
+    if let Some((why, message)) = unseen.filter(|_| !part.here && old.is_some_and(|r| r.reason != reason::REMOVED)) {
+        return (why, Some(message.clone()));
+    }
+    let mine = || objects.iter().filter(|_| part.here);
     let mut waits = None;
     let mut drifted = None;
-    for object in mine {
+    for object in mine() {
         match states.get(&(part.namespace.clone(), object.clone())) {
             Some(State::Done(_)) => {}
             Some(State::Failed(reason::DRIFTED, message)) => drifted = drifted.or(Some(message.clone())),
@@ -203,11 +257,16 @@ fn outcome(part: &Part, states: &BTreeMap<Spot, State>, left: usize) -> (&'stati
     if left > 0 {
         waits = waits.or_else(|| Some(format!("{left} objects are on their way out | {left} 个对象正在移除")));
     }
-    match (waits, drifted) {
-        (Some(message), _) => (reason::APPLYING, Some(message)),
-        (None, Some(message)) => (reason::DRIFTED, Some(message)),
-        (None, None) if part.here => (reason::APPLIED, None),
-        (None, None) => (reason::REMOVED, None),
+    let mut starting = mine().filter_map(|o| Some((o, unready.get(&(part.namespace.clone(), o.clone()))?)));
+    match (waits, drifted, starting.next()) {
+        (Some(message), ..) => (reason::APPLYING, Some(message)),
+        (None, Some(message), _) => (reason::DRIFTED, Some(message)),
+        (None, None, Some((object, why))) => {
+            let message = format!("{} {}: {why}", object.kind.name(), object.name);
+            (reason::STARTING, Some(message))
+        }
+        (None, None, None) if part.here => (reason::APPLIED, None),
+        (None, None, None) => (reason::REMOVED, None),
     }
 }
 
@@ -234,96 +293,4 @@ pub fn due(old: Option<&PlacementRow>, new: &PlacementRow, now: Timestamp) -> Op
 }
 
 #[cfg(test)]
-mod tests {
-    use crds::{Assignment, CentreAssignment};
-
-    use super::super::template::object;
-    use super::*;
-
-    fn part(here: bool) -> Part {
-        let centre = CentreAssignment {
-            name: "a".into(),
-            ..CentreAssignment::default()
-        };
-        let objects = vec![object(TemplateKind::Deployment, "web")];
-        let assignment = Assignment {
-            number: 4,
-            epoch: 2,
-            objects,
-            centres: vec![centre],
-            ..Assignment::default()
-        };
-        Part {
-            assignment,
-            namespace: "dept".into(),
-            refusal: None,
-            here,
-        }
-    }
-
-    fn make(part: &Part, old: Option<&PlacementRow>, state: State, ready: i64) -> PlacementRow {
-        let spot = ("dept".to_owned(), object(TemplateKind::Deployment, "web"));
-        let is = Progress {
-            generation: (2, 2),
-            asked: 3,
-            replicas: 3,
-            updated: 3,
-            ready,
-            available: ready,
-        };
-        let states = [(spot.clone(), state)].into();
-        let (progress, ready) = ([(spot, is)].into(), BTreeMap::new());
-        let seen = Seen {
-            states: &states,
-            progress: &progress,
-            ready: &ready,
-            left: 0,
-        };
-        row("a", part, old, &seen, Timestamp::UNIX_EPOCH).unwrap()
-    }
-
-    fn done(generation: i64) -> State {
-        State::Done(Version {
-            generation,
-            revision: "r".into(),
-        })
-    }
-
-    #[test]
-    fn a_row_carries_the_number_only_when_all_is_done() {
-        let done_row = make(&part(true), None, done(7), 2);
-        assert_eq!(
-            (
-                done_row.number,
-                done_row.wanted,
-                done_row.ready,
-                done_row.reason.as_str()
-            ),
-            (4, 3, 2, "Applied")
-        );
-        let workload = &done_row.workloads[0];
-        assert_eq!((workload.generation, workload.revision.as_str()), (7, "r"));
-        let old = PlacementRow { number: 3, ..done_row };
-        let failed = make(
-            &part(true),
-            Some(&old),
-            State::Failed(reason::OBJECT_EXISTS, "there".into()),
-            2,
-        );
-        assert_eq!((failed.number, failed.reason.as_str()), (3, "ObjectExists"));
-        assert_eq!(failed.workloads[0].generation, 7);
-        assert_eq!(make(&part(false), Some(&old), done(7), 0).reason, "Removed");
-    }
-
-    #[test]
-    fn counts_alone_are_told_once_a_second() {
-        let old = make(&part(true), None, done(7), 1);
-        let new = make(&part(true), None, done(7), 2);
-        let at = |ms| Timestamp::from_millisecond(ms).unwrap();
-        assert_eq!(due(Some(&old), &old, at(5000)), None);
-        assert_eq!(due(Some(&old), &new, at(400)), Some(SignedDuration::from_millis(600)));
-        assert_eq!(due(Some(&old), &new, at(1500)), Some(SignedDuration::ZERO));
-        let other = PlacementRow { number: 5, ..new };
-        assert_eq!(due(Some(&old), &other, at(400)), Some(SignedDuration::ZERO));
-    }
-}
+mod tests;

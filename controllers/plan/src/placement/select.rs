@@ -53,7 +53,7 @@ pub fn taken(
     let mut taken = Taken::default();
     for r in &select.refs {
         let object = PlacedObject {
-            kind: r.kind,
+            kind: r.kind.clone(),
             name: r.name.clone(),
         };
         if !templates.get(&object).is_some_and(|t| t.placeable) {
@@ -172,7 +172,7 @@ mod tests {
         assert!(selected(&Select::default(), &[(&web, &a)].into()).is_empty());
         let refs = Select {
             refs: vec![TemplateRef {
-                kind: web.kind,
+                kind: web.kind.clone(),
                 name: "other".into(),
             }],
             ..Select::default()

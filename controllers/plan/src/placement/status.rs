@@ -149,9 +149,13 @@ fn ready(
         reason::NAMESPACE_MISSING,
         reason::OBJECT_EXISTS,
         reason::OVERRIDE_FAILED,
+        reason::KIND_MISSING,
+        reason::ROLE_MISSING,
         reason::APPLY_FAILED,
         reason::STALE_EPOCH,
         reason::DRIFTED,
+        reason::AWAITING_CONFIRMATION,
+        reason::STAGE_OBSERVED,
     ];
     for trouble in troubles {
         let row = sides
@@ -194,6 +198,14 @@ fn ready(
             "{ready} of {wanted} copies are ready; what is lowered waits for what was raised | {ready}/{wanted} 副本就绪，先增后减"
         );
         return (reason::REBALANCING, message);
+    }
+    if let Some(starting) = sides
+        .iter()
+        .filter_map(|s| s.row)
+        .find(|r| r.reason == reason::STARTING)
+    {
+        let message = starting.message.clone().unwrap_or_default();
+        return (reason::STARTING, format!("{}: {message}", starting.name));
     }
     if ready < wanted {
         return (
@@ -261,6 +273,10 @@ mod tests {
         let (slow, bad) = (row("b", 3, 1, "Applied"), row("b", 3, 1, "ObjectExists"));
         assert_eq!(said(both(good.clone(), row("b", 3, 2, "Applied")), true).0, "Running");
         assert_eq!(said(both(good.clone(), slow.clone()), true).0, "Starting");
+        let custom = |why: &str| row("b", 3, 2, why);
+        assert_eq!(said(both(good.clone(), custom("Starting")), true).0, "Starting");
+        assert_eq!(said(both(good.clone(), custom("KindMissing")), true).0, "KindMissing");
+        assert_eq!(said(both(good.clone(), custom("RoleMissing")), true).0, "RoleMissing");
         assert_eq!(said(both(good.clone(), late), true).0, "Applying");
         assert_eq!(said(both(good.clone(), bad), true).0, "ObjectExists");
         let silent = said(both(good, slow), false);

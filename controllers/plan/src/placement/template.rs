@@ -95,7 +95,7 @@ fn list<'a>(value: &'a Value, pointer: &str) -> impl Iterator<Item = &'a Value> 
 }
 
 /// The pod template of a workload.
-pub fn pod_of(kind: TemplateKind) -> Option<&'static str> {
+pub fn pod_of(kind: &TemplateKind) -> Option<&'static str> {
     match kind {
         TemplateKind::Deployment | TemplateKind::StatefulSet | TemplateKind::DaemonSet | TemplateKind::Job => {
             Some("/spec/template")
@@ -106,7 +106,7 @@ pub fn pod_of(kind: TemplateKind) -> Option<&'static str> {
 }
 
 /// Reads the facts of an object.
-pub fn read(kind: TemplateKind, value: &Value) -> Template {
+pub fn read(kind: &TemplateKind, value: &Value) -> Template {
     let own = |pointer: &str| text(value, pointer).unwrap_or_default().to_owned();
     let labels = value
         .pointer("/metadata/labels")
@@ -128,10 +128,11 @@ pub fn read(kind: TemplateKind, value: &Value) -> Template {
         shown: write_back::read(kind, value),
         ..Template::default()
     };
-    if kind.has_copies() {
+    // Of custom kinds nobody says here whether copies are divided; the decision knows.
+    if kind.has_copies() || kind.is_custom() {
         template.copies = value.pointer("/spec/replicas").and_then(Value::as_i64).unwrap_or(1);
     }
-    if kind == TemplateKind::Job {
+    if *kind == TemplateKind::Job {
         template.copies = value.pointer("/spec/parallelism").and_then(Value::as_i64).unwrap_or(1);
     }
     if let Some(spec) = pod_of(kind).and_then(|p| value.pointer(&format!("{p}/spec"))) {
@@ -139,20 +140,20 @@ pub fn read(kind: TemplateKind, value: &Value) -> Template {
         template.architectures = architecture::declared(spec);
         references(spec, &mut template);
     }
-    if kind == TemplateKind::Service {
+    if *kind == TemplateKind::Service {
         let selector = value.pointer("/spec/selector").and_then(Value::as_object);
         template.serves = selector.is_some_and(|s| !s.is_empty()) && text(value, "/spec/type") != Some("ExternalName");
     }
     if kind.rolls() {
         template.revision = revision(kind, value);
     }
-    if kind == TemplateKind::ServiceAccount {
+    if *kind == TemplateKind::ServiceAccount {
         let secrets = list(value, "/imagePullSecrets").filter_map(|s| text(s, "/name"));
         template
             .likes
             .extend(secrets.map(|name| object(TemplateKind::Secret, name)));
     }
-    if kind == TemplateKind::HorizontalPodAutoscaler {
+    if *kind == TemplateKind::HorizontalPodAutoscaler {
         let target = |kind: TemplateKind| {
             (text(value, "/spec/scaleTargetRef/kind") == Some(kind.name()))
                 .then(|| object(kind, own("/spec/scaleTargetRef/name")))
@@ -162,13 +163,13 @@ pub fn read(kind: TemplateKind, value: &Value) -> Template {
     template
 }
 
-fn revision(kind: TemplateKind, value: &Value) -> String {
+fn revision(kind: &TemplateKind, value: &Value) -> String {
     let name = text(value, "/metadata/name").unwrap_or_default();
-    here::revision(&object(kind, name), value)
+    here::revision(&object(kind.clone(), name), value)
 }
 
 /// What a cluster makes by itself, and what another object owns, is nobody's template.
-fn placeable(kind: TemplateKind, value: &Value) -> bool {
+fn placeable(kind: &TemplateKind, value: &Value) -> bool {
     let name = text(value, "/metadata/name").unwrap_or_default();
     let owned = list(value, "/metadata/ownerReferences").any(|o| o.pointer("/controller") == Some(&Value::Bool(true)));
     let made = match kind {
@@ -298,7 +299,7 @@ mod tests {
                 {"name": "silent"}],
         });
         let found = read(
-            TemplateKind::Deployment,
+            &TemplateKind::Deployment,
             &json!({"metadata": {"name": "web", "generation": 3, "labels": {"app": "web"}},
             "spec": {"replicas": 4, "template": {"spec": pod}}}),
         );
@@ -317,17 +318,17 @@ mod tests {
     #[test]
     fn what_a_cluster_makes_is_no_template() {
         let named = |name: &str| json!({"metadata": {"name": name}});
-        assert!(!read(TemplateKind::ConfigMap, &named("kube-root-ca.crt")).placeable);
-        assert!(!read(TemplateKind::ServiceAccount, &named("default")).placeable);
-        assert!(read(TemplateKind::ConfigMap, &named("settings")).placeable);
+        assert!(!read(&TemplateKind::ConfigMap, &named("kube-root-ca.crt")).placeable);
+        assert!(!read(&TemplateKind::ServiceAccount, &named("default")).placeable);
+        assert!(read(&TemplateKind::ConfigMap, &named("settings")).placeable);
         let owned = json!({"metadata": {"name": "j", "ownerReferences": [{"controller": true}]}});
-        assert!(!read(TemplateKind::Job, &owned).placeable);
+        assert!(!read(&TemplateKind::Job, &owned).placeable);
     }
 
     #[test]
     fn an_autoscaler_names_its_workload() {
         let hpa = json!({"spec": {"scaleTargetRef": {"kind": "Deployment", "name": "web"}}});
-        let found = read(TemplateKind::HorizontalPodAutoscaler, &hpa);
+        let found = read(&TemplateKind::HorizontalPodAutoscaler, &hpa);
         assert_eq!(found.scales, Some(object(TemplateKind::Deployment, "web")));
     }
 }

@@ -18,6 +18,7 @@ pub(crate) fn centre(reports: bool, role: CentreRole) -> Centre {
         reports,
         role,
         ownership: Ownership::Government,
+        lends: None,
         nodes: BTreeMap::new(),
     }
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::template::Template;
 
 /// How a kind calls its copies: those there, of the newest template, ready, available, and those that are not available.
-const fn fields(kind: TemplateKind) -> Option<[&'static str; 5]> {
+const fn fields(kind: &TemplateKind) -> Option<[&'static str; 5]> {
     match kind {
         TemplateKind::Deployment => Some([
             "replicas",
@@ -43,7 +43,7 @@ pub struct Shown {
 }
 
 /// Reads it; `None` for a kind whose status is not written.
-pub fn read(kind: TemplateKind, value: &Value) -> Option<Shown> {
+pub fn read(kind: &TemplateKind, value: &Value) -> Option<Shown> {
     let [replicas, updated, ready, available, _] = fields(kind)?;
     let number = |field: &str| {
         value
@@ -77,7 +77,7 @@ pub fn status(
     settled: bool,
     now: Timestamp,
 ) -> Option<Value> {
-    let (shown, fields) = (template.shown.as_ref()?, fields(object.kind)?);
+    let (shown, fields) = (template.shown.as_ref()?, fields(&object.kind)?);
     let mut found: Vec<&WorkloadRow> = Vec::new();
     let mut current = settled;
     for centre in &assignment.centres {
@@ -167,10 +167,10 @@ mod tests {
             (TemplateKind::DaemonSet, "numberReady"),
         ] {
             let value = json!({"metadata": {"name": "web", "generation": 5}, "spec": {}});
-            let found = template::read(kind, &value);
+            let found = template::read(&kind, &value);
             let mut row = row("a", &found.revision, 2);
-            row.workloads[0].kind = kind;
-            let web = template::object(kind, "web");
+            row.workloads[0].kind = kind.clone();
+            let web = template::object(kind.clone(), "web");
             let assignment = Assignment {
                 number: 1,
                 centres: vec![CentreAssignment {
@@ -184,13 +184,13 @@ mod tests {
             assert_eq!((&said[ready], &said["observedGeneration"]), (&json!(2), &json!(5)));
             let mut again = value;
             again["status"] = said;
-            let again = template::read(kind, &again);
+            let again = template::read(&kind, &again);
             assert_eq!(
                 status(&web, &again, &assignment, rows, true, Timestamp::UNIX_EPOCH),
                 None
             );
         }
-        assert_eq!(read(TemplateKind::Service, &json!({})), None);
+        assert_eq!(read(&TemplateKind::Service, &json!({})), None);
     }
 
     fn row(name: &str, revision: &str, ready: i64) -> PlacementRow {
@@ -217,7 +217,7 @@ mod tests {
     fn a_template_shows_the_sum_once_every_centre_has_it() {
         let value =
             json!({"metadata": {"generation": 5}, "spec": {"replicas": 4}, "status": {"observedGeneration": 4}});
-        let found = template::read(TemplateKind::Deployment, &value);
+        let found = template::read(&TemplateKind::Deployment, &value);
         let web = template::object(TemplateKind::Deployment, "web");
         let centre = |name: &str| CentreAssignment {
             name: name.into(),
@@ -240,7 +240,7 @@ mod tests {
         assert_eq!(write(&[row("a", &found.revision, 2)]), None);
         let mut again = value;
         again["status"] = done;
-        let again = template::read(TemplateKind::Deployment, &again);
+        let again = template::read(&TemplateKind::Deployment, &again);
         assert_eq!(
             status(
                 &web,

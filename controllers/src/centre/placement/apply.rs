@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use crds::{Drift, Existing, PlacedObject, Removal, TemplateKind, label, object, placement_reason as reason};
 use futures::StreamExt as _;
-use kube::Api;
-use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, Preconditions};
+use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
 use plan::placement::centre::{Plan, Source, Spot, Want};
 use plan::placement::drift;
 use plan::placement::object::{Here, compared, desired, marked};
@@ -14,11 +13,11 @@ use plan::placement::row::{State, Version};
 use plan::placement::template;
 use serde_json::{Value, json};
 
+use super::kinds::failed_by;
 use super::live::Live;
 use super::{AT_ONCE, HubTemplate, Placements, Standing};
 use crate::call::{CallError, call};
 use crate::fail_point::Step;
-use crate::templates::resource;
 
 /// What an object was found in order, or reported, against.
 #[derive(Clone, Debug)]
@@ -108,11 +107,6 @@ fn named(object: &PlacedObject) -> String {
     format!("{} {}", object.kind.name(), object.name)
 }
 
-fn failed(spot: &Spot, error: &CallError) -> State {
-    let message = format!("{}: {error}; it is tried again | 写入失败，将自动重试", named(&spot.1));
-    State::Failed(reason::APPLY_FAILED, message)
-}
-
 /// Why there is nothing to apply.
 fn absent(object: &PlacedObject, source: &Source) -> String {
     let what = named(object);
@@ -126,6 +120,14 @@ fn absent(object: &PlacedObject, source: &Source) -> String {
 }
 
 impl Placements {
+    fn failed(&self, spot: &Spot, error: &CallError) -> State {
+        if let Some(why) = self.custom.refused(&spot.1, error) {
+            return failed_by(why);
+        }
+        let message = format!("{}: {error}; it is tried again | 写入失败，将自动重试", named(&spot.1));
+        State::Failed(reason::APPLY_FAILED, message)
+    }
+
     /// Makes one object as wanted.
     pub(super) async fn object(
         &self,
@@ -134,12 +136,18 @@ impl Placements {
         template: Option<&Arc<HubTemplate>>,
         around: &Around<'_>,
     ) -> Outcome {
+        if let Some(why) = self.custom.lacks(&spot.1.kind) {
+            return failed_by(why).into();
+        }
         let live = around.standing.get(spot);
         let Some(template) = template.filter(|_| !want.kept) else {
             // Without a template, or without a word that it may change, what stands stays.
             return match live {
                 Some(_) => State::Done(Version::default()).into(),
-                None => State::Waits(absent(&spot.1, &want.source)).into(),
+                None => match self.custom.template_unseen(&spot.1.kind) {
+                    Some(why) => failed_by(why).into(),
+                    None => State::Waits(absent(&spot.1, &want.source)).into(),
+                },
             };
         };
         if live.is_some_and(|l| l.deleting) {
@@ -172,7 +180,7 @@ impl Placements {
             Err(why) => return State::Failed(reason::OVERRIDE_FAILED, why).into(),
         };
         // An override may refer to something else.
-        let overridden = (!check.here.overrides.is_empty()).then(|| template::read(spot.1.kind, &plain).needs);
+        let overridden = (!check.here.overrides.is_empty()).then(|| template::read(&spot.1.kind, &plain).needs);
         if let Some(lack) = around.lacks(spot, overridden.as_ref().unwrap_or(&template.facts.needs)) {
             let message = format!("{} waits for {} | 等待其依赖对象", named(&spot.1), named(lack));
             return State::Waits(message).into();
@@ -212,11 +220,11 @@ impl Placements {
 
     /// Whether the object may be written where the watch shows none: answers whether it is to be taken over.
     async fn may_create(&self, spot: &Spot, want: &Want, plain: &Value) -> Result<bool, State> {
-        let api: Api<DynamicObject> = Api::namespaced_with(self.cluster.clone(), &spot.0, &resource(spot.1.kind));
+        let (api, resource) = self.at(spot)?;
         let found = call("look for an object", api.get_opt(&spot.1.name))
             .await
-            .map_err(|e| failed(spot, &e))?;
-        let Some(found) = found.map(|o| Live::read(spot.1.kind, o)) else {
+            .map_err(|e| self.failed(spot, &e))?;
+        let Some(found) = found.map(|o| Live::read((&spot.1.kind, &resource, o))) else {
             return Ok(false);
         };
         // Only its label was taken away.
@@ -250,10 +258,13 @@ impl Placements {
     }
 
     async fn put(&self, spot: &Spot, value: &Value, force: bool, done: State) -> Outcome {
-        let api: Api<DynamicObject> = Api::namespaced_with(self.cluster.clone(), &spot.0, &resource(spot.1.kind));
+        let (api, resource) = match self.at(spot) {
+            Ok(at) => at,
+            Err(state) => return state.into(),
+        };
         let mut params = PatchParams::apply(object::AGENT);
         params.force = force;
-        let kind = spot.1.kind.name();
+        let kind = spot.1.kind.label();
         let answer = call(kind, api.patch(&spot.1.name, &params, &Patch::Apply(value))).await;
         self.metrics.write(kind, answer.is_ok());
         match answer {
@@ -262,13 +273,13 @@ impl Placements {
                 self.fail_points.reached(Step::ObjectApplied);
                 Outcome {
                     state: done,
-                    own: Some(Live::read(spot.1.kind, written)),
+                    own: Some(Live::read((&spot.1.kind, &resource, written))),
                     checked: None,
                 }
             }
             Err(error) => {
                 tracing::warn!(namespace = spot.0, kind, name = spot.1.name, %error, "not applied; tried again");
-                failed(spot, &error).into()
+                self.failed(spot, &error).into()
             }
         }
     }
@@ -281,7 +292,9 @@ impl Placements {
             .iter()
             .filter_map(|(spot, removal)| Some((spot, removal, standing.get(spot)?)));
         let writes = goes.filter(|(_, _, live)| !live.deleting).map(|(spot, removal, live)| async move {
-            let api: Api<DynamicObject> = Api::namespaced_with(this.cluster.clone(), &spot.0, &resource(spot.1.kind));
+            let Ok((api, _)) = this.at(spot) else {
+                return (spot, false);
+            };
             let answer = match removal {
                 Removal::Delete => {
                     let only = Preconditions { uid: Some(live.uid.clone()), resource_version: None };
@@ -296,7 +309,7 @@ impl Placements {
                 }
             };
             let gone = answer.as_ref().is_err_and(|e| e.is_not_found() || e.is_conflict());
-            this.metrics.write(spot.1.kind.name(), answer.is_ok() || gone);
+            this.metrics.write(spot.1.kind.label(), answer.is_ok() || gone);
             tracing::info!(namespace = spot.0, kind = spot.1.kind.name(), name = spot.1.name, ?removal, done = answer.is_ok(), "taken away");
             (spot, answer.is_ok() || gone)
         });

@@ -1,13 +1,12 @@
 //! An object of the centre as far as it is remembered.
 
-use crds::{TemplateKind, label, object};
+use crds::{label, object};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use kube::ResourceExt as _;
-use kube::api::DynamicObject;
 use plan::placement::row::{Progress, progress};
 use tokio::time::{Duration, Instant};
 
-use crate::templates::plain;
+use crate::templates::{Found, plain};
 
 /// How long an own write is believed over a watch that does not show it.
 const LAG: Duration = Duration::from_secs(10);
@@ -33,7 +32,7 @@ pub(super) struct Live {
 }
 
 impl Live {
-    pub(super) fn read(kind: TemplateKind, found: DynamicObject) -> Self {
+    pub(super) fn read((kind, resource, found): Found<'_>) -> Self {
         let others = found.managed_fields().iter().filter(|m| m.subresource.is_none());
         let others = others.filter(|m| m.manager.as_deref() != Some(object::AGENT));
         let last = others.max_by_key(|m| m.time.clone().map(|t| t.0));
@@ -47,7 +46,7 @@ impl Live {
         };
         let ours = found.managed_fields().iter().any(applied) && (mark.is_some() || !placement.is_empty());
         let deleting = found.metadata.deletion_timestamp.is_some();
-        let value = plain(found);
+        let value = plain(found, resource);
         Self {
             uid,
             version: version.and_then(|v| v.parse().ok()).unwrap_or_default(),

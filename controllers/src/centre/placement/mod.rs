@@ -3,22 +3,25 @@
 
 mod apply;
 mod endpoints;
+mod kinds;
 mod live;
 mod revisions;
 mod rows;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crds::{DualActivePlacement, TemplateKind, label};
 use futures::StreamExt as _;
 use kube::Client;
-use kube::api::DynamicObject;
 use kube::runtime::watcher;
 use plan::centre::catalogue::Catalogue;
 use plan::centre::epoch::Floors;
-use plan::placement::centre::{Plan, Snapshot, Source, Spot, kinds, plan};
+use plan::centre::stage::Stage;
+use plan::placement::centre::{self, Plan, Snapshot, Source, Spot, plan};
+use plan::placement::confirm::Contents;
+use plan::placement::kinds::{Kinds, Why};
 use plan::placement::row::State;
 use plan::placement::template::Template;
 use tokio::sync::{Notify, watch};
@@ -28,9 +31,10 @@ use super::observe::Caches;
 use super::{AT_ONCE, epoch};
 use crate::call::CallError;
 use crate::fail_point::FailPoints;
-use crate::templates::{Templates, plain};
+use crate::templates::{Found, Templates, plain};
 use apply::Checked;
 use endpoints::{Endpoints, Ready};
+use kinds::{Custom, Judged};
 use live::Live;
 use revisions::Revisions;
 pub(super) use rows::Rows;
@@ -44,8 +48,8 @@ pub(super) struct HubTemplate {
     text: String,
 }
 
-fn template(kind: TemplateKind, object: DynamicObject) -> HubTemplate {
-    let value = plain(object);
+fn template((kind, resource, object): Found<'_>) -> HubTemplate {
+    let value = plain(object, resource);
     HubTemplate {
         facts: plan::placement::template::read(kind, &value),
         text: value.to_string(),
@@ -63,11 +67,14 @@ pub(super) struct Outcome {
     states: BTreeMap<Spot, State>,
     standing: Standing,
     ready: Ready,
+    unready: BTreeMap<Spot, String>,
+    forbidden: BTreeMap<TemplateKind, Why>,
 }
 
 /// The loop's state.
 pub(super) struct Placements {
     pub(super) centre: String,
+    pub(super) stage: Stage,
     pub(super) cluster: Client,
     pub(super) caches: Caches,
     pub(super) metrics: Metrics,
@@ -76,6 +83,8 @@ pub(super) struct Placements {
     revisions: Revisions,
     endpoints: Endpoints,
     live: Templates<Live>,
+    custom: Custom,
+    judged: Judged,
     floors: Option<Floors>,
     /// What was found in order, so that it is not compared again while nothing changed.
     checked: BTreeMap<Spot, Checked>,
@@ -88,7 +97,7 @@ pub(super) struct Placements {
 
 impl Placements {
     pub(super) fn new(
-        centre: String,
+        (centre, stage): (String, Stage),
         (hub, cluster): (Client, Client),
         (caches, metrics, fail_points): (Caches, Metrics, FailPoints),
         changed: &Arc<Notify>,
@@ -101,9 +110,12 @@ impl Placements {
         let templates = Templates::new(hub, all, Arc::clone(changed), template);
         let mut live = Templates::new(cluster.clone(), ours, Arc::clone(changed), Live::read);
         // What an earlier process left behind may be of any kind.
-        live.watch(&TemplateKind::ALL.into());
+        let kinds = Kinds::new(&caches.kinds.shared());
+        let all = TemplateKind::ALL.iter().chain(kinds.all()).cloned();
+        live.watch(&kinds, &looked_at(stage, all));
         Self {
             centre,
+            stage,
             cluster,
             caches,
             metrics,
@@ -112,6 +124,8 @@ impl Placements {
             revisions,
             endpoints,
             live,
+            custom: Custom::default(),
+            judged: Judged::default(),
             floors: None,
             checked: BTreeMap::new(),
             own: BTreeMap::new(),
@@ -124,30 +138,45 @@ impl Placements {
     /// One pass over all placements. Answers when it wants to be called again.
     pub(super) async fn pass(&mut self) -> Result<Option<Duration>, CallError> {
         let placements = self.caches.placements.shared();
-        let kinds = kinds(&placements);
-        self.templates.watch(&kinds);
-        self.revisions.watch(revisions::wanted(&placements));
+        let (custom, kinds) = (Kinds::new(&self.caches.kinds.shared()), centre::kinds(&placements));
+        // Where nothing is written, the hub's templates are nobody's business.
+        let templates = if self.stage.read_only() {
+            &BTreeSet::new()
+        } else {
+            &kinds
+        };
+        self.templates.watch(&custom, templates);
+        self.revisions
+            .watch(!self.stage.read_only() && revisions::wanted(&placements));
         self.endpoints.watch(endpoints::wanted(&placements));
         if !self.live.complete() {
             return Ok(None);
         }
-        self.live.watch(&kinds.union(&self.live.kinds()).copied().collect());
+        let found = self.live.kinds();
+        let kinds = kinds.union(&found).cloned();
+        self.live.watch(&custom, &looked_at(self.stage, kinds));
         if !self.templates.complete() || !self.revisions.complete() || !self.live.complete() {
             return Ok(None);
         }
+        self.custom = Custom {
+            kinds: custom,
+            hub: self.templates.blind(),
+            here: self.live.blind(),
+            centre: self.centre.clone(),
+        };
         let stored = match self.floors.take() {
             Some(floors) => floors,
             None => epoch::read(&self.cluster).await?,
         };
         let standing = self.standing();
-        let plan = self.decide(&placements, &standing, &stored);
+        let templates = self.templates.all();
+        let plan = self.decide(&placements, &standing, &stored, &templates);
         if plan.floors != stored {
             self.floors = Some(epoch::raise(&self.cluster, &plan.floors).await?);
             // Decided again before anything is written: somebody may have seen more.
             return Ok(Some(Duration::ZERO));
         }
         self.floors = Some(stored);
-        let templates = self.templates.all();
         let states = self.carry_out(&plan, &standing, &templates).await;
         let gone = self.take_away(&plan, &standing).await;
         let failed = !gone
@@ -155,19 +184,40 @@ impl Placements {
                 .values()
                 .any(|s| matches!(s, State::Failed(crds::placement_reason::APPLY_FAILED, _)));
         self.failures = if failed { self.failures.saturating_add(1) } else { 0 };
+        self.report(placements, plan, states);
+        Ok(failed.then(|| RETRY.saturating_mul(1 << self.failures.min(10))))
+    }
+
+    /// Hands what came of the pass to whoever writes the rows.
+    fn report(&mut self, placements: Vec<Arc<DualActivePlacement>>, plan: Plan, states: BTreeMap<Spot, State>) {
         let standing = self.standing();
+        let unready = self.judged.unready(&self.custom.kinds, &plan, &standing);
         self.outcome.send_replace(Arc::new(Outcome {
             placements,
             plan,
             states,
             standing,
             ready: endpoints::ready(&self.endpoints),
+            unready,
+            forbidden: self.custom.forbidden(),
         }));
         self.decided.notify_one();
-        Ok(failed.then(|| RETRY.saturating_mul(1 << self.failures.min(10))))
     }
 
-    fn decide(&self, placements: &[Arc<DualActivePlacement>], standing: &Standing, floors: &Floors) -> Plan {
+    fn decide(
+        &self,
+        placements: &[Arc<DualActivePlacement>],
+        standing: &Standing,
+        floors: &Floors,
+        templates: &BTreeMap<Spot, Arc<HubTemplate>>,
+    ) -> Plan {
+        let contents: Contents = match self.stage {
+            Stage::Own => Contents::new(),
+            Stage::Member(_) => {
+                let content = |(key, t): (&Spot, &Arc<HubTemplate>)| (key.clone(), t.facts.revision.clone());
+                templates.iter().map(content).collect()
+            }
+        };
         let labelled = standing
             .iter()
             .map(|(spot, live)| (spot.clone(), live.placement.clone()))
@@ -179,6 +229,8 @@ impl Placements {
             standing: &labelled,
             namespaces: &self.caches.centre().tenants(),
             floors,
+            stage: self.stage,
+            contents: &contents,
         })
     }
 
@@ -203,11 +255,12 @@ impl Placements {
         self.checked.retain(|spot, _| plan.wants.contains_key(spot));
         let scaled = apply::scaled(plan, templates);
         let revisions = revisions::by_revision(&self.revisions);
-        for kind in TemplateKind::ALL {
+        let kinds: BTreeSet<&TemplateKind> = plan.wants.keys().map(|(_, object)| &object.kind).collect();
+        for kind in kinds {
             let wants: Vec<_> = plan
                 .wants
                 .iter()
-                .filter(|((_, object), _)| object.kind == kind)
+                .filter(|((_, object), _)| object.kind == *kind)
                 .collect();
             let (this, done, scaled, revisions) = (&*self, &states, &scaled, &revisions);
             let applied = wants.into_iter().map(|(spot, want)| async move {
@@ -234,6 +287,11 @@ impl Placements {
         }
         states
     }
+}
+
+/// Of these kinds those that are looked at in the cluster.
+fn looked_at(stage: Stage, kinds: impl IntoIterator<Item = TemplateKind>) -> BTreeSet<TemplateKind> {
+    kinds.into_iter().filter(|kind| stage.looks_at(kind)).collect()
 }
 
 /// Objects that no decision wants any more, by namespace and placement.

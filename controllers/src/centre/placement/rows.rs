@@ -54,6 +54,8 @@ impl Rows {
             states,
             standing,
             ready,
+            unready,
+            forbidden,
         } = outcome.as_ref();
         let now = self.clock.now();
         self.own.forget(now);
@@ -73,6 +75,8 @@ impl Rows {
                 states,
                 progress: &progress,
                 ready,
+                unready,
+                forbidden,
                 left,
             };
             let Some(row) = row::row(self.own.centre(), part, old, &seen, now) else {

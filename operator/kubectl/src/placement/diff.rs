@@ -176,7 +176,7 @@ impl Sides<'_> {
         let one = |o: &PlacedObject, hub: bool| {
             let there = Some(both("there", "有"));
             Difference {
-                object: named(o.kind, &o.name),
+                object: named(&o.kind, &o.name),
                 hub: there.clone().filter(|_| hub),
                 centre: there.filter(|_| !hub),
             }
@@ -188,7 +188,7 @@ impl Sides<'_> {
 
     fn share(assignment: &Assignment, centre: &str, object: &PlacedObject) -> Option<i64> {
         let here = assignment.centres.iter().find(|c| c.name == centre)?;
-        copies(&here.copies, object.kind, &object.name)
+        copies(&here.copies, &object.kind, &object.name)
     }
 
     fn copies(&self, centre: &str, object: &PlacedObject, row: Option<&PlacementRow>, out: &mut CentreDiff) {
@@ -211,7 +211,7 @@ impl Sides<'_> {
             )
         });
         out.differences.push(Difference {
-            object: named(object.kind, &object.name),
+            object: named(&object.kind, &object.name),
             hub: Some(both(format!("{share} copies"), format!("副本 {share}"))),
             centre: Some(both(
                 format!("{} copies{en}", workload.wanted),
@@ -233,11 +233,11 @@ impl Sides<'_> {
         let (Some(workload), Some(template)) = (workload, template) else {
             return;
         };
-        let newest = plan::placement::template::read(object.kind, template).generation;
+        let newest = plan::placement::template::read(&object.kind, template).generation;
         if workload.generation < newest {
             let said = |n: i64| Some(both(format!("generation {n} of the template"), format!("模板版本 {n}")));
             out.differences.push(Difference {
-                object: named(object.kind, &object.name),
+                object: named(&object.kind, &object.name),
                 hub: said(newest),
                 centre: said(workload.generation),
             });
@@ -249,7 +249,7 @@ impl Sides<'_> {
         let Some(here) = self.target.centres.iter().find(|c| c.name == centre) else {
             return;
         };
-        let what = named(object.kind, &object.name);
+        let what = named(&object.kind, &object.name);
         if object.kind.is_job() && !here.jobs {
             let runs = self
                 .target
@@ -269,7 +269,7 @@ impl Sides<'_> {
             ));
         }
         let template = self.seen.template(self.placement, object);
-        let all = template.map(|t| plan::placement::template::read(object.kind, t).copies);
+        let all = template.map(|t| plan::placement::template::read(&object.kind, t).copies);
         if let (Some(share), Some(all)) = (Self::share(self.target, centre, object), all)
             && share != all
             && !self.autoscaled.contains(object)
@@ -293,7 +293,7 @@ impl Sides<'_> {
         slot.live = true;
         slot.differences = compare(self.placement, self.seen, self.target, centre, live);
         if !live.hidden.is_empty() {
-            let kinds: Vec<&str> = live.hidden.iter().map(|k| TemplateKind::name(*k)).collect();
+            let kinds: Vec<&str> = live.hidden.iter().map(TemplateKind::name).collect();
             let kinds = kinds.join(", ");
             out.notes.push(both(
                 format!("{centre}: you may not read {kinds} there"),

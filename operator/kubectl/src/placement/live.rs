@@ -8,7 +8,9 @@ use kube::Api;
 use kube::api::DynamicObject;
 use plan::centre::catalogue::Catalogue;
 use plan::centre::epoch::Floors;
+use plan::centre::stage::Stage;
 use plan::placement::centre::{Snapshot, Spot, Want, plan};
+use plan::placement::confirm::Contents;
 use plan::placement::decide::key;
 use plan::placement::object::{Here, compared, desired};
 use plan::placement::template::read;
@@ -47,7 +49,11 @@ pub async fn look(
         if live.hidden.contains(&object.kind) {
             continue;
         }
-        let api: Api<DynamicObject> = Api::namespaced_with(centre.client.clone(), &namespace, &resource(object.kind));
+        let Some(resource) = resource(&seen.kinds, &object.kind) else {
+            live.hidden.insert(object.kind);
+            continue;
+        };
+        let api: Api<DynamicObject> = Api::namespaced_with(centre.client.clone(), &namespace, &resource);
         match if_allowed(api.get_opt(&object.name)).await? {
             None => drop(live.hidden.insert(object.kind)),
             Some(found) => {
@@ -77,13 +83,16 @@ fn wants(placement: &DualActivePlacement, seen: &Seen, target: &Assignment, cent
         standing: &BTreeMap::new(),
         namespaces: &[(namespace, tenant)].into(),
         floors: &Floors::default(),
+        // What the decision asks for, whoever has to allow it.
+        stage: Stage::Own,
+        contents: &Contents::new(),
     };
     plan(&snapshot).wants
 }
 
 /// Workloads of the decision whose copies an autoscaler of it sets.
 pub fn autoscaled(placement: &DualActivePlacement, seen: &Seen, target: &Assignment) -> BTreeSet<PlacedObject> {
-    let scales = |object: &PlacedObject| read(object.kind, seen.template(placement, object)?).scales;
+    let scales = |object: &PlacedObject| read(&object.kind, seen.template(placement, object)?).scales;
     target.objects.iter().filter_map(scales).collect()
 }
 
@@ -102,7 +111,7 @@ pub fn compare(
         let (Some(template), Some(is)) = (seen.template(placement, &object), live.objects.get(&object)) else {
             continue;
         };
-        let what = named(object.kind, &object.name);
+        let what = named(&object.kind, &object.name);
         let Some(is) = is else {
             found.push(Difference {
                 object: what,
@@ -114,7 +123,7 @@ pub fn compare(
         let autoscaled = scaled.contains(&object);
         let here = Here {
             autoscaled,
-            scaled: autoscaled.then(|| row::progress(object.kind, is).asked),
+            scaled: autoscaled.then(|| row::progress(&object.kind, is).asked),
             ..want.here
         };
         let wanted = match desired(&object, template, &here) {

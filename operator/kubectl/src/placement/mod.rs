@@ -16,7 +16,7 @@ mod ways;
 use crds::{Condition, DualActivePlacement, PlacementRow, TemplateKind, WorkloadCopies, find_condition};
 
 /// A workload or any other object, as people name it.
-fn named(kind: TemplateKind, name: &str) -> String {
+fn named(kind: &TemplateKind, name: &str) -> String {
     format!("{} {name}", kind.name())
 }
 
@@ -35,6 +35,6 @@ fn rows(placement: &DualActivePlacement) -> &[PlacementRow] {
 }
 
 /// Copies of that workload among those of a centre.
-fn copies(all: &[WorkloadCopies], kind: TemplateKind, name: &str) -> Option<i64> {
-    all.iter().find(|w| w.kind == kind && w.name == name).map(|w| w.copies)
+fn copies(all: &[WorkloadCopies], kind: &TemplateKind, name: &str) -> Option<i64> {
+    all.iter().find(|w| w.kind == *kind && w.name == name).map(|w| w.copies)
 }

@@ -227,9 +227,9 @@ fn age(row: &PlacementRow, now: Timestamp) -> Option<i64> {
 }
 
 fn workloads(placement: &DualActivePlacement, seen: &Seen) -> Vec<WorkloadLine> {
-    let generation = |kind: TemplateKind, name: &str| {
+    let generation = |kind: &TemplateKind, name: &str| {
         let object = PlacedObject {
-            kind,
+            kind: kind.clone(),
             name: name.to_owned(),
         };
         let template = seen.template(placement, &object)?;
@@ -240,18 +240,18 @@ fn workloads(placement: &DualActivePlacement, seen: &Seen) -> Vec<WorkloadLine> 
         .flat_map(|r| r.workloads.iter().map(move |w| (r, w)));
     let mut all: Vec<WorkloadLine> = rows
         .map(|(row, w)| WorkloadLine {
-            kind: w.kind,
+            kind: w.kind.clone(),
             name: w.name.clone(),
             centre: row.name.clone(),
             generation: w.generation,
-            template: generation(w.kind, &w.name),
+            template: generation(&w.kind, &w.name),
             wanted: w.wanted,
             ready: w.ready,
             updated: w.updated,
         })
         .collect();
     // The sides of one workload stand together; the order of the centres stays.
-    all.sort_by(|a, b| (a.kind, &a.name).cmp(&(b.kind, &b.name)));
+    all.sort_by(|a, b| (&a.kind, &a.name).cmp(&(&b.kind, &b.name)));
     all
 }
 
@@ -259,7 +259,7 @@ fn objects(placement: &DualActivePlacement, scene: Option<&Scene>) -> Vec<Object
     let selected = scene.map(|s| s.selected(placement));
     let assignment = placement.status.as_ref().and_then(|s| s.assignment.as_ref());
     let line = |object: &PlacedObject| ObjectLine {
-        kind: object.kind,
+        kind: object.kind.clone(),
         name: object.name.clone(),
         // A template that is gone from the hub says nothing any more of why it was taken.
         follows: scene

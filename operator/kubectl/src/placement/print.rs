@@ -1,5 +1,7 @@
 //! Placements in words.
 
+use std::collections::BTreeSet;
+
 use crds::{Drift, Layer, LayerName, LayerState, TemplateKind, WorkloadRollout};
 
 use super::diff::{CentreDiff, Diff};
@@ -110,7 +112,7 @@ fn workloads(all: &[WorkloadLine], style: Style) -> String {
             _ => w.generation.to_string(),
         };
         let figures = [w.wanted, w.ready, w.updated].map(|n| n.to_string());
-        let mut row = vec![named(w.kind, &w.name), w.centre.clone(), template];
+        let mut row = vec![named(&w.kind, &w.name), w.centre.clone(), template];
         row.extend(figures);
         row
     };
@@ -135,7 +137,7 @@ fn rollouts(all: &[WorkloadRollout], style: Style) -> String {
         let centres = r.centres.iter().map(|c| format!("{} {}", c.name, c.revision));
         let centres = centres.collect::<Vec<_>>().join(", ");
         vec![
-            named(r.kind, &r.name),
+            named(&r.kind, &r.name),
             r.newest.clone(),
             dash(&r.good),
             dash(&r.failed),
@@ -181,15 +183,13 @@ fn layers(all: &[Layer], style: Style) -> String {
 }
 
 fn objects(all: &[ObjectLine], style: Style) -> String {
-    let of = |kind: TemplateKind| {
-        let names = all.iter().filter(|o| o.kind == kind);
+    let of = |kind: &TemplateKind| {
+        let names = all.iter().filter(|o| o.kind == *kind);
         let names = names.map(|o| format!("{}{}", o.name, if o.follows == Some(true) { "*" } else { "" }));
         names.collect::<Vec<_>>().join(", ")
     };
-    let kinds = TemplateKind::ALL
-        .into_iter()
-        .filter(|k| all.iter().any(|o| o.kind == *k));
-    let rows: Vec<_> = kinds.map(|k| vec![k.name().to_owned(), of(k)]).collect();
+    let kinds: BTreeSet<&TemplateKind> = all.iter().map(|o| &o.kind).collect();
+    let rows: Vec<_> = kinds.iter().map(|k| vec![k.name().to_owned(), of(k)]).collect();
     if rows.is_empty() {
         return String::new();
     }
@@ -234,7 +234,7 @@ fn rooms(all: &[Room], style: Style) -> String {
             first.into_iter().chain(rest).collect::<Vec<_>>()
         };
         let total = row(
-            [named(room.kind, &room.name), ways::spelled(each)],
+            [named(&room.kind, &room.name), ways::spelled(each)],
             style.say("total", "合计"),
             room.wanted,
             room.fits,

@@ -50,7 +50,7 @@ pub fn rooms(scene: &Scene, placement: &DualActivePlacement) -> Result<Vec<Room>
     let room = |object: &PlacedObject| {
         let each = scene.each(placement, object);
         let centres = target.centres.iter().filter_map(|centre| {
-            let wanted = copies(&centre.copies, object.kind, &object.name)?;
+            let wanted = copies(&centre.copies, &object.kind, &object.name)?;
             let of = |held: &Held| held.get(&centre.name).copied().unwrap_or_default();
             let rest = of(&asked).minus(fit::times(each, wanted));
             let fits =
@@ -67,7 +67,7 @@ pub fn rooms(scene: &Scene, placement: &DualActivePlacement) -> Result<Vec<Room>
         });
         let centres: Vec<_> = capped.collect();
         Room {
-            kind: object.kind,
+            kind: object.kind.clone(),
             name: object.name.clone(),
             each: each.to_amounts(),
             wanted,

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use plan::centre::catalogue::Catalogue;
 use plan::placement::decide::{Centre, Decision, Held, Obstacle, World, decide, holds, key, others};
 use plan::placement::fit::{self, Granted, Scope};
+use plan::placement::kinds::{Blind, Kinds};
 use plan::placement::select::{self, Templates};
 use plan::placement::template::{Key, Template, read};
 
@@ -32,6 +33,8 @@ pub struct Scene {
     tenants: BTreeSet<String>,
     centres: BTreeMap<String, Centre>,
     texts: BTreeMap<Key, Arc<Value>>,
+    kinds: Kinds,
+    blind: Blind,
     now: Timestamp,
 }
 
@@ -43,7 +46,7 @@ impl Scene {
         Some(Self {
             placements: seen.placements.iter().cloned().map(Arc::new).collect(),
             templates: templates
-                .map(|(key, value)| (key.clone(), Arc::new(read(key.1.kind, value))))
+                .map(|(key, value)| (key.clone(), Arc::new(read(&key.1.kind, value))))
                 .collect(),
             grants: grants(seen)?,
             catalogue: Catalogue::read(pools),
@@ -56,6 +59,8 @@ impl Scene {
                 .flatten()
                 .map(|(key, value)| (key.clone(), Arc::new(value.clone())))
                 .collect(),
+            kinds: seen.kinds.clone(),
+            blind: seen.blind.clone(),
             now: seen.now,
         })
     }
@@ -68,6 +73,8 @@ impl Scene {
             catalogue: &self.catalogue,
             tenants: &self.tenants,
             centres: &self.centres,
+            kinds: &self.kinds,
+            blind: &self.blind,
             texts: &self.texts,
             now: self.now,
             gone,
@@ -204,6 +211,7 @@ fn heard(centre: &DataCenter) -> Option<(String, Centre)> {
         reports: status.is_some_and(|s| condition_is_true(&s.conditions, condition::READY)),
         role: centre.spec.role,
         ownership: centre.spec.ownership,
+        lends: plan::centre::stage::all_lent(centre),
         nodes: BTreeMap::new(),
     };
     Some((centre.metadata.name.clone()?, facts))

@@ -1,12 +1,14 @@
 //! What is read of placements, their templates and the grants they run on. What the user may not read is `None`.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use crds::{DualActivePlacement, PlacedObject, ResourceRequest, TemplateKind};
+use crds::{DualActivePlacement, PlaceableKind, PlacedObject, ResourceRequest, TemplateKind};
 use jiff::Timestamp;
-use kube::api::{ApiResource, DynamicObject};
+use kube::api::{ApiResource, DynamicObject, TypeMeta};
 use kube::core::GroupVersionKind;
 use kube::{Api, Client, ResourceExt as _};
+use plan::placement::kinds::{self, Address, Blind, Kinds, Unseen};
 use plan::placement::template::Key;
 use serde_json::Value;
 
@@ -25,6 +27,10 @@ pub struct Seen {
     /// Every object there that could be placed; `None` unless all kinds may be read, because one that is not seen would look
     /// as if it were missing.
     pub templates: Option<BTreeMap<Key, Value>>,
+    /// Custom kinds.
+    pub kinds: Kinds,
+    /// Those that the hub does not serve, or that the user may not read.
+    pub blind: Blind,
     /// Requests, whose grants it runs on.
     pub requests: Option<Vec<ResourceRequest>>,
     /// Centres and pools.
@@ -70,9 +76,25 @@ impl Seen {
 }
 
 /// How a kind is addressed.
-pub(super) fn resource(kind: TemplateKind) -> ApiResource {
-    let (group, version) = kind.group_version();
-    ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, kind.name()), kind.plural())
+pub(super) fn resource(kinds: &Kinds, kind: &TemplateKind) -> Option<ApiResource> {
+    let Address {
+        group,
+        version,
+        kind,
+        plural,
+    } = kinds.address(kind)?;
+    let kind = GroupVersionKind::gvk(&group, &version, &kind);
+    Some(ApiResource::from_gvk_with_plural(&kind, &plural))
+}
+
+/// Custom kinds; none in a hub that is older than they are.
+async fn kinds(client: &Client) -> Result<Kinds, Failure> {
+    let all = match all(&Api::<PlaceableKind>::all(client.clone())).await {
+        Err(Failure::NotFound(_)) => Vec::new(),
+        found => found?.unwrap_or_default(),
+    };
+    let read = all.iter().map(|kind| Arc::new(kinds::read(kind)));
+    Ok(Kinds::new(&read.collect::<Vec<_>>()))
 }
 
 /// One placement, and what surrounds it in its namespace.
@@ -82,17 +104,21 @@ pub(super) fn resource(kind: TemplateKind) -> ApiResource {
 pub async fn one(hub: &Hub, name: &str) -> Result<(DualActivePlacement, Seen), Failure> {
     let api = Api::<DualActivePlacement>::namespaced(hub.client.clone(), &hub.namespace);
     let requests = Api::<ResourceRequest>::namespaced(hub.client.clone(), &hub.namespace);
+    let kinds = kinds(&hub.client).await?;
     let (placement, placements, templates, requests, province) = tokio::join!(
         within(api.get(name)),
         all(&api),
-        templates(&hub.client, Some(&hub.namespace)),
+        templates(&hub.client, &kinds, Some(&hub.namespace)),
         all(&requests),
         province(hub, None),
     );
     let placement = placement?;
+    let (templates, blind) = templates?;
     let seen = Seen {
         placements: placements?.unwrap_or_else(|| vec![placement.clone()]),
-        templates: templates?,
+        templates,
+        kinds,
+        blind,
         requests: requests?,
         province: province?,
         now: now(),
@@ -117,37 +143,78 @@ pub async fn many(
         Some(namespace) => all(&Api::<DualActivePlacement>::namespaced(hub.client.clone(), namespace)).await?,
     };
     let Some(placements) = placements else { return Ok(None) };
-    let templates = if placements.is_empty() {
-        None
+    let kinds = kinds(&hub.client).await?;
+    let (templates, blind) = if placements.is_empty() {
+        (None, Blind::new())
     } else {
-        templates(&hub.client, own).await?
+        templates(&hub.client, &kinds, own).await?
     };
     Ok(Some(Seen {
         placements,
         templates,
+        kinds,
+        blind,
         requests: requests.map(<[_]>::to_vec),
         province: province.clone(),
         now: now(),
     }))
 }
 
-async fn templates(client: &Client, namespace: Option<&str>) -> Result<Option<BTreeMap<Key, Value>>, Failure> {
-    let lists = TemplateKind::ALL.map(|kind| async move {
-        let resource = resource(kind);
+/// Templates, and the custom kinds that the hub does not serve.
+type Templates = (Option<BTreeMap<Key, Value>>, Blind);
+
+async fn templates(client: &Client, kinds: &Kinds, namespace: Option<&str>) -> Result<Templates, Failure> {
+    let every = TemplateKind::ALL.into_iter().chain(kinds.all().cloned());
+    let addressed = every.filter_map(|kind| Some((resource(kinds, &kind)?, kind)));
+    let lists = addressed.map(|(resource, kind)| async move {
         let api: Api<DynamicObject> = match namespace {
             Some(namespace) => Api::namespaced_with(client.clone(), namespace, &resource),
             None => Api::all_with(client.clone(), &resource),
         };
-        Ok::<_, Failure>((kind, all(&api).await?))
+        let list = match all(&api).await {
+            // The kind, since a list names no object.
+            Err(Failure::NotFound(_)) if kind.is_custom() => Listed::NotServed,
+            found => found?.map_or(Listed::Hidden, Listed::Found),
+        };
+        Ok::<_, Failure>((kind, resource, list))
     });
-    let mut found = BTreeMap::new();
-    for (kind, list) in futures::future::try_join_all(lists).await? {
-        let Some(list) = list else { return Ok(None) };
-        for object in list {
+    let (mut found, mut blind, mut hidden) = (BTreeMap::new(), Blind::new(), false);
+    for (kind, resource, list) in futures::future::try_join_all(lists).await? {
+        let list = match list {
+            Listed::Found(list) => list,
+            // It counts for those alone who place it.
+            Listed::Hidden if kind.is_custom() => {
+                blind.insert(kind, Unseen::Forbidden);
+                continue;
+            }
+            Listed::Hidden => {
+                hidden = true;
+                continue;
+            }
+            Listed::NotServed => {
+                blind.insert(kind, Unseen::Missing);
+                continue;
+            }
+        };
+        for mut object in list {
+            object.types = Some(TypeMeta {
+                api_version: resource.api_version.clone(),
+                kind: resource.kind.clone(),
+            });
             let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
             let value = serde_json::to_value(object).map_err(|e| Failure::Refused(e.to_string()))?;
+            let kind = kind.clone();
             found.insert((namespace, PlacedObject { kind, name }), value);
         }
     }
-    Ok(Some(found))
+    Ok(((!hidden).then_some(found), blind))
+}
+
+/// What a list came to.
+enum Listed {
+    Found(Vec<DynamicObject>),
+    /// The user may not read it.
+    Hidden,
+    /// The hub has no such kind.
+    NotServed,
 }

@@ -27,7 +27,7 @@ pub enum State {
 }
 
 /// Reasons that do not pass by themselves.
-const HELD: [&str; 18] = [
+const HELD: [&str; 23] = [
     reason::TENANT_MISSING,
     reason::POOL_MISSING,
     reason::CLAIMED_TWICE,
@@ -39,8 +39,13 @@ const HELD: [&str; 18] = [
     reason::ARCHITECTURE_MISMATCH,
     reason::BOUNDS_CONFLICT,
     reason::GRANT_TOO_SMALL,
+    reason::LEND_EXCEEDED,
+    reason::AWAITING_CONFIRMATION,
+    reason::STAGE_OBSERVED,
     reason::NAMESPACE_MISSING,
     reason::OBJECT_EXISTS,
+    reason::KIND_MISSING,
+    reason::ROLE_MISSING,
     reason::APPLY_FAILED,
     reason::DRIFTED,
     reason::ROLLOUT_PAUSED,

@@ -108,7 +108,7 @@ fn grant_too_small(placement: &DualActivePlacement, scene: &Scene, around: &Arou
 fn lower(placement: &DualActivePlacement, scene: &Scene, rooms: &[Room]) -> Option<String> {
     rooms.iter().find_map(|room| {
         let object = PlacedObject {
-            kind: room.kind,
+            kind: room.kind.clone(),
             name: room.name.clone(),
         };
         let key = (key(placement).0, object);
@@ -130,7 +130,7 @@ fn lower(placement: &DualActivePlacement, scene: &Scene, rooms: &[Room]) -> Opti
                 high = middle - 1;
             }
         }
-        let what = named(room.kind, &room.name);
+        let what = named(&room.kind, &room.name);
         (low > 0 && fits(low)).then(|| {
             both(
                 format!("replicas of {what}: {low} instead of {wanted}: fits"),
@@ -180,7 +180,7 @@ fn claimed_twice(placement: &DualActivePlacement, scene: &Scene) -> Vec<String> 
             .iter()
             .filter(|(o, all)| own.contains(o) && all.contains(rival))
             .collect();
-        let (en, zh) = names(&shared.iter().map(|(o, _)| named(o.kind, &o.name)).collect::<Vec<_>>());
+        let (en, zh) = names(&shared.iter().map(|(o, _)| named(&o.kind, &o.name)).collect::<Vec<_>>());
         for (from, to) in [(rival.as_str(), name.as_str()), (name.as_str(), rival.as_str())] {
             let has = shared.iter().filter(|(o, _)| holds(from, o)).count();
             let (has_en, has_zh) = match has {
@@ -206,11 +206,11 @@ fn template_missing(placement: &DualActivePlacement, scene: &Scene) -> Vec<Strin
     let standing = assignment.iter().flat_map(|a| a.objects.iter().cloned()).collect();
     let taken = select::taken(&placement.spec.select, &own, &templates, &standing);
     let missing = taken.missing.into_iter().map(|object| {
-        let what = named(object.kind, &object.name);
+        let what = named(&object.kind, &object.name);
         let needs = own
             .iter()
             .filter(|o| templates.get(o).is_some_and(|t| t.needs.contains(&object)));
-        let needs: Vec<String> = needs.map(|o| named(o.kind, &o.name)).collect();
+        let needs: Vec<String> = needs.map(|o| named(&o.kind, &o.name)).collect();
         let (en, zh) = if needs.is_empty() {
             ("select.refs names it".to_owned(), "select.refs 引用了它".to_owned())
         } else {
@@ -231,7 +231,7 @@ fn nothing_selected(placement: &DualActivePlacement, scene: &Scene) -> Vec<Strin
     let there = templates
         .iter()
         .filter(|(o, t)| t.placeable && !crds::TemplateKind::REFERRED.contains(&o.kind));
-    let there: Vec<String> = there.map(|(o, _)| named(o.kind, &o.name)).collect();
+    let there: Vec<String> = there.map(|(o, _)| named(&o.kind, &o.name)).collect();
     if there.is_empty() {
         return vec![both(
             format!("apply templates in {namespace} of the hub: there are none"),

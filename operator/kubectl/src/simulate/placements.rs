@@ -121,7 +121,7 @@ fn now(placement: &DualActivePlacement) -> BTreeMap<PlacedObject, BTreeMap<Strin
     for centre in assigned(placement).iter().flat_map(|a| &a.centres) {
         for w in &centre.copies {
             let object = PlacedObject {
-                kind: w.kind,
+                kind: w.kind.clone(),
                 name: w.name.clone(),
             };
             all.entry(object).or_default().insert(centre.name.clone(), w.copies);

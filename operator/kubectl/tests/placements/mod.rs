@@ -20,6 +20,7 @@ fn seen() -> Seen {
     let templates = TemplateKind::ALL.into_iter().flat_map(|kind| {
         let all: Vec<Value> = objects(FILE, kind.name());
         all.into_iter().map(move |value| {
+            let kind = kind.clone();
             let text = |pointer: &str| value.pointer(pointer).and_then(Value::as_str).unwrap().to_owned();
             let name = text("/metadata/name");
             ((text("/metadata/namespace"), PlacedObject { kind, name }), value)
@@ -33,6 +34,7 @@ fn seen() -> Seen {
         requests: Some(all),
         province: province(),
         now: now(),
+        ..Seen::default()
     }
 }
 

@@ -9,6 +9,7 @@ use super::{Absent, Answer, Place, Plan, Refusal, Snapshot, Standing, Wanted};
 use crate::centre::catalogue::{Catalogue, PoolFacts};
 use crate::centre::quota::{self, Granted};
 use crate::centre::rows::Reason;
+use crate::centre::stage::Write;
 
 /// Longest name of a namespace.
 const LONGEST_NAME: usize = 63;
@@ -68,6 +69,7 @@ pub fn plan(s: &Snapshot<'_>) -> Plan {
         planner.settle(name, claim, &known);
     }
     planner.hold();
+    planner.record();
     planner.out
 }
 
@@ -232,6 +234,13 @@ impl Planner<'_> {
     /// One namespace: what it should be, or why it is held.
     fn settle(&mut self, name: String, claim: Claim, known: &BTreeSet<(String, String)>) {
         let s = self.s;
+        let confirmed = s.confirmed.contains(&name);
+        if let Some(withheld) = s.stage.withholds(Write::Decision { confirmed }) {
+            let message = withheld.about_namespace(s.centre, &name);
+            let reason = withheld.of_grant();
+            self.out.withheld.insert(name, Refusal { reason, message });
+            return;
+        }
         let standing = s.namespaces.get(&name);
         let tenant_gone = !self.tenants.contains_key(claim.tenant.as_str());
         if let Some(why) = self.doubt(&claim.tenant, standing, known, tenant_gone) {
@@ -301,11 +310,23 @@ impl Planner<'_> {
         why
     }
 
-    /// A grant that a held namespace does not count as it should has to wait.
+    /// Where nothing is carried out, no epoch is recorded.
+    fn record(&mut self) {
+        let idle = self.out.namespaces.is_empty() && !self.s.stage.records_all();
+        if idle || self.s.stage.withholds(Write::Epoch).is_some() {
+            self.out.floors.clone_from(self.s.floors);
+        }
+    }
+
+    /// A grant that a namespace does not count as it should has to wait where that is held, or not written.
     fn hold(&mut self) {
         for answer in self.out.answers.iter_mut().filter(|a| a.refusal.is_none()) {
             for place in &answer.places {
-                let Some(why) = self.out.held.get(&place.namespace) else {
+                let held = self.out.held.get(&place.namespace).map(|why| Refusal {
+                    reason: Reason::ApplyFailed,
+                    message: why.clone(),
+                });
+                let Some(why) = held.or_else(|| self.out.withheld.get(&place.namespace).cloned()) else {
                     continue;
                 };
                 let counted = self
@@ -319,10 +340,7 @@ impl Planner<'_> {
                     counted == Some(&answer.record)
                 };
                 if !right {
-                    answer.refusal = Some(Refusal {
-                        reason: Reason::ApplyFailed,
-                        message: why.clone(),
-                    });
+                    answer.refusal = Some(why);
                     break;
                 }
             }

@@ -1,6 +1,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::centre::stage::Stage;
 use crate::centre::testing::{map, pools};
 
 fn tenant(name: &str) -> Tenant {
@@ -38,6 +39,8 @@ struct World {
     namespaces: BTreeMap<String, Standing>,
     floors: Floors,
     gone: BTreeSet<Absent>,
+    stage: Option<Stage>,
+    confirmed: BTreeSet<String>,
 }
 
 impl World {
@@ -50,6 +53,8 @@ impl World {
             namespaces: &self.namespaces,
             floors: &self.floors,
             gone: &self.gone,
+            stage: self.stage.unwrap_or(Stage::Own),
+            confirmed: &self.confirmed,
         })
     }
 
@@ -328,4 +333,38 @@ fn a_plan_that_was_carried_out_stays() {
     let first = world.plan();
     world.apply(&first);
     assert_eq!(world.plan(), first);
+}
+
+#[test]
+fn a_member_cloud_is_written_as_its_stage_allows() {
+    use crds::MemberStage::{Advised, Observed, Scheduled};
+    let mut world = dept(vec![request("dept", "a", "r1", 7, &json!([cpu("x86", "8")]))]);
+    for (stage, expected) in [
+        (Observed, Reason::StageObserved),
+        (Advised, Reason::AwaitingConfirmation),
+    ] {
+        world.stage = Some(Stage::Member(stage));
+        let plan = world.plan();
+        assert!(plan.namespaces.is_empty() && plan.floors == world.floors, "{stage:?}");
+        assert_eq!(reason(&plan, "a"), Some(expected));
+    }
+    world.confirmed = ["dept".to_owned()].into();
+    let advised = world.plan();
+    assert_eq!((reason(&advised, "a"), advised.floors.of("l1")), (None, 7));
+    world.confirmed.clear();
+    world.stage = Some(Stage::Member(Scheduled));
+    let scheduled = world.plan();
+    assert_eq!(scheduled.namespaces, advised.namespaces);
+    world.apply(&scheduled);
+    // Back: what stands counts the grant as it should, so the grant goes on; what changes now is not carried out.
+    world.stage = Some(Stage::Member(Observed));
+    let back = world.plan();
+    assert!(back.namespaces.is_empty() && back.held.is_empty());
+    assert_eq!(reason(&back, "a"), None);
+    world.requests = vec![request("dept", "a", "r2", 9, &json!([cpu("x86", "2")]))];
+    let lowered = world.plan();
+    assert_eq!(reason(&lowered, "a"), Some(Reason::StageObserved));
+    assert_eq!((lowered.namespaces.len(), lowered.floors.of("l1")), (0, 7));
+    world.stage = Some(Stage::Member(Scheduled));
+    assert_eq!(hard(&world.plan(), "dept", "requests.cpu"), "2");
 }

@@ -27,7 +27,7 @@ pub(super) fn facts(
         )));
     };
     let mut value = text.as_ref().clone();
-    Some(apply(object, &mine, &mut value).map(|()| template::read(object.kind, &value)))
+    Some(apply(object, &mine, &mut value).map(|()| template::read(&object.kind, &value)))
 }
 
 impl One<'_> {
@@ -64,7 +64,11 @@ impl One<'_> {
         };
         for one in &spec.overrides {
             let target = &one.target;
-            if !taken.objects.iter().any(|o| one.concerns(&one.centre, o.kind, &o.name)) {
+            if !taken
+                .objects
+                .iter()
+                .any(|o| one.concerns(&one.centre, &o.kind, &o.name))
+            {
                 let (kind, name) = (target.kind.name(), target.name.as_deref().unwrap_or("*"));
                 let why = format!(
                     "there is no {kind} {name} among the {} objects | 所含对象中没有 {kind} {name}",

@@ -36,7 +36,7 @@ impl One<'_> {
         };
         let centres = spec.centres.iter().filter(|c| runs(&c.name));
         let mut targets: Targets = centres.map(|c| (c.name.clone(), BTreeMap::new())).collect();
-        for object in objects.iter().filter(|o| o.kind.has_copies()) {
+        for object in objects.iter().filter(|o| self.world.kinds.divides(&o.kind)) {
             let Some(template) = self.templates.get(object) else {
                 // Only unseen, not gone: it stays as it was.
                 self.as_it_was(object, &mut targets);
@@ -156,6 +156,7 @@ impl One<'_> {
             let taken = others.get(centre).copied().unwrap_or_default();
             let room = given.minus(taken);
             if asked.fits(room) {
+                self.within_lend(centre, asked)?;
                 continue;
             }
             let short = asked
@@ -209,7 +210,7 @@ impl One<'_> {
                 .into_iter()
                 .flatten()
                 .map(|(o, copies)| WorkloadCopies {
-                    kind: o.kind,
+                    kind: o.kind.clone(),
                     name: o.name.clone(),
                     copies: *copies,
                 })

@@ -9,9 +9,11 @@ use super::*;
 use crate::centre::catalogue::Catalogue;
 use crate::centre::testing::pools;
 use crate::placement::fit::Scope;
+use crate::placement::kinds::{Blind, Kinds};
 use crate::placement::template::Template;
 use serde_json::Value;
 
+mod custom;
 mod differences;
 
 /// One tenant, two centres, and whatever a test puts into them.
@@ -20,6 +22,8 @@ struct Stage {
     templates: BTreeMap<Key, Arc<Template>>,
     grants: BTreeMap<Scope, Granted>,
     centres: BTreeMap<String, Centre>,
+    kinds: Kinds,
+    blind: Blind,
     texts: BTreeMap<Key, Arc<Value>>,
     now: i64,
     epoch: i64,
@@ -43,6 +47,8 @@ fn stage(granted: i128) -> Stage {
         centres: [("a", CentreRole::Primary), ("b", CentreRole::Backup)]
             .map(|(c, role)| (c.to_owned(), centre(true, role)))
             .into(),
+        kinds: Kinds::default(),
+        blind: Blind::new(),
         texts: BTreeMap::new(),
         now: 0,
         epoch: 7,
@@ -95,6 +101,8 @@ impl Stage {
             catalogue: &Catalogue::read(&catalogue_pools),
             tenants: &["dept".to_owned()].into(),
             centres: &self.centres,
+            kinds: &self.kinds,
+            blind: &self.blind,
             texts: &self.texts,
             now: Timestamp::from_second(self.now).unwrap(),
             gone: &BTreeSet::new(),
@@ -126,7 +134,7 @@ impl Stage {
 
 fn answered(centre: &CentreAssignment, number: i64) -> PlacementRow {
     let workload = |w: &WorkloadCopies| WorkloadRow {
-        kind: w.kind,
+        kind: w.kind.clone(),
         name: w.name.clone(),
         generation: 0,
         revision: String::new(),

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crds::{Assignment, CentreRole, DualActivePlacement, Ownership, PlacedObject};
+use crds::{Assignment, CentreRole, DualActivePlacement, Ownership, PlacedObject, Resources};
 use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::centre::catalogue::Catalogue;
 use crate::placement::fit::{Granted, Scope};
+use crate::placement::kinds::{Blind, Kinds};
 use crate::placement::rollout::Phase;
 use crate::placement::template::{Key, Template};
 
@@ -21,6 +22,8 @@ pub struct Centre {
     pub role: CentreRole,
     /// Who owns it.
     pub ownership: Ownership,
+    /// What it lends, pool by pool; `None` for a centre of the province.
+    pub lends: Option<BTreeMap<String, Resources>>,
     /// Ready nodes of each pool, as last reported.
     pub nodes: BTreeMap<String, i64>,
 }
@@ -40,6 +43,10 @@ pub struct World<'a> {
     pub tenants: &'a BTreeSet<String>,
     /// Every centre.
     pub centres: &'a BTreeMap<String, Centre>,
+    /// Custom kinds.
+    pub kinds: &'a Kinds,
+    /// Those of which the hub shows nothing.
+    pub blind: &'a Blind,
     /// Templates as they stand in the hub, where an override concerns them.
     pub texts: &'a BTreeMap<Key, Arc<Value>>,
     /// Now.

@@ -11,7 +11,7 @@ fn workload(s: &mut Stage, copies: i64, image: &str) {
         "template": {"spec": {"containers": [{"name": "c", "image": image, "resources": {
             "requests": {"cpu": "1", "memory": "0"}, "limits": {"cpu": "1", "memory": "0"}}}]}}}});
     let key = ("dept".to_owned(), web());
-    let facts = crate::placement::template::read(TemplateKind::Deployment, &value);
+    let facts = crate::placement::template::read(&TemplateKind::Deployment, &value);
     s.templates.insert(key.clone(), Arc::new(facts));
     s.texts.insert(key, Arc::new(value));
 }
@@ -134,4 +134,38 @@ fn a_version_is_stored_before_a_decision_names_it_and_copies_do_not_wait_for_it(
     workload(&mut s, 8, "web:2");
     let scaled = s.store("p", false);
     assert_eq!((copies(&scaled), scaled.store.is_empty()), (both(4, 4), true));
+}
+
+#[test]
+fn a_member_cloud_is_used_as_far_as_it_lends() {
+    let lends = |n| Some([("x86".to_owned(), cpu(n))].into());
+    let mut s = started(10, 6);
+    s.centres.get_mut("b").unwrap().lends = lends(4);
+    workload(&mut s, 8, "web:1");
+    assert_eq!(why(&s.store("p", true)), None, "4 of 4");
+    workload(&mut s, 10, "web:1");
+    let refused = s.store("p", true);
+    assert_eq!(
+        (why(&refused), copies(&refused)),
+        (Some(reason::LEND_EXCEEDED), both(4, 4))
+    );
+    let message = refused.obstacle.unwrap().message;
+    assert!(
+        message.starts_with("b: needs cpu 5") && message.contains("lends cpu 4"),
+        "{message}"
+    );
+    // It lends less: what runs goes on, and may become less.
+    s.centres.get_mut("b").unwrap().lends = lends(1);
+    workload(&mut s, 8, "web:1");
+    assert_eq!(why(&s.store("p", true)), None);
+    workload(&mut s, 6, "web:1");
+    let lowered = s.store("p", true);
+    assert_eq!((why(&lowered), copies(&lowered)), (None, both(3, 3)));
+    s.centres.get_mut("b").unwrap().lends = Some(BTreeMap::new());
+    workload(&mut s, 8, "web:1");
+    assert_eq!(
+        why(&s.store("p", true)),
+        Some(reason::LEND_EXCEEDED),
+        "nothing of this pool"
+    );
 }

@@ -1,0 +1,69 @@
+//! Whether what would run in a member cloud stays within what it lends: over all tenants, since the owner lends once.
+
+use std::collections::BTreeMap;
+
+use crds::{DualActivePlacement, Resources, placement_reason as reason};
+
+use super::{Held, Obstacle, One, World, key};
+
+/// What one member cloud lends of the placement's pool, and what is taken of it.
+#[derive(Clone, Copy, Debug)]
+struct Lend {
+    most: Resources,
+    /// By all other placements, of any tenant.
+    others: Resources,
+    /// By this one, as decided before.
+    own: Resources,
+}
+
+/// By member cloud; a centre of the province is not among them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Lends(BTreeMap<String, Lend>);
+
+impl Lends {
+    pub(super) fn of(
+        world: &World<'_>,
+        held: &BTreeMap<(String, String), Held>,
+        placement: &DualActivePlacement,
+    ) -> Self {
+        let pool = &placement.spec.pool;
+        let in_centre = |of: &DualActivePlacement, centre: &str| {
+            let held = held.get(&key(of)).and_then(|h| h.get(centre));
+            held.copied().unwrap_or_default()
+        };
+        let lend = |(name, centre): (&String, &super::Centre)| {
+            let lends = centre.lends.as_ref()?;
+            let others = world
+                .placements
+                .iter()
+                .filter(|p| p.spec.pool == *pool && key(p) != key(placement));
+            let lend = Lend {
+                most: lends.get(pool).copied().unwrap_or_default(),
+                others: others.fold(Resources::ZERO, |sum, p| sum.plus(in_centre(p, name))),
+                own: in_centre(placement, name),
+            };
+            Some((name.clone(), lend))
+        };
+        Self(world.centres.iter().filter_map(lend).collect())
+    }
+}
+
+impl One<'_> {
+    /// Refuses what is more than the member cloud lends. What runs may stay, and may become less, when it lends less.
+    pub(super) fn within_lend(&self, centre: &str, asked: Resources) -> Result<(), Obstacle> {
+        let Some(Lend { most, others, own }) = self.lends.0.get(centre).copied() else {
+            return Ok(());
+        };
+        let left = most.minus(others);
+        if asked.fits(left) || asked.fits(own) {
+            return Ok(());
+        }
+        let pool = &self.placement.spec.pool;
+        Err(Obstacle {
+            reason: reason::LEND_EXCEEDED,
+            message: format!(
+                "{centre}: needs {asked}, the member lends {most} of pool {pool}, other placements hold {others} of it; nothing was changed; lower replicas, or ask {centre} to raise spec.member.lend | {centre}：需 {asked}，成员云出借 {most}（资源池 {pool}），其他部署占用 {others}；未作变更，请减少副本或商请提高出借额度"
+            ),
+        })
+    }
+}

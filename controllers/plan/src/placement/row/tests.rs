@@ -1,0 +1,141 @@
+use crds::{Assignment, CentreAssignment};
+
+use super::super::template::object;
+use super::*;
+
+fn part(here: bool) -> Part {
+    let centre = CentreAssignment {
+        name: "a".into(),
+        ..CentreAssignment::default()
+    };
+    let objects = vec![object(TemplateKind::Deployment, "web")];
+    let assignment = Assignment {
+        number: 4,
+        epoch: 2,
+        objects,
+        centres: vec![centre],
+        ..Assignment::default()
+    };
+    Part {
+        assignment,
+        namespace: "dept".into(),
+        here,
+        ..Part::default()
+    }
+}
+
+fn make(part: &Part, old: Option<&PlacementRow>, state: State, ready: i64) -> PlacementRow {
+    let spot = ("dept".to_owned(), object(TemplateKind::Deployment, "web"));
+    let is = Progress {
+        generation: (2, 2),
+        asked: 3,
+        replicas: 3,
+        updated: 3,
+        ready,
+        available: ready,
+    };
+    let states = [(spot.clone(), state)].into();
+    let (progress, ready) = ([(spot, is)].into(), BTreeMap::new());
+    let seen = Seen {
+        states: &states,
+        progress: &progress,
+        ready: &ready,
+        unready: &BTreeMap::new(),
+        forbidden: &BTreeMap::new(),
+        left: 0,
+    };
+    row("a", part, old, &seen, Timestamp::UNIX_EPOCH).unwrap()
+}
+
+fn done(generation: i64) -> State {
+    State::Done(Version {
+        generation,
+        revision: "r".into(),
+    })
+}
+
+#[test]
+fn a_row_carries_the_number_only_when_all_is_done() {
+    let done_row = make(&part(true), None, done(7), 2);
+    assert_eq!(
+        (
+            done_row.number,
+            done_row.wanted,
+            done_row.ready,
+            done_row.reason.as_str()
+        ),
+        (4, 3, 2, "Applied")
+    );
+    let workload = &done_row.workloads[0];
+    assert_eq!((workload.generation, workload.revision.as_str()), (7, "r"));
+    let old = PlacementRow { number: 3, ..done_row };
+    let failed = make(
+        &part(true),
+        Some(&old),
+        State::Failed(reason::OBJECT_EXISTS, "there".into()),
+        2,
+    );
+    assert_eq!((failed.number, failed.reason.as_str()), (3, "ObjectExists"));
+    assert_eq!(failed.workloads[0].generation, 7);
+    assert_eq!(make(&part(false), Some(&old), done(7), 0).reason, "Removed");
+}
+
+#[test]
+fn a_custom_resource_counts_by_its_policy() {
+    let widget = object(TemplateKind::custom("Widget", "example.org"), "blue");
+    let spot = ("dept".to_owned(), widget.clone());
+    let mut part = part(true);
+    part.assignment.objects = vec![widget.clone()];
+    let is = progress(
+        &widget.kind,
+        &serde_json::json!({"metadata": {"generation": 4}, "spec": {"replicas": 2}}),
+    );
+    let states = [(spot.clone(), done(0))].into();
+    let (progress, none) = ([(spot.clone(), is)].into(), BTreeMap::new());
+    let of = |part: &Part, old, unready: &BTreeMap<Spot, String>, forbidden: &BTreeMap<_, Why>| {
+        let seen = Seen {
+            states: &states,
+            progress: &progress,
+            ready: &BTreeMap::new(),
+            unready,
+            forbidden,
+            left: 0,
+        };
+        row("a", part, old, &seen, Timestamp::UNIX_EPOCH).unwrap()
+    };
+    let nothing = BTreeMap::new();
+    let unready: BTreeMap<_, _> = [(spot, "no disk | 无磁盘".to_owned())].into();
+    let starting = of(&part, None, &unready, &nothing);
+    assert_eq!((starting.number, starting.reason.as_str()), (4, "Starting"));
+    let said = "Widget.example.org blue: no disk | 无磁盘";
+    assert_eq!((starting.message.as_deref(), starting.wanted), (Some(said), 0));
+    assert_eq!(of(&part, None, &none, &nothing).reason, "Applied");
+    // With copies they are all ready, or not.
+    part.assignment.centres[0].copies = vec![crds::WorkloadCopies {
+        kind: widget.kind.clone(),
+        name: "blue".into(),
+        copies: 2,
+    }];
+    let ready = of(&part, None, &none, &nothing);
+    assert_eq!(
+        (ready.wanted, ready.ready, of(&part, None, &unready, &nothing).ready),
+        (2, 2, 0)
+    );
+    // What may not be read is not said to be gone.
+    let forbidden = [(widget.kind, ("RoleMissing", "no role".to_owned()))].into();
+    part.here = false;
+    assert_eq!(of(&part, Some(&ready), &none, &forbidden).reason, "RoleMissing");
+    assert_eq!(of(&part, Some(&ready), &none, &nothing).reason, "Removed");
+}
+
+#[test]
+fn counts_alone_are_told_once_a_second() {
+    let old = make(&part(true), None, done(7), 1);
+    let new = make(&part(true), None, done(7), 2);
+    let at = |ms| Timestamp::from_millisecond(ms).unwrap();
+    assert_eq!(due(Some(&old), &old, at(5000)), None);
+    assert_eq!(due(Some(&old), &new, at(400)), Some(SignedDuration::from_millis(600)));
+    assert_eq!(due(Some(&old), &new, at(1500)), Some(SignedDuration::ZERO));
+    let other = PlacementRow { number: 5, ..new };
+    assert_eq!(due(Some(&old), &other, at(400)), Some(SignedDuration::ZERO));
+}

@@ -1,0 +1,136 @@
+//! A custom kind that a place does not serve, or that nobody may read or write there.
+
+use anyhow::{Result, ensure};
+use serde_json::{Value, json};
+
+use crate::definitions::{definition, object, placeable};
+use crate::stage::{NS, config_map, placement};
+use crate::world::{METRO, PATIENCE, World};
+
+const PLATFORM: Option<&str> = Some("zhao.min");
+
+async fn row(w: &World, name: &str, centre: &str) -> Result<Value> {
+    let found = w.get("hub", &["dap", name, "-n", NS]).await?;
+    let rows = found["status"]["centres"].as_array().cloned().unwrap_or_default();
+    Ok(rows.into_iter().find(|r| r["name"] == centre).unwrap_or_default())
+}
+
+pub(crate) async fn crd_missing_in_one_centre(w: &World) -> Result<()> {
+    w.apply("hub", PLATFORM, &placeable("Gadget", json!({}))).await?;
+    w.hub_roles("Gadget").await?;
+    for centre in METRO {
+        w.centre_role(centre, "Gadget").await?;
+    }
+    for cluster in ["hub", "jishi"] {
+        w.apply(cluster, None, &definition("Gadget", "example.org")).await?;
+    }
+    w.put_new(&object(
+        "example.org/v1",
+        "Gadget",
+        "one",
+        "gadgets",
+        &json!({"size": 1}),
+    ))
+    .await?;
+    w.put(&config_map("gadgets", "gadgets")).await?;
+    w.put(&placement("gadgets", "gadgets", json!({}))).await?;
+    w.says(
+        "gadgets",
+        "KindMissing",
+        "jiyidong does not serve gadgets.example.org in version v1",
+    )
+    .await?;
+    ensure!(w.is_there("jishi", &["gadget", "one"]).await?, "not in jishi");
+    ensure!(
+        row(w, "gadgets", "jishi").await?["reason"] == "Applied",
+        "jishi is held up"
+    );
+    // The rest goes on, and what is said stays the same.
+    let before = row(w, "gadgets", "jiyidong").await?;
+    ensure!(before["reason"] == "KindMissing", "{before}");
+    let mut map = config_map("gadgets", "gadgets");
+    map["data"]["key"] = json!("newer");
+    w.put(&map).await?;
+    for centre in METRO {
+        w.field(
+            centre,
+            &["configmap", "gadgets"],
+            "/data/key",
+            &json!("newer"),
+            PATIENCE,
+        )
+        .await?;
+    }
+    ensure!(
+        row(w, "gadgets", "jiyidong").await? == before,
+        "the row was written again"
+    );
+    w.apply("jiyidong", None, &definition("Gadget", "example.org")).await?;
+    w.placement_reason("gadgets", "Running").await?;
+    w.field("jiyidong", &["gadget", "one"], "/spec/size", &json!(1), PATIENCE)
+        .await?;
+    // Away again while it is placed: the same, and back.
+    w.ok(
+        "jiyidong",
+        None,
+        &["delete", "crd", "gadgets.example.org", "--timeout=60s"],
+    )
+    .await?;
+    w.says("gadgets", "KindMissing", "jiyidong does not serve").await?;
+    w.apply("jiyidong", None, &definition("Gadget", "example.org")).await?;
+    w.placement_reason("gadgets", "Running").await?;
+    w.delete(&["dap", "gadgets"]).await?;
+    for centre in METRO {
+        w.is_gone(centre, &["gadget", "one"]).await?;
+        w.is_gone(centre, &["configmap", "gadgets"]).await?;
+    }
+    w.delete(&["gadget/one", "configmap/gadgets"]).await
+}
+
+pub(crate) async fn kind_and_role_missing(w: &World) -> Result<()> {
+    w.put(&config_map("gizmos", "gizmos")).await?;
+    let refs = json!({"matchLabels": {"app": "gizmos"}, "refs": [{"kind": "Gizmo.example.org", "name": "one"}]});
+    w.put(&placement("gizmos", "gizmos", json!({ "select": refs }))).await?;
+    w.says(
+        "gizmos",
+        "KindMissing",
+        "no PlaceableKind says how Gizmo.example.org is placed",
+    )
+    .await?;
+    for centre in METRO {
+        w.field(centre, &["configmap", "gizmos"], "/data/key", &json!("value"), PATIENCE)
+            .await?;
+    }
+    // Without a role the API server does not even say whether it serves the kind.
+    w.apply("hub", PLATFORM, &placeable("Gizmo", json!({}))).await?;
+    w.says(
+        "gizmos",
+        "RoleMissing",
+        "label xiangyun.io/aggregate-to-controller=true",
+    )
+    .await?;
+    w.ready_reason(&["pkind", "gizmos.example.org"], "RoleMissing").await?;
+    w.hub_roles("Gizmo").await?;
+    w.says("gizmos", "KindMissing", "the hub does not serve gizmos.example.org")
+        .await?;
+    for cluster in ["hub", METRO[0], METRO[1]] {
+        w.apply(cluster, None, &definition("Gizmo", "example.org")).await?;
+    }
+    w.says("gizmos", "TemplateMissing", "Gizmo.example.org one").await?;
+    w.put_new(&object("example.org/v1", "Gizmo", "one", "gizmos", &json!({})))
+        .await?;
+    w.says("gizmos", "RoleMissing", "label xiangyun.io/aggregate-to-centre=true")
+        .await?;
+    for centre in METRO {
+        w.centre_role(centre, "Gizmo").await?;
+    }
+    w.placement_reason("gizmos", "Running").await?;
+    for centre in METRO {
+        ensure!(w.is_there(centre, &["gizmo", "one"]).await?, "not in {centre}");
+    }
+    w.delete(&["dap", "gizmos"]).await?;
+    for centre in METRO {
+        w.is_gone(centre, &["gizmo", "one"]).await?;
+    }
+    w.delete(&["gizmo/one", "configmap/gizmos"]).await
+}

@@ -254,7 +254,14 @@ async fn apply(cloud: &Cloud, user: Option<&str>, file: &std::path::Path) -> Res
 async fn shipped_examples_are_what_they_say(cloud: &Cloud) {
     let folder = repository().join("examples");
     let platform = kubectl::At::hub(cloud, "zhao.min");
-    for file in ["00-centres", "10-pools", "20-tenants", "30-phases", "40-reclaim", "60-kinds"] {
+    for file in [
+        "00-centres",
+        "10-pools",
+        "20-tenants",
+        "30-phases",
+        "40-reclaim",
+        "60-kinds",
+    ] {
         let file = folder.join(format!("{file}.yaml"));
         platform
             .may(&["apply", "--validate=strict", "-f", file.to_str().unwrap()])

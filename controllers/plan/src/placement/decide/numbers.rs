@@ -7,7 +7,10 @@ use super::{Assignment, CentreAssignment, Decision, Obstacle, One, reason};
 /// Whether the agents have the same to do. What else is noted of a rollout concerns the operator alone.
 fn same_work(next: &Assignment, old: &Assignment) -> bool {
     let given = |a: &Assignment| -> Vec<_> {
-        let all = a.rollouts.iter().map(|r| (r.kind.clone(), r.name.clone(), r.centres.clone()));
+        let all = a
+            .rollouts
+            .iter()
+            .map(|r| (r.kind.clone(), r.name.clone(), r.centres.clone()));
         all.collect()
     };
     (&next.objects, &next.centres, &next.overrides, &next.leaving)

@@ -116,10 +116,12 @@ impl<K: Ord, V> Filler<K, V> {
     ) {
         let mut first = Values::new();
         while let Some(event) = stream.next().await {
-            let lists = matches!(event, Ok(watcher::Event::Init | watcher::Event::InitApply(_)));
             let refused = event.as_ref().err().and_then(refusal);
             let stood = matches!(event, Err(watcher::Error::WatchStartFailed(_)));
-            let turned = !lists
+            // What does not answer at all takes back nothing that an answer said.
+            let begins = matches!(event, Ok(watcher::Event::Init | watcher::Event::InitApply(_)));
+            let says = refused.is_some() || event.is_ok() && !begins;
+            let turned = says
                 && self
                     .refused
                     .send_if_modified(|r| std::mem::replace(r, refused) != refused);

@@ -128,7 +128,9 @@ impl<T: Send + Sync + 'static> Templates<T> {
     /// Every object, by namespace, kind and name.
     pub fn all(&self) -> BTreeMap<Key, Arc<T>> {
         let mut all = BTreeMap::new();
-        for watched in self.watched.values() {
+        // Of what the cluster does not serve any more nothing is left, whatever the last list said.
+        let served = |kind: &TemplateKind, w: &Watched<T>| !kind.is_custom() || w.shelf.refused() != Some(404);
+        for (_, watched) in self.watched.iter().filter(|(kind, w)| served(kind, w)) {
             let objects = watched.shelf.read();
             all.extend(objects.iter().map(|(k, v)| (k.clone(), Arc::clone(v))));
         }

@@ -165,24 +165,7 @@ impl Controller {
             self.ledger = observe::ledger(&self.client).await?;
         }
         let now = self.clock.now();
-        let centre = |c: &DataCenter| Centre {
-            reports: plan::centre_health::health(c, now).0 == crds::centre_reason::REPORTING,
-            role: c.spec.role,
-            ownership: c.spec.ownership,
-            lends: plan::centre::stage::all_lent(c),
-            nodes: c
-                .status
-                .iter()
-                .filter_map(|s| s.report.as_ref())
-                .flat_map(|r| &r.pools)
-                .map(|p| (p.name.clone(), plan::placement::layers::usable(p)))
-                .collect(),
-        };
-        let centres = self.centres.list();
-        let centres = centres
-            .iter()
-            .filter_map(|c| Some((c.metadata.name.clone()?, centre(c))))
-            .collect();
+        let centres = self.known_centres(now);
         let templates = self.templates.all();
         self.texts.read(&self.client, kinds, placements, &templates).await;
         let decisions = self.decide((placements, kinds), &templates, &centres, now).await;
@@ -213,6 +196,27 @@ impl Controller {
         }
         let shown = self.write_back(placements, &decisions, &templates, now).await;
         shown.and(first)
+    }
+
+    fn known_centres(&self, now: Timestamp) -> BTreeMap<String, Centre> {
+        let centre = |c: &DataCenter| Centre {
+            reports: plan::centre_health::health(c, now).0 == crds::centre_reason::REPORTING,
+            role: c.spec.role,
+            ownership: c.spec.ownership,
+            lends: plan::centre::stage::all_lent(c),
+            nodes: c
+                .status
+                .iter()
+                .filter_map(|s| s.report.as_ref())
+                .flat_map(|r| &r.pools)
+                .map(|p| (p.name.clone(), plan::placement::layers::usable(p)))
+                .collect(),
+        };
+        let centres = self.centres.shared();
+        centres
+            .iter()
+            .filter_map(|c| Some((c.metadata.name.clone()?, centre(c))))
+            .collect()
     }
 
     /// Decides, asks the hub about templates that are missing, and decides again with its answers.

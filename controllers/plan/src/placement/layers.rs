@@ -206,12 +206,10 @@ impl<'a> Look<'a> {
                 format!("{ready} of {wanted} copies are ready in {name} | {name} 就绪 {ready}/{wanted} 副本"),
             )
         });
-        let starting = || {
-            self.centres()
-                .find_map(|(_, r)| r.filter(|r| r.reason == reason::STARTING))
-        };
+        let mut rows = self.centres().filter_map(|(_, row)| row);
+        let starting = rows.find(|r| r.reason == reason::STARTING);
         let told = |r: &PlacementRow| format!("{}: {}", r.name, r.message.as_deref().unwrap_or_default());
-        let wrong = wrong.or_else(|| starting().map(|row| (reason::STARTING, told(row))));
+        let wrong = wrong.or_else(|| starting.map(|row| (reason::STARTING, told(row))));
         all_or(wrong, "all copies are ready in every centre | 各中心副本全部就绪")
     }
 

@@ -15,8 +15,10 @@ use serde_json::Value;
 
 /// Longest expression, in bytes.
 const LONGEST: usize = 1024;
-/// Deepest expression: each level is a frame of the stack when it is evaluated.
-const DEEPEST: usize = 40;
+/// Brackets within each other. The parser takes some 30 kB of the stack for each, and a thread has 2 MB.
+const BRACKETS: u16 = 16;
+/// Most operators, fields and brackets: a chain of them is as deep a tree, for the parser and for the evaluation.
+const LINKS: usize = 120;
 /// Loops within loops.
 const NESTED: u32 = 2;
 /// Most steps on one object: below 100 ms.
@@ -35,7 +37,6 @@ struct Bounded {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Size {
     parts: u64,
-    depth: usize,
     loops: u32,
     sums: u64,
 }
@@ -114,14 +115,19 @@ fn bounded(text: &str) -> Result<Bounded, String> {
     if text.len() > LONGEST {
         return Err(format!("{} bytes, at most {LONGEST}", text.len()));
     }
+    // Those within texts count too: to tell them apart is the parser's work, which comes after this.
+    let links = text.chars().filter(|c| ".+-*/%!?<>=&|([{".contains(*c)).count();
+    if links > LINKS {
+        return Err(format!("{links} operators, dots and brackets, at most {LINKS}"));
+    }
     // The parser is generated code that has panicked on odd input before; a wrong policy must not end the process.
-    let parsed = catch_unwind(AssertUnwindSafe(|| Parser::new().max_recursion_depth(60).parse(text)));
+    let parsed = catch_unwind(AssertUnwindSafe(|| Parser::new().max_recursion_depth(BRACKETS).parse(text)));
     let expression = match parsed {
         Ok(Ok(expression)) => expression,
         Ok(Err(errors)) => return Err(errors.to_string()),
         Err(_) => return Err("it cannot be parsed".to_owned()),
     };
-    let size = size(&expression, 0)?;
+    let size = size(&expression)?;
     let declared = loop_variables(&expression);
     let known = |name: &str| name == "self" || declared.iter().any(|d| d == name);
     if let Some(unknown) = expression.references().variables().into_iter().find(|v| !known(v)) {
@@ -165,23 +171,18 @@ fn below(expression: &IdedExpr) -> Vec<&IdedExpr> {
     }
 }
 
-fn size(expression: &IdedExpr, depth: usize) -> Result<Size, String> {
-    if depth > DEEPEST {
-        return Err(format!("it is nested deeper than {DEEPEST}"));
-    }
+fn size(expression: &IdedExpr) -> Result<Size, String> {
     // This version of the crate panics on them.
     if matches!(expression.expr, Expr::Struct(_) | Expr::Unspecified) {
         return Err("messages such as A{b: 1} are not known here".to_owned());
     }
     let mut whole = Size {
         parts: 1,
-        depth,
         ..Size::default()
     };
     for part in below(expression) {
-        let part = size(part, depth + 1)?;
+        let part = size(part)?;
         whole.parts += part.parts;
-        whole.depth = whole.depth.max(part.depth);
         whole.loops = whole.loops.max(part.loops);
         whole.sums += part.sums;
     }

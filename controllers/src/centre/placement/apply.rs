@@ -142,18 +142,16 @@ impl Placements {
         let live = around.standing.get(spot);
         let Some(template) = template.filter(|_| !want.kept) else {
             // Without a template, or without a word that it may change, what stands stays.
-            return match live {
-                Some(_) => State::Done(Version::default()).into(),
-                None => match self.custom.template_unseen(&spot.1.kind) {
-                    Some(why) => failed_by(why).into(),
-                    None => State::Waits(absent(&spot.1, &want.source)).into(),
-                },
+            return match (live, self.custom.template_unseen(&spot.1.kind)) {
+                (Some(_), _) => State::Done(Version::default()).into(),
+                (None, Some(why)) => failed_by(why).into(),
+                (None, None) => State::Waits(absent(&spot.1, &want.source)).into(),
             };
         };
         if live.is_some_and(|l| l.deleting) {
+            let what = named(&spot.1);
             return State::Waits(format!(
-                "{} is being deleted; it is made again | 正在删除，随后重建",
-                named(&spot.1)
+                "{what} is being deleted; it is made again | 正在删除，随后重建"
             ))
             .into();
         }

@@ -86,7 +86,11 @@ pub(crate) async fn observed_writes_nothing(w: &World) -> Result<()> {
     .await?;
     let written = w.written(since, None)?;
     ensure!(written.is_empty(), "{written:?}");
-    // The role gives no more, whatever the agent wants; and in the hub an observer reads no department's secrets.
+    roles_are_narrow(w).await
+}
+
+/// The role gives no more, whatever the agent wants; and in the hub an observer reads no department's secrets.
+async fn roles_are_narrow(w: &World) -> Result<()> {
     let account = "--as=system:serviceaccount:xiangyun-system:xiangyun-agent";
     for (verb, what) in [("create", "namespaces"), ("create", "leases"), ("get", "secrets")] {
         w.refused(

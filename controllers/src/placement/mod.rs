@@ -199,23 +199,10 @@ impl Controller {
     }
 
     fn known_centres(&self, now: Timestamp) -> BTreeMap<String, Centre> {
-        let centre = |c: &DataCenter| Centre {
-            reports: plan::centre_health::health(c, now).0 == crds::centre_reason::REPORTING,
-            role: c.spec.role,
-            ownership: c.spec.ownership,
-            lends: plan::centre::stage::all_lent(c),
-            nodes: c
-                .status
-                .iter()
-                .filter_map(|s| s.report.as_ref())
-                .flat_map(|r| &r.pools)
-                .map(|p| (p.name.clone(), plan::placement::layers::usable(p)))
-                .collect(),
-        };
         let centres = self.centres.shared();
         centres
             .iter()
-            .filter_map(|c| Some((c.metadata.name.clone()?, centre(c))))
+            .filter_map(|c| Some((c.metadata.name.clone()?, facts(c, now))))
             .collect()
     }
 
@@ -262,5 +249,20 @@ impl Controller {
         } else {
             decide(&World { gone: &gone, ..world })
         }
+    }
+}
+
+/// What a decision needs to know of a centre.
+fn facts(centre: &DataCenter, now: Timestamp) -> Centre {
+    let report = centre.status.as_ref().and_then(|s| s.report.as_ref());
+    let pools = report.into_iter().flat_map(|r| &r.pools);
+    Centre {
+        reports: plan::centre_health::health(centre, now).0 == crds::centre_reason::REPORTING,
+        role: centre.spec.role,
+        ownership: centre.spec.ownership,
+        lends: plan::centre::stage::all_lent(centre),
+        nodes: pools
+            .map(|p| (p.name.clone(), plan::placement::layers::usable(p)))
+            .collect(),
     }
 }

@@ -31,6 +31,14 @@ pub(crate) fn pool() -> Value {
 }
 
 impl World {
+    /// The tenant may have something of the pool.
+    pub(crate) async fn opens(&self, tenant: &str) -> Result<()> {
+        let ceiling = json!({"pool": "lent", "amounts": {"cpu": "1000", "memory": "10Ti"}});
+        let patch = json!([{"op": "add", "path": "/spec/ceilings/-", "value": ceiling}]).to_string();
+        let args = ["patch", "dept", tenant, "--type=json", "-p", &patch];
+        self.ok("hub", ZHAO, &args).await.map(drop)
+    }
+
     /// The city applies what `join` prints for that stage.
     pub(crate) async fn city_applies(&self, stage: &str) -> Result<()> {
         let printed = self
@@ -107,13 +115,14 @@ impl World {
         self.ok("hub", person, &args).await
     }
 
-    /// Uids of the Deployment and its pods in the city.
+    /// Uids of the Deployment and its pods in the city, those on their way out aside.
     pub(crate) async fn standing(&self, name: &str) -> Result<Vec<Value>> {
         let mut all = vec![self.uid(CITY, &["deploy", name]).await?];
         let pods = self
             .get(CITY, &["pods", "-n", NS, "-l", &format!("name={name}")])
             .await?;
         let pods = pods["items"].as_array().into_iter().flatten();
+        let pods = pods.filter(|p| p["metadata"]["deletionTimestamp"].is_null());
         all.extend(pods.map(|p| p["metadata"]["uid"].clone()));
         Ok(all)
     }

@@ -32,17 +32,14 @@ fn image(version: u8, replicas: i64) -> Value {
     object
 }
 
+/// That version alone, so many copies of it, and the placement says so.
 async fn runs(w: &World, version: u8, copies: i64) -> Result<()> {
-    w.field(CITY, &WHAT, "/status/readyReplicas", &json!(copies), PATIENCE)
-        .await?;
-    w.field(
-        CITY,
-        &WHAT,
-        IMAGE,
-        &json!(format!("registry.invalid/c:{version}")),
-        PATIENCE,
-    )
-    .await?;
+    let image = json!(format!("registry.invalid/c:{version}"));
+    w.field(CITY, &WHAT, IMAGE, &image, PATIENCE).await?;
+    for counted in ["updatedReplicas", "replicas", "readyReplicas"] {
+        w.field(CITY, &WHAT, &format!("/status/{counted}"), &json!(copies), PATIENCE)
+            .await?;
+    }
     w.placement_reason(APP, "Running").await.map(drop)
 }
 
@@ -62,6 +59,8 @@ pub(crate) async fn observed_writes_nothing(w: &World) -> Result<()> {
     w.ok("hub", ZHAO, &["delete", "dcn", CITY]).await?;
     w.apply("hub", ZHAO, &data_center("Observed", 40)).await?;
     w.apply("hub", ZHAO, &pool()).await?;
+    w.opens("jilin").await?;
+    w.opens(NS).await?;
     let refused = w.plugin("zhao.min", &["join", "jishi"]).await?;
     let said = String::from_utf8_lossy(&refused.stderr).into_owned();
     ensure!(
@@ -86,7 +85,11 @@ pub(crate) async fn observed_writes_nothing(w: &World) -> Result<()> {
     .await?;
     let written = w.written(since, None)?;
     ensure!(written.is_empty(), "{written:?}");
-    // The role gives no more, whatever the agent wants; and in the hub an observer reads no department's secrets.
+    roles_are_narrow(w).await
+}
+
+/// The role gives no more, whatever the agent wants; and in the hub an observer reads no department's secrets.
+async fn roles_are_narrow(w: &World) -> Result<()> {
     let account = "--as=system:serviceaccount:xiangyun-system:xiangyun-agent";
     for (verb, what) in [("create", "namespaces"), ("create", "leases"), ("get", "secrets")] {
         w.refused(
@@ -147,6 +150,10 @@ pub(crate) async fn advised_waits_for_a_person(w: &World) -> Result<()> {
     w.confirm(JIN, APP, &row).await?;
     runs(w, 1, 4).await?;
     w.request_reason(NS, "room", "Active").await?;
+    ensure!(
+        !w.written(since, Some("xiangyun-system"))?.is_empty(),
+        "the log sees no writes at all"
+    );
     // What was confirmed is what was shown: another image is another question, and what runs stays.
     w.put(&image(2, 4)).await?;
     let row = w.row(APP, "AwaitingConfirmation").await?;

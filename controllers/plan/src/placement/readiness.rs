@@ -121,7 +121,9 @@ fn bounded(text: &str) -> Result<Bounded, String> {
         return Err(format!("{links} operators, dots and brackets, at most {LINKS}"));
     }
     // The parser is generated code that has panicked on odd input before; a wrong policy must not end the process.
-    let parsed = catch_unwind(AssertUnwindSafe(|| Parser::new().max_recursion_depth(BRACKETS).parse(text)));
+    let parsed = catch_unwind(AssertUnwindSafe(|| {
+        Parser::new().max_recursion_depth(BRACKETS).parse(text)
+    }));
     let expression = match parsed {
         Ok(Ok(expression)) => expression,
         Ok(Err(errors)) => return Err(errors.to_string()),

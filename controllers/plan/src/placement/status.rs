@@ -135,6 +135,20 @@ fn rolling(what: &str, phase: &Phase) -> (&'static str, String) {
     }
 }
 
+/// What a row may say that people have to know, the worst first.
+const TROUBLES: [&str; 10] = [
+    reason::NAMESPACE_MISSING,
+    reason::OBJECT_EXISTS,
+    reason::OVERRIDE_FAILED,
+    reason::KIND_MISSING,
+    reason::ROLE_MISSING,
+    reason::APPLY_FAILED,
+    reason::STALE_EPOCH,
+    reason::DRIFTED,
+    reason::AWAITING_CONFIRMATION,
+    reason::STAGE_OBSERVED,
+];
+
 /// One reason at a time, the first that holds.
 fn ready(
     decision: &Decision,
@@ -145,19 +159,7 @@ fn ready(
     if let Some(obstacle) = &decision.obstacle {
         return (obstacle.reason, obstacle.message.clone());
     }
-    let troubles = [
-        reason::NAMESPACE_MISSING,
-        reason::OBJECT_EXISTS,
-        reason::OVERRIDE_FAILED,
-        reason::KIND_MISSING,
-        reason::ROLE_MISSING,
-        reason::APPLY_FAILED,
-        reason::STALE_EPOCH,
-        reason::DRIFTED,
-        reason::AWAITING_CONFIRMATION,
-        reason::STAGE_OBSERVED,
-    ];
-    for trouble in troubles {
+    for trouble in TROUBLES {
         let row = sides
             .iter()
             .filter(|s| s.fresh)

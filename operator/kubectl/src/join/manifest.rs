@@ -17,7 +17,7 @@ const VALUES: &str = include_str!("../../../../charts/agent/values.yaml");
 /// What an agent may do with anything where it writes nothing.
 const READS: [&str; 3] = ["get", "list", "watch"];
 /// What it does not even read there, in any namespace.
-const UNREAD: [&str; 4] = ["secrets", "configmaps", "serviceaccounts", "persistentvolumeclaims"];
+const UNREAD: [&str; 2] = ["secrets", "configmaps"];
 
 /// Everything that the member applies, with comments in one language.
 ///

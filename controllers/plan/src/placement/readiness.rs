@@ -15,10 +15,12 @@ use serde_json::Value;
 
 /// Longest expression, in bytes.
 const LONGEST: usize = 1024;
-/// Brackets within each other. The parser takes some 30 kB of the stack for each, and a thread has 2 MB.
+/// Brackets within each other: the parser takes some 30 kB of the stack for each.
 const BRACKETS: u16 = 16;
 /// Most operators, fields and brackets: a chain of them is as deep a tree, for the parser and for the evaluation.
-const LINKS: usize = 120;
+const LINKS: usize = 60;
+/// Bytes of stack on which an expression is parsed and evaluated: ten times what the deepest takes in a debug build.
+const STACK: usize = 16 << 20;
 /// Loops within loops.
 const NESTED: u32 = 2;
 /// Most steps on one object: below 100 ms.
@@ -121,9 +123,12 @@ fn bounded(text: &str) -> Result<Bounded, String> {
         return Err(format!("{links} operators, dots and brackets, at most {LINKS}"));
     }
     // The parser is generated code that has panicked on odd input before; a wrong policy must not end the process.
-    let parsed = catch_unwind(AssertUnwindSafe(|| {
-        Parser::new().max_recursion_depth(BRACKETS).parse(text)
-    }));
+    let parse = || {
+        catch_unwind(AssertUnwindSafe(|| {
+            Parser::new().max_recursion_depth(BRACKETS).parse(text)
+        }))
+    };
+    let parsed = stacker::grow(STACK, parse);
     let expression = match parsed {
         Ok(Ok(expression)) => expression,
         Ok(Err(errors)) => return Err(errors.to_string()),
@@ -236,7 +241,9 @@ impl Bounded {
         let mut context = Context::default();
         context.add_variable_from_value("self", value(object));
         // A panic within the crate is one object that is not ready, not the end of all placements.
-        let answer = catch_unwind(AssertUnwindSafe(|| Cel::resolve(&self.expression, &context)));
+        let answer = stacker::grow(STACK, || {
+            catch_unwind(AssertUnwindSafe(|| Cel::resolve(&self.expression, &context)))
+        });
         match answer {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(ExecutionError::NoSuchKey(field))) => Err(Failure::Missing(cut(&field))),

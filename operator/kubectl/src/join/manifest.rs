@@ -60,6 +60,11 @@ fn read_only(roles: &str) -> Result<String, Failure> {
         } else {
             &[]
         };
+        if let Some(fields) = document.as_object_mut().filter(|d| d.contains_key("aggregationRule")) {
+            // Whatever the cloud's own people add to it could write.
+            fields.remove("aggregationRule");
+            fields.insert("rules".to_owned(), json!([]));
+        }
         if let Some(rules) = document.get_mut("rules").and_then(Value::as_array_mut) {
             rules.iter_mut().for_each(|rule| {
                 keep(rule, "verbs", |verb| READS.contains(&verb));

@@ -122,7 +122,15 @@ async fn dry_update(client: &Client, stored: &DynamicObject, object: &Value) -> 
 async fn store(client: &Client, old: &Value, number: usize) -> DynamicObject {
     let api = api(client, old);
     let mut object = typed(old);
-    object.metadata.name = object.metadata.name.map(|name| format!("{name}-stored-{number}"));
+    if old["kind"] == "PlaceableKind" {
+        // Its name follows from its content: examples share one object, which no dry run changes.
+        let name = object.metadata.name.as_deref().unwrap_or_default();
+        if let Some(stored) = api.get_opt(name).await.unwrap() {
+            return stored;
+        }
+    } else {
+        object.metadata.name = object.metadata.name.map(|name| format!("{name}-stored-{number}"));
+    }
     let stored = api.create(&PostParams::default(), &object).await.unwrap();
     let Some(status) = old.get("status") else {
         return stored;

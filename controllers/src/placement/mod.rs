@@ -155,7 +155,9 @@ impl Controller {
         kinds: &Kinds,
     ) -> Result<Option<Duration>, CallError> {
         if placements.is_empty() {
-            self.shown.replace([]);
+            // A rule about a figure that is not there would stay silent.
+            self.shown
+                .replace([(vec![crds::placement_reason::RUNNING.to_owned()], 0.0)]);
             return Ok(None);
         }
         if !self.templates.complete() {

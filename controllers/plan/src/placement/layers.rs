@@ -88,6 +88,11 @@ pub fn describe(
             .conditions
             .retain(|c| c.type_ != condition::EFFECTIVELY_ACTIVE_ACTIVE),
     }
+    restarts(decision, status, generation, now);
+}
+
+/// Marks what holds devices of its node.
+fn restarts(decision: &Decision, status: &mut DualActivePlacementStatus, generation: Option<i64>, now: Timestamp) {
     let devices: Vec<String> = decision
         .devices
         .iter()

@@ -225,7 +225,7 @@ mod tests {
                 {"name": "d", "image": "a/d:1"}]}}}})
     }
 
-    fn tried(spec: Value) -> Result<Value, String> {
+    fn tried(spec: &Value) -> Result<Value, String> {
         let mut all = json!({"centre": "b", "target": {"kind": "Deployment", "name": "web"}});
         all.as_object_mut().unwrap().extend(spec.as_object().unwrap().clone());
         let one: Override = serde_json::from_value(all).unwrap();
@@ -235,7 +235,7 @@ mod tests {
 
     #[test]
     fn each_kind_changes_what_it_names_and_nothing_else() {
-        let found = tried(json!({"images": [{"container": "c", "image": "b/c:1"}],
+        let found = tried(&json!({"images": [{"container": "c", "image": "b/c:1"}],
             "env": [{"container": "c", "name": "A", "value": "2"}, {"name": "B", "value": "3"}],
             "args": [{"container": "d", "args": ["-x"]}], "labels": {"side": "b"}, "annotations": {"why": "b"},
             "jsonPatch": [{"op": "add", "path": "/spec/template/spec/priorityClassName", "value": "high"}]}));
@@ -280,7 +280,7 @@ mod tests {
             ),
         ];
         for (spec, words) in refusals {
-            let said = tried(spec.clone()).unwrap_err();
+            let said = tried(&spec).unwrap_err();
             assert!(said.contains(words) && said.contains(" | "), "{spec}: {said}");
         }
     }

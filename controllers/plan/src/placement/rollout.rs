@@ -49,10 +49,9 @@ pub enum Phase {
 /// Ranks centres as an order asks: the smallest first.
 pub const fn rank(order: RolloutOrder, role: Option<CentreRole>) -> u8 {
     match (order, role) {
-        (RolloutOrder::Together, _) => 0,
         (RolloutOrder::BackupFirst, Some(CentreRole::Primary)) => 2,
         (RolloutOrder::BackupFirst, Some(CentreRole::DisasterRecovery)) => 1,
-        (RolloutOrder::BackupFirst, _) => 0,
+        (RolloutOrder::Together | RolloutOrder::BackupFirst, _) => 0,
     }
 }
 

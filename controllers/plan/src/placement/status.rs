@@ -149,6 +149,16 @@ const TROUBLES: [&str; 10] = [
     reason::STAGE_OBSERVED,
 ];
 
+/// What a centre that is heard says is wrong.
+fn troubled(sides: &[Side<'_>]) -> Option<(&'static str, String)> {
+    let heard = || sides.iter().filter(|s| s.fresh).filter_map(|s| s.row);
+    TROUBLES.into_iter().find_map(|trouble| {
+        let row = heard().find(|r| r.reason == trouble)?;
+        let message = row.message.clone().unwrap_or_default();
+        Some((trouble, format!("{}: {message}", row.name)))
+    })
+}
+
 /// One reason at a time, the first that holds.
 fn ready(
     decision: &Decision,
@@ -159,18 +169,8 @@ fn ready(
     if let Some(obstacle) = &decision.obstacle {
         return (obstacle.reason, obstacle.message.clone());
     }
-    for trouble in TROUBLES {
-        let row = sides
-            .iter()
-            .filter(|s| s.fresh)
-            .filter_map(|s| s.row)
-            .find(|r| r.reason == trouble);
-        if let Some(row) = row {
-            return (
-                trouble,
-                format!("{}: {}", row.name, row.message.clone().unwrap_or_default()),
-            );
-        }
+    if let Some(found) = troubled(sides) {
+        return found;
     }
     if let Some(silent) = sides.iter().find(|s| !s.fresh) {
         let name = silent.name;

@@ -115,32 +115,35 @@ pub fn status(
     if same {
         return None;
     }
-    let conditions: Vec<Value> = states
-        .iter()
-        .map(|(kind, is)| {
-            let since = shown.conditions.iter().find(|c| c.0 == *kind && c.1 == word(*is));
-            let since = since.map(|c| c.2.clone()).filter(|t| !t.is_empty()).unwrap_or_else(|| now.to_string());
-            let why = match (*kind, is, complete) {
-                ("Available", true, _) => "MinimumReplicasAvailable",
-                ("Available", false, _) => "MinimumReplicasUnavailable",
-                (_, _, true) => "NewReplicaSetAvailable",
-                _ => "ReplicaSetUpdated",
-            };
-            json!({"type": kind, "status": word(*is), "reason": why, "lastTransitionTime": since,
-                "lastUpdateTime": now.to_string(),
-                "message": format!("{available} of {wanted} copies are available in {} centres | {} 个中心共 {available}/{wanted} 副本可用", found.len(), found.len())})
-        })
-        .collect();
-    let mut status = json!({"observedGeneration": observed, "conditions": conditions});
+    let words = format!(
+        "{available} of {wanted} copies are available in {0} centres | {0} 个中心共 {available}/{wanted} 副本可用",
+        found.len()
+    );
+    let conditions = states.map(|(kind, is)| condition(shown, (kind, is, complete), &words, now));
+    let mut written = json!({"observedGeneration": observed, "conditions": conditions});
     let named = [replicas, updated, ready, available, (wanted - available).max(0)];
     for (field, number) in fields.into_iter().zip(named).filter(|(field, _)| !field.is_empty()) {
-        set(&mut status, field, number);
+        set(&mut written, field, number);
     }
     if object.kind == TemplateKind::DaemonSet {
-        set(&mut status, "desiredNumberScheduled", wanted);
-        set(&mut status, "numberMisscheduled", 0);
+        set(&mut written, "desiredNumberScheduled", wanted);
+        set(&mut written, "numberMisscheduled", 0);
     }
-    Some(status)
+    Some(written)
+}
+
+/// One condition, as the kind's own controller words it.
+fn condition(shown: &Shown, (kind, is, complete): (&str, bool, bool), words: &str, now: Timestamp) -> Value {
+    let since = shown.conditions.iter().find(|c| c.0 == kind && c.1 == word(is));
+    let since = since.map(|c| c.2.clone()).filter(|t| !t.is_empty());
+    let why = match (kind, is, complete) {
+        ("Available", true, _) => "MinimumReplicasAvailable",
+        ("Available", false, _) => "MinimumReplicasUnavailable",
+        (_, _, true) => "NewReplicaSetAvailable",
+        _ => "ReplicaSetUpdated",
+    };
+    json!({"type": kind, "status": word(is), "reason": why, "message": words,
+        "lastTransitionTime": since.unwrap_or_else(|| now.to_string()), "lastUpdateTime": now.to_string()})
 }
 
 fn set(status: &mut Value, field: &str, number: i64) {

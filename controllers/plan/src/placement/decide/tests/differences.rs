@@ -16,7 +16,7 @@ fn workload(s: &mut Stage, copies: i64, image: &str) {
     s.texts.insert(key, Arc::new(value));
 }
 
-fn with(s: &mut Stage, spec: serde_json::Value) {
+fn with(s: &mut Stage, spec: &serde_json::Value) {
     let mut all = serde_json::to_value(&s.placements[0].spec).unwrap();
     all.as_object_mut().unwrap().extend(spec.as_object().unwrap().clone());
     s.placements[0].spec = serde_json::from_value(all).unwrap();
@@ -30,7 +30,7 @@ fn started(granted: i128, copies: i64) -> Stage {
     s
 }
 
-fn in_b(what: serde_json::Value) -> serde_json::Value {
+fn in_b(what: &serde_json::Value) -> serde_json::Value {
     let mut one = json!({"centre": "b", "target": {"kind": "Deployment", "name": "web"}});
     one.as_object_mut().unwrap().extend(what.as_object().unwrap().clone());
     json!({"overrides": [one]})
@@ -39,10 +39,10 @@ fn in_b(what: serde_json::Value) -> serde_json::Value {
 #[test]
 fn fixed_copies_leave_the_rest_to_the_others() {
     let mut s = started(10, 6);
-    with(&mut s, in_b(json!({"replicas": 1})));
+    with(&mut s, &in_b(&json!({"replicas": 1})));
     s.store("p", true);
     assert_eq!(copies(&s.store("p", true)), both(5, 1));
-    with(&mut s, in_b(json!({"replicas": 7})));
+    with(&mut s, &in_b(&json!({"replicas": 7})));
     assert_eq!(why(&s.store("p", true)), Some(reason::BOUNDS_CONFLICT));
 }
 
@@ -53,7 +53,7 @@ fn an_override_counts_where_it_is() {
     let path = "/spec/template/spec/containers/0/resources";
     with(
         &mut s,
-        in_b(json!({"jsonPatch": [{"op": "replace", "path": path, "value": limits}]})),
+        &in_b(&json!({"jsonPatch": [{"op": "replace", "path": path, "value": limits}]})),
     );
     let refused = s.store("p", true);
     assert_eq!(why(&refused), Some(reason::GRANT_TOO_SMALL));
@@ -74,7 +74,7 @@ fn an_override_that_does_not_apply_changes_nothing_anywhere() {
             "no StatefulSet *",
         ),
     ] {
-        with(&mut s, in_b(what));
+        with(&mut s, &in_b(&what));
         let refused = s.store("p", true);
         assert_eq!(
             (why(&refused), &refused.assignment),
@@ -83,7 +83,7 @@ fn an_override_that_does_not_apply_changes_nothing_anywhere() {
         assert!(refused.obstacle.unwrap().message.contains(words));
     }
     // What was accepted travels with the decision.
-    with(&mut s, in_b(json!({"env": [{"name": "SIDE", "value": "b"}]})));
+    with(&mut s, &in_b(&json!({"env": [{"name": "SIDE", "value": "b"}]})));
     let accepted = s.store("p", true).assignment.unwrap();
     assert_eq!((accepted.overrides.len(), accepted.number), (1, 2));
     s.texts.clear();
@@ -121,7 +121,7 @@ fn data_of_level_three_stays_in_the_governments_centres() {
 #[test]
 fn a_version_is_stored_before_a_decision_names_it_and_copies_do_not_wait_for_it() {
     let mut s = started(10, 6);
-    with(&mut s, json!({"rollout": {"order": "BackupFirst"}}));
+    with(&mut s, &json!({"rollout": {"order": "BackupFirst"}}));
     let first = s.store("p", true);
     assert!(first.store.contains(&web()));
     workload(&mut s, 6, "web:2");

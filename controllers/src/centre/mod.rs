@@ -128,7 +128,11 @@ async fn serve(agent: Arc<Agent>, known: watch::Receiver<stage::Known>, stop: Ca
     }
     agent.options.ready.store(true, Ordering::Relaxed);
     tracing::info!(centre = agent.options.centre, "first lists complete");
-    stage::turns(known, &stop, async |stage, over| turn(&agent, stage, over).await).await;
+    // Large futures, boxed so that no caller has to carry them.
+    let turns = stage::turns(known, &stop, async |stage, over| {
+        Box::pin(turn(&agent, stage, over)).await
+    });
+    Box::pin(turns).await;
 }
 
 /// Works whenever this replica holds the centre's lease; in between it stands by with warm caches. Where even a lease may

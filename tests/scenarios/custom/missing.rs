@@ -68,6 +68,11 @@ pub(crate) async fn crd_missing_in_one_centre(w: &World) -> Result<()> {
         row(w, "gadgets", "jiyidong").await? == before,
         "the row was written again"
     );
+    installed_and_away(w).await
+}
+
+/// Once the centre serves the kind the object is there; taken away under it, the same is said again.
+async fn installed_and_away(w: &World) -> Result<()> {
     w.apply("jiyidong", None, &definition("Gadget", "example.org")).await?;
     w.placement_reason("gadgets", "Running").await?;
     w.field("jiyidong", &["gadget", "one"], "/spec/size", &json!(1), PATIENCE)

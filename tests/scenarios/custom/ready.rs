@@ -65,6 +65,11 @@ pub(crate) async fn ready_by_policy(w: &World) -> Result<()> {
     let page = w.plugin("li.na", &["status", "dap/widgets"]).await?;
     let page = String::from_utf8_lossy(&page.stdout).into_owned();
     ensure!(page.contains("Widget.example.org"), "{page}");
+    in_use_until_it_left(w).await
+}
+
+/// A kind of which something is placed cannot be deleted.
+async fn in_use_until_it_left(w: &World) -> Result<()> {
     eventually(PATIENCE, "one object is counted", || async {
         let kind = w.ready_reason(&["pkind", "widgets.example.org"], "Placeable").await?;
         ensure!(kind["status"]["placed"] == 1, "{}", kind["status"]);

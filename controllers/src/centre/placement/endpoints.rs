@@ -43,6 +43,7 @@ pub(super) fn ready(endpoints: &Endpoints) -> Ready {
     })
 }
 
+#[allow(clippy::unnecessary_wraps, reason = "as a cache reads")]
 fn read(slice: EndpointSlice) -> Result<Slice, String> {
     let service = slice.metadata.labels.as_ref().and_then(|l| l.get(SERVICE)).cloned();
     let namespace = slice.metadata.namespace.unwrap_or_default();

@@ -40,9 +40,9 @@ pub fn manifest(joining: &Joining, lang: Lang) -> Result<String, Failure> {
 fn plain(template: &str) -> String {
     let kept = template.lines().filter(|line| {
         let text = line.trim_start();
-        !text.starts_with('#') && !(text.starts_with("{{-") && text.ends_with("}}"))
+        !(text.starts_with('#') || text.starts_with("{{-") && text.ends_with("}}"))
     });
-    kept.map(|line| format!("{line}\n")).collect()
+    kept.flat_map(|line| [line, "\n"]).collect()
 }
 
 fn unreadable(error: impl std::fmt::Display) -> Failure {
@@ -66,10 +66,10 @@ fn read_only(roles: &str) -> Result<String, Failure> {
             fields.insert("rules".to_owned(), json!([]));
         }
         if let Some(rules) = document.get_mut("rules").and_then(Value::as_array_mut) {
-            rules.iter_mut().for_each(|rule| {
+            for rule in rules.iter_mut() {
                 keep(rule, "verbs", |verb| READS.contains(&verb));
                 keep(rule, "resources", |resource| !unread.contains(&resource));
-            });
+            }
             let some =
                 |rule: &Value, what: &str| rule.get(what).and_then(Value::as_array).is_some_and(|a| !a.is_empty());
             rules.retain(|rule| some(rule, "verbs") && (some(rule, "resources") || some(rule, "nonResourceURLs")));
@@ -167,7 +167,7 @@ kubectl config --kubeconfig=kubeconfig use-context hub
 kubectl -n xiangyun-system create secret generic xiangyun-agent --from-file=kubeconfig")),
     ]
     .map(|(words, commands)| {
-        let commands = commands.lines().map(|line| format!("#   {line}\n")).collect::<String>();
+        let commands = commands.lines().flat_map(|line| ["#   ", line, "\n"]).collect::<String>();
         format!("# {}\n{commands}", lang.half(&words))
     });
     lines.concat()

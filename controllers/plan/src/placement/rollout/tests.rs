@@ -80,7 +80,9 @@ impl Stage {
     fn runs(&mut self, revision: &str) {
         for _ in 0..4 {
             self.step(revision);
-            CENTRES.iter().for_each(|c| self.answers(c, 2));
+            for centre in CENTRES {
+                self.answers(centre, 2);
+            }
         }
         assert_eq!(self.step(revision), Phase::Done);
     }

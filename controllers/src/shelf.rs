@@ -167,10 +167,11 @@ impl<K: Ord, V> Filler<K, V> {
 /// Answers that do not pass by themselves: the kind is not served, or may not be read.
 fn refusal(error: &watcher::Error) -> Option<u16> {
     use watcher::Error::{InitialListFailed, WatchError, WatchStartFailed};
-    let code = match error {
-        InitialListFailed(kube::Error::Api(status)) | WatchStartFailed(kube::Error::Api(status)) => status.code,
-        WatchError(status) => status.code,
-        _ => return None,
+    let (InitialListFailed(kube::Error::Api(status)) | WatchStartFailed(kube::Error::Api(status)) | WatchError(status)) =
+        error
+    else {
+        return None;
     };
+    let code = status.code;
     [403, 404].contains(&code).then_some(code)
 }

@@ -130,7 +130,7 @@ async fn serve(agent: Arc<Agent>, known: watch::Receiver<stage::Known>, stop: Ca
     tracing::info!(centre = agent.options.centre, "first lists complete");
     // Large futures, boxed so that no caller has to carry them.
     let turns = stage::turns(known, &stop, async |stage, over| {
-        Box::pin(turn(&agent, stage, over)).await
+        Box::pin(turn(&agent, stage, over)).await;
     });
     Box::pin(turns).await;
 }
@@ -138,7 +138,7 @@ async fn serve(agent: Arc<Agent>, known: watch::Receiver<stage::Known>, stop: Ca
 /// Works whenever this replica holds the centre's lease; in between it stands by with warm caches. Where even a lease may
 /// not be written every replica works: all that they write are reports and rows in the hub, the same ones.
 async fn turn(agent: &Arc<Agent>, stage: Stage, stop: CancellationToken) {
-    let work = async |_| work(Arc::clone(agent), stage, stop.clone()).await;
+    let work = async |_| Box::pin(work(Arc::clone(agent), stage, stop.clone())).await;
     if stage.withholds(Write::Lease).is_some() {
         return work(0).await;
     }

@@ -105,9 +105,7 @@ fn concerned<'a>(
     templates.iter().filter_map(move |(key, template)| {
         let mine = by_namespace.get(key.0.as_str())?;
         let about = |o: &&Override| o.concerns(&o.centre, &key.1.kind, &key.1.name);
-        mine.iter()
-            .any(|o| about(&o))
-            .then_some((key, template.version.as_str()))
+        mine.iter().any(about).then_some((key, template.version.as_str()))
     })
 }
 

@@ -9,7 +9,7 @@ use crate::world::{METRO, PATIENCE, World};
 
 const NAME: &str = "rolls";
 
-fn rollout(spec: Value) -> Value {
+fn rollout(spec: &Value) -> Value {
     placement(NAME, NAME, json!({"rollout": spec}))
 }
 
@@ -48,7 +48,7 @@ async fn images(w: &World, jishi: &str, jiyidong: &str) -> Result<()> {
 /// The backup gets a version first; one that does not become healthy there never reaches the primary.
 pub(crate) async fn backup_first_and_stopped(w: &World) -> Result<()> {
     w.put(&version("1", 4, false)).await?;
-    w.put(&rollout(json!({"order": "BackupFirst", "deadline": "10s"})))
+    w.put(&rollout(&json!({"order": "BackupFirst", "deadline": "10s"})))
         .await?;
     w.copies(NAME, NAME, [2, 2]).await?;
     w.put(&version("2", 4, true)).await?;
@@ -75,7 +75,7 @@ pub(crate) async fn backup_first_and_stopped(w: &World) -> Result<()> {
 /// Every centre goes back to what was healthy everywhere, although the template still says otherwise.
 pub(crate) async fn failed_and_returned(w: &World) -> Result<()> {
     w.put(&rollout(
-        json!({"order": "BackupFirst", "deadline": "10s", "onFailure": "Return"}),
+        &json!({"order": "BackupFirst", "deadline": "10s", "onFailure": "Return"}),
     ))
     .await?;
     w.put(&version("4", 4, true)).await?;
@@ -95,7 +95,8 @@ pub(crate) async fn failed_and_returned(w: &World) -> Result<()> {
 }
 
 pub(crate) async fn paused_and_together(w: &World) -> Result<()> {
-    w.put(&rollout(json!({"order": "BackupFirst", "paused": true}))).await?;
+    w.put(&rollout(&json!({"order": "BackupFirst", "paused": true})))
+        .await?;
     w.put(&version("6", 4, false)).await?;
     w.placement_reason(NAME, "RolloutPaused").await?;
     w.put(&version("6", 6, false)).await?;
@@ -104,10 +105,10 @@ pub(crate) async fn paused_and_together(w: &World) -> Result<()> {
             .await?;
     }
     images(w, "5", "5").await?;
-    w.put(&rollout(json!({"order": "BackupFirst"}))).await?;
+    w.put(&rollout(&json!({"order": "BackupFirst"}))).await?;
     w.copies(NAME, NAME, [3, 3]).await?;
     images(w, "6", "6").await?;
-    w.put(&rollout(json!({"order": "Together"}))).await?;
+    w.put(&rollout(&json!({"order": "Together"}))).await?;
     w.put(&version("7", 6, true)).await?;
     images(w, "7", "7").await?;
     w.put(&version("8", 6, false)).await?;

@@ -4,12 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crds::{PlacedObject, TemplateKind};
+use crds::{Address, PlacedObject, TemplateKind};
 use kube::api::{Api, DynamicObject, TypeMeta};
-use kube::core::{ApiResource, GroupVersionKind};
+use kube::core::ApiResource;
 use kube::runtime::watcher;
 use kube::{Client, ResourceExt as _};
-use plan::placement::kinds::{Address, Blind, Kinds, Unseen};
+use plan::placement::kinds::{Blind, Kinds, Unseen};
 use plan::placement::template::Key;
 use serde_json::Value;
 use tokio::sync::Notify;
@@ -19,17 +19,7 @@ use crate::shelf::{Shelf, Values};
 
 /// How a kind is addressed; `None` for a custom kind of which no PlaceableKind says it.
 pub fn resource(kinds: &Kinds, kind: &TemplateKind) -> Option<ApiResource> {
-    kinds.address(kind).as_ref().map(addressed)
-}
-
-fn addressed(address: &Address) -> ApiResource {
-    let Address {
-        group,
-        version,
-        kind,
-        plural,
-    } = address;
-    ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, kind), plural)
+    kinds.address(kind).map(|address| address.resource())
 }
 
 /// The object as JSON, without the server's notes about who wrote which field, which are most of it. Items of a list do not
@@ -138,7 +128,7 @@ impl<T: Send + Sync + 'static> Templates<T> {
     }
 
     fn start(&self, kind: &TemplateKind, address: Address) -> Watched<T> {
-        let resource = addressed(&address);
+        let resource = address.resource();
         let api: Api<DynamicObject> = Api::all_with(self.client.clone(), &resource);
         let (objects, filler) = Shelf::new(vec![Arc::clone(&self.changed)]);
         let (config, read, kind) = (self.config.clone(), self.read, kind.clone());

@@ -7,7 +7,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{DualActivePlacementStatus, Override, Rollout, TemplateKind};
+use crate::{Assignment, DualActivePlacementStatus, Override, PlacementRow, Rollout, TemplateKind};
 
 /// Reasons of a placement's conditions and of the centres' rows.
 pub mod reason {
@@ -308,4 +308,16 @@ pub struct DualActivePlacementSpec {
     /// What becomes of the objects in the end | 删除时对象的处理
     #[serde(default)]
     pub removal: Removal,
+}
+
+impl DualActivePlacement {
+    /// What was decided; `None` before anything was.
+    pub fn assignment(&self) -> Option<&Assignment> {
+        self.status.as_ref()?.assignment.as_ref()
+    }
+
+    /// What the centres say.
+    pub fn rows(&self) -> &[PlacementRow] {
+        self.status.as_ref().map(|s| s.centres.as_slice()).unwrap_or_default()
+    }
 }

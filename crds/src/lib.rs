@@ -26,13 +26,14 @@ mod reclaim_policy;
 mod request_approval;
 mod resource_need;
 mod resource_request;
+mod resources;
 mod template_kind;
 mod tenant;
 mod usage_report;
 
 pub use admission_limits::{AdmissionLimits, AdmissionLimitsSpec, LargestGrant, NeedKind};
 pub use allocation::{Allocation, AllocationPool, CentreRow, CentreShare, InForce};
-pub use amounts::{Amount, AmountError, Amounts, Resources};
+pub use amounts::{Amount, AmountError, Amounts};
 pub use conditions::{Condition, find as find_condition, is_true as condition_is_true, set as set_condition};
 pub use data_center::{
     CardNodes, CentreReport, CentreRole, DataCenter, DataCenterSpec, DataCenterStatus, MetricLabel, MetricSource,
@@ -79,7 +80,8 @@ pub use resource_request::{
     AllocationRef, ApprovalCount, Compliance, Funding, Project, RequestArchitecture, RequestType, ResourceRequest,
     ResourceRequestSpec, ResourceRequestStatus, Survival, Term, reason as request_reason,
 };
-pub use template_kind::{NoTemplateKind, TemplateKind};
+pub use resources::Resources;
+pub use template_kind::{Address, NoTemplateKind, TemplateKind};
 pub use tenant::{
     Administrator, AdministratorKind, Ceiling, Tenant, TenantLevel, TenantSpec, TenantStatus, reason as tenant_reason,
 };

@@ -39,7 +39,7 @@ pub struct Rollout {
     pub paused: bool,
     /// How long a version may take to become healthy in a centre; as long as a Deployment's own default | 就绪时限
     #[serde(default = "ten_minutes")]
-    #[schemars(length(max = 16), extend("format" = "duration"))]
+    #[schemars(length(max = 16), regex(pattern = r"^[1-9][0-9]{0,5}[smh]$"))]
     pub deadline: String,
     /// What happens after that | 超时处理
     #[serde(default)]

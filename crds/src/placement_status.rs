@@ -1,5 +1,7 @@
 //! What was decided for a placement, and what the centres say of it.
 
+use std::fmt;
+
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -30,6 +32,15 @@ pub struct CentreAssignment {
     pub jobs: bool,
 }
 
+impl CentreAssignment {
+    /// Copies of that workload; `None` where none are divided to this centre.
+    pub fn copies_of(&self, object: &PlacedObject) -> Option<i64> {
+        let mut all = self.copies.iter();
+        all.find(|w| w.kind == object.kind && w.name == object.name)
+            .map(|w| w.copies)
+    }
+}
+
 /// One object of a decision | 所含对象
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct PlacedObject {
@@ -37,6 +48,12 @@ pub struct PlacedObject {
     pub kind: TemplateKind,
     /// Its name | 名称
     pub name: String,
+}
+
+impl fmt::Display for PlacedObject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.kind.name(), self.name)
+    }
 }
 
 /// What was decided; written by the operator alone | 分派结果，仅由控制器写入
@@ -69,6 +86,19 @@ pub struct Assignment {
     /// Set when the placement is being deleted: what becomes of the objects | 删除中：对象的处理
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub leaving: Option<Removal>,
+}
+
+impl Assignment {
+    /// A centre's part.
+    pub fn centre(&self, name: &str) -> Option<&CentreAssignment> {
+        self.centres.iter().find(|c| c.name == name)
+    }
+
+    /// The versions of a workload; `None` where they reach the centres in no order.
+    pub fn rollout(&self, object: &PlacedObject) -> Option<&WorkloadRollout> {
+        let mut all = self.rollouts.iter();
+        all.find(|r| r.kind == object.kind && r.name == object.name)
+    }
 }
 
 /// How far a workload is in a centre | 工作负载在一个中心的进度
@@ -196,6 +226,14 @@ pub struct PlacementRow {
     pub message: Option<String>,
     /// When a fact last changed | 最近变化时间
     pub reported_at: String,
+}
+
+impl PlacementRow {
+    /// How far that workload is.
+    pub fn workload(&self, object: &PlacedObject) -> Option<&WorkloadRow> {
+        let mut all = self.workloads.iter();
+        all.find(|w| w.kind == object.kind && w.name == object.name)
+    }
 }
 
 /// Sums over the centres | 合计

@@ -5,9 +5,31 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use kube::core::{ApiResource, GroupVersionKind};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// How objects of a kind are addressed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Address {
+    /// Group; empty for the core.
+    pub group: String,
+    /// Version.
+    pub version: String,
+    /// Kind, as in a manifest.
+    pub kind: String,
+    /// Plural, as in paths.
+    pub plural: String,
+}
+
+impl Address {
+    /// As a client takes it.
+    pub fn resource(&self) -> ApiResource {
+        let named = GroupVersionKind::gvk(&self.group, &self.version, &self.kind);
+        ApiResource::from_gvk_with_plural(&named, &self.plural)
+    }
+}
 
 /// A custom kind as it is written, kind and group: `Widget.example.org`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -110,9 +132,9 @@ impl TemplateKind {
         }
     }
 
-    /// Group, version and plural of a built-in kind.
-    pub const fn address(&self) -> Option<(&'static str, &'static str, &'static str)> {
-        Some(match self {
+    /// How a built-in kind is addressed.
+    pub fn address(&self) -> Option<Address> {
+        let (group, version, plural) = match self {
             Self::ServiceAccount => ("", "v1", "serviceaccounts"),
             Self::ConfigMap => ("", "v1", "configmaps"),
             Self::Secret => ("", "v1", "secrets"),
@@ -127,6 +149,12 @@ impl TemplateKind {
             Self::HorizontalPodAutoscaler => ("autoscaling", "v2", "horizontalpodautoscalers"),
             Self::Ingress => ("networking.k8s.io", "v1", "ingresses"),
             Self::Custom(_) => return None,
+        };
+        Some(Address {
+            group: group.to_owned(),
+            version: version.to_owned(),
+            kind: self.name().to_owned(),
+            plural: plural.to_owned(),
         })
     }
 

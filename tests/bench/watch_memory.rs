@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, ensure};
 use crds::TemplateKind;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use kube::api::{DeleteParams, DynamicObject, ListParams, PostParams};
-use kube::core::{ApiResource, GroupVersionKind};
+use kube::core::ApiResource;
 use kube::{Api, Client};
 use playground::{Cloud, eventually};
 use serde_json::{Map, Value, json};
@@ -59,11 +59,12 @@ struct Bench<'a> {
     centre: Client,
 }
 
-fn api(client: &Client, kind: &TemplateKind) -> Api<DynamicObject> {
-    let (group, version, plural) = kind.address().unwrap_or_default();
-    let named = GroupVersionKind::gvk(group, version, kind.name());
-    let resource = ApiResource::from_gvk_with_plural(&named, plural);
-    Api::namespaced_with(client.clone(), TENANT, &resource)
+fn resource(kind: &TemplateKind) -> Result<ApiResource> {
+    Ok(kind.address().context("no built-in kind")?.resource())
+}
+
+fn api(client: &Client, kind: &TemplateKind) -> Result<Api<DynamicObject>> {
+    Ok(Api::namespaced_with(client.clone(), TENANT, &resource(kind)?))
 }
 
 impl Bench<'_> {
@@ -76,7 +77,7 @@ impl Bench<'_> {
         }
         let placements: Api<crds::DualActivePlacement> = Api::namespaced(self.hub.clone(), TENANT);
         placements.create(&PostParams::default(), &placement()?).await?;
-        let templates = api(&self.hub, kind);
+        let templates = api(&self.hub, kind)?;
         // From the first one on the kind is watched; a watch tells in order, so that the last one says that all were seen.
         self.placed(&templates, kind, "first").await?;
         let before = [self.resident(OPERATOR)?, self.resident(AGENT)?];
@@ -110,7 +111,7 @@ impl Bench<'_> {
         templates
             .create(&PostParams::default(), &template(kind, name, "yes")?)
             .await?;
-        let there = api(&self.centre, kind);
+        let there = api(&self.centre, kind)?;
         eventually(LONG, &format!("{name} {} is in the centre", kind.name()), || async {
             ensure!(there.get_metadata_opt(name).await?.is_some(), "not yet");
             Ok(())
@@ -125,7 +126,7 @@ impl Bench<'_> {
             Ok(())
         })
         .await?;
-        let templates = api(&self.hub, kind);
+        let templates = api(&self.hub, kind)?;
         let ours = ListParams::default().labels("wanted");
         templates.delete_collection(&DeleteParams::default(), &ours).await?;
         eventually(LONG, "the templates are gone", || async {
@@ -169,15 +170,9 @@ fn template(kind: &TemplateKind, name: &str, wanted: &str) -> Result<DynamicObje
                 "metadata": {"labels": {"app": name}}, "spec": {"containers": [container]}}}})
         }
     };
-    let (group, version, _) = kind.address().unwrap_or_default();
-    let api_version = if group.is_empty() {
-        version.to_owned()
-    } else {
-        format!("{group}/{version}")
-    };
     let metadata = json!({"name": name, "namespace": TENANT, "labels": {"wanted": wanted, "app": name}});
     if let Some(fields) = object.as_object_mut() {
-        fields.insert("apiVersion".into(), json!(api_version));
+        fields.insert("apiVersion".into(), json!(resource(kind)?.api_version));
         fields.insert("kind".into(), json!(kind.name()));
         fields.insert("metadata".into(), metadata);
     }

@@ -1,7 +1,6 @@
 //! Writes on placements, each conditional on the copy it was decided on: uid and resourceVersion.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::collections::BTreeSet;
 
 use crds::{
     DualActivePlacement, DualActivePlacementStatus, condition, find_condition, label, placement_reason as reason,
@@ -9,7 +8,6 @@ use crds::{
 use kube::api::{Patch, PatchParams};
 use kube::{Api, ResourceExt as _};
 use plan::placement::decide::Decision;
-use plan::placement::template::{Key, Template};
 use serde_json::{Value, json};
 
 use super::{Controller, revisions};
@@ -20,7 +18,7 @@ use crate::merge::merge_patch;
 /// Whether the decision has an object or a centre that the stored one has not.
 pub(super) fn grows(placement: &DualActivePlacement, decision: &Decision) -> bool {
     let Some(next) = &decision.assignment else { return false };
-    let Some(old) = placement.status.as_ref().and_then(|s| s.assignment.as_ref()) else {
+    let Some(old) = placement.assignment() else {
         return true;
     };
     next.objects.iter().any(|o| !old.objects.contains(o))
@@ -46,9 +44,8 @@ impl Controller {
         placement: &DualActivePlacement,
         decision: &Decision,
         status: &DualActivePlacementStatus,
-        templates: &BTreeMap<Key, Arc<Template>>,
     ) -> Result<(), CallError> {
-        let written = self.write_what_differs(placement, decision, status, templates).await;
+        let written = self.write_what_differs(placement, decision, status).await;
         match written {
             // Somebody else wrote, or it is gone: the watch shows it, and the next pass decides on that.
             Err(error) if error.is_conflict() || error.is_not_found() => Ok(()),
@@ -61,7 +58,6 @@ impl Controller {
         placement: &DualActivePlacement,
         decision: &Decision,
         status: &DualActivePlacementStatus,
-        templates: &BTreeMap<Key, Arc<Template>>,
     ) -> Result<(), CallError> {
         let guarded = placement.finalizers().iter().any(|f| f == label::PLACED);
         let deleted = placement.metadata.deletion_timestamp.is_some();
@@ -80,7 +76,7 @@ impl Controller {
         if placement.status.as_ref() == Some(status) {
             return Ok(());
         }
-        if !self.store_revisions(placement, decision, templates).await? {
+        if !self.store_revisions(placement, decision).await? {
             return Ok(());
         }
         let namespace = placement.namespace().unwrap_or_default();
@@ -92,7 +88,7 @@ impl Controller {
         self.fail_points.reached(Step::PlacementDecided);
         call("write a placement", api.patch_status(&name, &params, &patch)).await?;
         self.announce(placement, status);
-        let before = placement.status.as_ref().and_then(|s| s.assignment.as_ref());
+        let before = placement.assignment();
         let (before, now) = (revisions::named(before), revisions::named(status.assignment.as_ref()));
         if before.is_subset(&now) {
             return Ok(());

@@ -33,7 +33,7 @@ impl Controller {
         placements: &[Arc<DualActivePlacement>],
         now: Timestamp,
     ) -> Result<(), CallError> {
-        let assignments = placements.iter().filter_map(|p| p.status.as_ref()?.assignment.as_ref());
+        let assignments = placements.iter().filter_map(|p| p.assignment());
         let placed = count(assignments.flat_map(|a| &a.objects));
         for one in all {
             let next = status(one, kinds, blind, &placed, now);

@@ -189,7 +189,7 @@ impl Controller {
         for half in [grows, rest] {
             let writes = half
                 .iter()
-                .map(|(placement, decision, status)| self.write(placement, decision, status, &templates));
+                .map(|(placement, decision, status)| self.write(placement, decision, status));
             let outcomes: Vec<_> = futures::stream::iter(writes).buffer_unordered(AT_ONCE).collect().await;
             first = outcomes.into_iter().fold(first, |first, outcome| match outcome {
                 Ok(()) => first,

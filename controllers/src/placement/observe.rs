@@ -19,7 +19,7 @@ use crate::templates::{plain, resource};
 pub(super) fn kinds(placements: &[Arc<DualActivePlacement>], custom: &Kinds) -> BTreeSet<TemplateKind> {
     let mut kinds = BTreeSet::new();
     for placement in placements {
-        let assignment = placement.status.as_ref().and_then(|s| s.assignment.as_ref());
+        let assignment = placement.assignment();
         kinds.extend(assignment.iter().flat_map(|a| &a.objects).map(|o| o.kind.clone()));
         kinds.extend(placement.spec.select.refs.iter().map(|r| r.kind.clone()));
         if !placement.spec.select.match_labels.is_empty() {
@@ -34,15 +34,12 @@ pub(super) fn kinds(placements: &[Arc<DualActivePlacement>], custom: &Kinds) -> 
 
 /// Whole templates, where an override is to be tried on them; read once for each version.
 #[derive(Debug, Default)]
-pub(super) struct Texts {
-    texts: BTreeMap<Key, Arc<Value>>,
-    versions: BTreeMap<Key, String>,
-}
+pub(super) struct Texts(BTreeMap<Key, Arc<Value>>);
 
 impl Texts {
     /// Those that were read.
     pub(super) const fn all(&self) -> &BTreeMap<Key, Arc<Value>> {
-        &self.texts
+        &self.0
     }
 
     /// Reads what is new, and forgets what no override concerns any more. One that cannot be read is missing, which the
@@ -55,30 +52,23 @@ impl Texts {
         templates: &BTreeMap<Key, Arc<Template>>,
     ) {
         let wanted: BTreeMap<&Key, &str> = concerned(placements, templates).collect();
-        self.versions
-            .retain(|key, version| wanted.get(key).is_some_and(|v| v == version));
-        self.texts.retain(|key, _| wanted.contains_key(key));
-        let due: Vec<_> = wanted
-            .into_iter()
-            .filter(|(key, _)| !self.versions.contains_key(*key))
-            .collect();
-        let reads = due.into_iter().map(|(key, version)| async move {
+        self.0.retain(|key, _| wanted.contains_key(key));
+        let read = |key: &Key| self.0.get(key)?.pointer("/metadata/resourceVersion")?.as_str();
+        let due = wanted.iter().filter(|(key, version)| read(key) != Some(**version));
+        let reads = due.map(|(key, _)| async move {
             let resource = resource(kinds, &key.1.kind)?;
             let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), &key.0, &resource);
             let found = call("read a template", api.get(&key.1.name)).await;
             if let Err(error) = &found {
                 tracing::warn!(namespace = key.0, name = key.1.name, %error, "a template with overrides cannot be read");
             }
-            Some((key.clone(), version.to_owned(), found.ok().map(|o| plain(o, &resource))))
+            Some(((*key).clone(), found.ok().map(|o| plain(o, &resource))))
         });
         let found: Vec<_> = futures::stream::iter(reads).buffer_unordered(AT_ONCE).collect().await;
-        for (key, version, text) in found.into_iter().flatten() {
+        for (key, text) in found.into_iter().flatten() {
             match text {
-                Some(text) => {
-                    self.texts.insert(key.clone(), Arc::new(text));
-                    self.versions.insert(key, version);
-                }
-                None => drop(self.texts.remove(&key)),
+                Some(text) => drop(self.0.insert(key, Arc::new(text))),
+                None => drop(self.0.remove(&key)),
             }
         }
     }
@@ -90,7 +80,7 @@ fn concerned<'a>(
     templates: &'a BTreeMap<Key, Arc<Template>>,
 ) -> impl Iterator<Item = (&'a Key, &'a str)> {
     let overrides = placements.iter().flat_map(|p| {
-        let decided = p.status.as_ref().and_then(|s| s.assignment.as_ref());
+        let decided = p.assignment();
         let all = p
             .spec
             .overrides

@@ -1,8 +1,7 @@
 //! Versions of templates, kept in the hub while a decision names them: an agent can go back to one that the template does
 //! not say any more. Their names follow from their content, so that storing one twice stores it once.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::collections::BTreeSet;
 
 use crds::{Assignment, DualActivePlacement, PlacedObject, label};
 use k8s_openapi::api::apps::v1::ControllerRevision;
@@ -11,7 +10,7 @@ use kube::api::{DeleteParams, DynamicObject, ListParams, ObjectMeta, PostParams}
 use kube::{Api, Resource as _, ResourceExt as _};
 use plan::placement::decide::{Decision, key};
 use plan::placement::kinds::Kinds;
-use plan::placement::template::{Key, Template};
+use plan::placement::template;
 use serde_json::json;
 
 use super::Controller;
@@ -49,16 +48,13 @@ impl Controller {
         &self,
         placement: &DualActivePlacement,
         decision: &Decision,
-        templates: &BTreeMap<Key, Arc<Template>>,
     ) -> Result<bool, CallError> {
-        let (namespace, _) = key(placement);
         for object in &decision.store {
-            let Some(template) = templates.get(&(namespace.clone(), object.clone())) else {
-                return Ok(false);
-            };
-            if !self.store(placement, object, template).await? {
+            let rollout = decision.assignment.as_ref().and_then(|a| a.rollout(object));
+            let newest = rollout.map_or("", |r| r.newest.as_str());
+            if !self.store(placement, object, newest).await? {
                 tracing::debug!(
-                    namespace,
+                    namespace = placement.namespace(),
                     name = object.name,
                     "the template went on before its revision was stored"
                 );
@@ -72,7 +68,7 @@ impl Controller {
         &self,
         placement: &DualActivePlacement,
         object: &PlacedObject,
-        template: &Template,
+        newest: &str,
     ) -> Result<bool, CallError> {
         let (namespace, owner) = key(placement);
         // Built-in kinds alone roll.
@@ -84,18 +80,19 @@ impl Controller {
             Err(error) if error.is_not_found() => return Ok(false),
             found => plain(found?, &resource),
         };
-        if plan::placement::template::read(&object.kind, &found).revision != template.revision {
+        let facts = template::read(&object.kind, &found);
+        if facts.revision != newest {
             return Ok(false);
         }
         let revision = ControllerRevision {
             metadata: ObjectMeta {
-                name: Some(name(object, &template.revision)),
+                name: Some(name(object, newest)),
                 labels: Some([(label::PLACEMENT.to_owned(), owner)].into()),
                 owner_references: placement.owner_ref(&()).map(|o| vec![o]),
                 ..ObjectMeta::default()
             },
             data: Some(RawExtension(json!(found))),
-            revision: template.generation,
+            revision: facts.generation,
         };
         let api: Api<ControllerRevision> = Api::namespaced(self.client.clone(), &namespace);
         match call("store a revision", api.create(&PostParams::default(), &revision)).await {
@@ -111,11 +108,7 @@ impl Controller {
         kept: &BTreeSet<String>,
     ) -> Result<(), CallError> {
         let (namespace, owner) = key(placement);
-        let ever = placement
-            .status
-            .as_ref()
-            .and_then(|s| s.assignment.as_ref())
-            .is_some_and(|a| !a.rollouts.is_empty());
+        let ever = placement.assignment().is_some_and(|a| !a.rollouts.is_empty());
         if !ever {
             return Ok(());
         }

@@ -1,6 +1,7 @@
 //! Amounts: exact, bounded, and the same after a round trip.
 
 use super::*;
+use crate::Resources;
 use proptest::prelude::*;
 
 fn parse(s: &str, r: &'static str) -> Result<i128, AmountError> {

@@ -227,15 +227,8 @@ impl Floor {
     }
 
     fn open_everything_to(&mut self, tenant: &str) {
-        let most = i128::from(i64::MAX);
-        let all = Resources {
-            cpu: most,
-            memory: most,
-            storage: most,
-            accelerators: most,
-        };
         let names = self.pools.values().map(|pool| Name::clone(&pool.name));
-        let ceilings = Arc::new(names.map(|pool| (pool, Ceiling::plain(all))).collect());
+        let ceilings = Arc::new(names.map(|pool| (pool, Ceiling::plain(Resources::BOUNDLESS))).collect());
         self.ledger.tenants.insert(
             tenant.to_owned(),
             TenantEntry {

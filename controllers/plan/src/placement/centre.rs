@@ -109,7 +109,7 @@ pub fn plan(s: &Snapshot<'_>) -> Plan {
     let standing: BTreeSet<(&str, &str)> = s.standing.iter().map(|(s, p)| (s.0.as_str(), p.as_str())).collect();
     let placements: BTreeMap<_, _> = s.placements.iter().map(|p| (key(p), p)).collect();
     for ((tenant, name), placement) in &placements {
-        let Some(assignment) = placement.status.as_ref().and_then(|s| s.assignment.as_ref()) else {
+        let Some(assignment) = placement.assignment() else {
             continue;
         };
         let namespace = s.catalogue.namespace(tenant, &placement.spec.pool);
@@ -133,7 +133,7 @@ fn part(
     (namespace, tenant): (String, &str),
     stands: bool,
 ) -> Part {
-    let here = assignment.centres.iter().any(|c| c.name == s.centre) && assignment.leaving.is_none();
+    let here = assignment.centre(s.centre).is_some() && assignment.leaving.is_none();
     let mut rows = placement.status.iter().flat_map(|s| &s.centres);
     let row = rows.find(|r| r.name == s.centre);
     let done = row.is_some_and(|r| r.number == assignment.number);
@@ -184,24 +184,19 @@ fn want(s: &Snapshot<'_>, placement: &DualActivePlacement, part: &Part, wants: &
     let (tenant, name) = key(placement);
     let Some(mine) = part
         .assignment
-        .centres
-        .iter()
-        .find(|c| c.name == s.centre)
+        .centre(s.centre)
         .filter(|_| part.assignment.leaving.is_none())
     else {
         return;
     };
     for object in &part.assignment.objects {
-        let copies = mine
-            .copies
-            .iter()
-            .find(|w| w.kind == object.kind && w.name == object.name);
+        let copies = mine.copies_of(object);
         let want = Want {
             tenant: tenant.clone(),
             here: Here {
                 namespace: part.namespace.clone(),
                 placement: name.clone(),
-                copies: copies.map(|w| w.copies),
+                copies,
                 suspended: !mine.jobs,
                 overrides: concerning(&part.assignment.overrides, s.centre, object)
                     .into_iter()
@@ -220,8 +215,7 @@ fn want(s: &Snapshot<'_>, placement: &DualActivePlacement, part: &Part, wants: &
 
 /// From which state of its template an object is made in a centre.
 pub(super) fn source(assignment: &Assignment, centre: &str, object: &PlacedObject) -> Source {
-    let mut rollouts = assignment.rollouts.iter();
-    match rollouts.find(|r| r.kind == object.kind && r.name == object.name) {
+    match assignment.rollout(object) {
         None => Source::Template,
         Some(rollout) => rollout
             .of(centre)
@@ -266,9 +260,7 @@ fn rank(kind: &TemplateKind) -> bool {
 
 /// Kinds that must be watched in the hub, and the same in the centre.
 pub fn kinds<'a>(placements: impl IntoIterator<Item = &'a Arc<DualActivePlacement>>) -> BTreeSet<TemplateKind> {
-    let assignments = placements
-        .into_iter()
-        .filter_map(|p| p.status.as_ref()?.assignment.as_ref());
+    let assignments = placements.into_iter().filter_map(|p| p.assignment());
     assignments
         .flat_map(|a| a.objects.iter().map(|o| o.kind.clone()))
         .collect()

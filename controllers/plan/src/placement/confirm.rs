@@ -50,9 +50,9 @@ pub fn confirmed(placement: &DualActivePlacement, centre: &str, name: &str) -> b
 /// to does not count: a quota that would change without a person's word stays.
 pub fn namespaces(centre: &str, placements: &[Arc<DualActivePlacement>], catalogue: &Catalogue) -> BTreeSet<String> {
     let holds = |placement: &Arc<DualActivePlacement>| {
-        let assignment = placement.status.as_ref()?.assignment.as_ref()?;
+        let assignment = placement.assignment()?;
         let (number, _) = annotation(placement, centre)?.split_once('-')?;
-        let here = assignment.centres.iter().any(|c| c.name == centre) && assignment.leaving.is_none();
+        let here = assignment.centre(centre).is_some() && assignment.leaving.is_none();
         let holds = here && number == assignment.number.to_string();
         holds.then(|| catalogue.namespace(&key(placement).0, &placement.spec.pool))
     };
@@ -79,7 +79,7 @@ pub fn words(
 /// What waits for a person, in words.
 fn question(placement: &DualActivePlacement, assignment: &Assignment, centre: &str, name: &str) -> String {
     let (tenant, placed) = key(placement);
-    let mine = assignment.centres.iter().find(|c| c.name == centre);
+    let mine = assignment.centre(centre);
     let (what_en, what_zh) = match mine.filter(|_| assignment.leaving.is_none()) {
         None => ("takes away all of it".to_owned(), "全部移除".to_owned()),
         Some(mine) => {

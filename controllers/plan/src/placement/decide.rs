@@ -41,25 +41,27 @@ pub fn decide(world: &World<'_>) -> BTreeMap<(String, String), Decision> {
     let mut held = BTreeMap::new();
     for placement in &order {
         let objects = templates.get(key(placement).0.as_str()).cloned().unwrap_or_default();
-        if let Some(assignment) = placement.status.as_ref().and_then(|s| s.assignment.as_ref()) {
+        if let Some(assignment) = placement.assignment() {
             held.insert(key(placement), holds(world, placement, assignment, &objects));
         }
     }
+    let twice: BTreeMap<&String, _> = selections
+        .iter()
+        .map(|(ns, s)| (ns, select::claimed_twice(s)))
+        .collect();
+    let (empty, unclaimed) = (Templates::new(), BTreeMap::new());
     let mut decisions = BTreeMap::new();
     for placement in order {
         let key = key(placement);
-        let empty = Templates::new();
+        let templates = templates.get(key.0.as_str()).unwrap_or(&empty);
         let one = One {
             world,
             placement,
-            old: placement.status.as_ref().and_then(|s| s.assignment.as_ref()),
-            rows: placement
-                .status
-                .as_ref()
-                .map(|s| s.centres.as_slice())
-                .unwrap_or_default(),
-            templates: templates.get(key.0.as_str()).unwrap_or(&empty),
-            twice: select::claimed_twice(selections.get(&key.0).unwrap_or(&BTreeMap::new())),
+            old: placement.assignment(),
+            rows: placement.rows(),
+            templates,
+            there: overridden::tried(world, &key.0, &placement.spec.overrides, templates),
+            twice: twice.get(&key.0).unwrap_or(&unclaimed),
             own: selections
                 .get(&key.0)
                 .and_then(|s| s.get(&key.1))
@@ -172,7 +174,8 @@ struct One<'a> {
     old: Option<&'a Assignment>,
     rows: &'a [PlacementRow],
     templates: &'a Templates<'a>,
-    twice: BTreeMap<PlacedObject, Vec<String>>,
+    there: overridden::There,
+    twice: &'a BTreeMap<PlacedObject, Vec<String>>,
     own: BTreeSet<PlacedObject>,
     lends: lend::Lends,
 }
@@ -314,9 +317,8 @@ impl One<'_> {
         let claimed = self.own.iter().find_map(|o| Some((o, self.twice.get(o)?)));
         if let Some((object, claimants)) = claimed {
             let rival = claimants.iter().find(|c| **c != name).cloned().unwrap_or_default();
-            let what = format!("{} {}", object.kind.name(), object.name);
             let message = format!(
-                "{what} is also claimed by dap/{rival}; whoever had it keeps it; narrow select of one of them | {what} 同时被 dap/{rival} 选取，先得者保留，请缩小其一的选取范围"
+                "{object} is also claimed by dap/{rival}; whoever had it keeps it; narrow select of one of them | {object} 同时被 dap/{rival} 选取，先得者保留，请缩小其一的选取范围"
             );
             return Some(Obstacle {
                 reason: reason::CLAIMED_TWICE,
@@ -327,9 +329,8 @@ impl One<'_> {
             return Some(unseen);
         }
         if let Some(object) = taken.missing.first() {
-            let what = format!("{} {}", object.kind.name(), object.name);
             let message = format!(
-                "{} missing in the hub namespace, first {what}; what needs it waits, what runs stays; apply it | 命名空间中缺少 {} 个对象，首个为 {what}，请先提交",
+                "{} missing in the hub namespace, first {object}; what needs it waits, what runs stays; apply it | 命名空间中缺少 {} 个对象，首个为 {object}，请先提交",
                 taken.missing.len(),
                 taken.missing.len()
             );

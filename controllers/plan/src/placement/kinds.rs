@@ -4,25 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crds::{
-    PlaceableKind, PlaceableKindStatus, PlacedObject, TemplateKind, condition, placeable_reason as reason,
+    Address, PlaceableKind, PlaceableKindStatus, PlacedObject, TemplateKind, condition, placeable_reason as reason,
     set_condition,
 };
 use jiff::Timestamp;
 
 use super::readiness::Policy;
-
-/// How objects of a kind are addressed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Address {
-    /// Group; empty for the core.
-    pub group: String,
-    /// Version.
-    pub version: String,
-    /// Kind, as in a manifest.
-    pub kind: String,
-    /// Plural, as in paths.
-    pub plural: String,
-}
 
 /// A custom kind, read once.
 #[derive(Clone, Debug, PartialEq)]
@@ -94,15 +81,7 @@ impl Kinds {
 
     /// How a kind is addressed; `None` for a custom one of which nobody says it.
     pub fn address(&self, kind: &TemplateKind) -> Option<Address> {
-        match kind.address() {
-            Some((group, version, plural)) => Some(Address {
-                group: group.to_owned(),
-                version: version.to_owned(),
-                kind: kind.name().to_owned(),
-                plural: plural.to_owned(),
-            }),
-            None => self.get(kind).map(|p| p.address.clone()),
-        }
+        kind.address().or_else(|| self.get(kind).map(|p| p.address.clone()))
     }
 
     /// Whether copies of the kind are divided over the centres.
@@ -199,7 +178,7 @@ pub fn role_missing(placeable: &Placeable, centre: &str) -> Why {
     (reason::ROLE_MISSING, message)
 }
 
-/// What becomes of a PlaceableKind: its status, from what is decided and seen. `taken`: another one speaks of its kind.
+/// What becomes of a PlaceableKind: its status, from what is decided and seen.
 pub fn status(
     one: &Placeable,
     kinds: &Kinds,

@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 use crds::{
     Assignment, CentreAssignment, DualActivePlacement, DualActivePlacementStatus, Layer, LayerName, LayerState,
     PlacementMode, PlacementRow, PoolCapacity, Resources, centre_reason, condition, placement_reason as reason,
-    set_condition,
 };
 use jiff::Timestamp;
 
 use super::decide::{Centre, Decision};
+use super::status::{Said, say};
 
 /// A state, a reason and words.
 type Found = (LayerState, &'static str, String);
@@ -32,33 +32,16 @@ pub fn describe(
     status: &mut DualActivePlacementStatus,
     now: Timestamp,
 ) {
-    let Some(assignment) = decision
-        .assignment
-        .as_ref()
-        .filter(|a| a.leaving.is_none() && !a.centres.is_empty())
-    else {
-        status.layers.clear();
-        status
-            .conditions
-            .retain(|c| c.type_ != condition::EFFECTIVELY_ACTIVE_ACTIVE && c.type_ != condition::RESTART_ONLY);
-        return;
-    };
-    let look = Look {
+    let placed = decision.assignment.as_ref();
+    let placed = placed.filter(|a| a.leaving.is_none() && !a.centres.is_empty());
+    let look = placed.map(|assignment| Look {
         pool: &placement.spec.pool,
         decision,
         assignment,
         rows: &status.centres,
         centres,
-    };
-    let found = [
-        (LayerName::Storage, not_measured("copies of data", "数据副本")),
-        (LayerName::Compute, look.compute()),
-        (LayerName::Application, look.application()),
-        (LayerName::Network, look.network()),
-        (LayerName::Security, not_measured("protection", "安全防护")),
-        (LayerName::Transport, look.transport()),
-    ];
-    let serves = (placement.spec.mode == PlacementMode::ActiveActive).then(|| look.serves());
+    });
+    let found = look.iter().flat_map(Look::layers);
     let layer = |(name, (state, why, message)): (LayerName, Found)| {
         let before = status.layers.iter().find(|l| l.name == name && l.state == state);
         let since = before.map_or_else(|| now.to_string(), |l| l.since.clone());
@@ -70,51 +53,25 @@ pub fn describe(
             since,
         }
     };
-    status.layers = found.into_iter().map(layer).collect();
+    let layers = found.map(layer).collect();
+    let both = |_: &&Look<'_>| placement.spec.mode == PlacementMode::ActiveActive;
+    let serves = look.as_ref().filter(both).map(Look::serves);
+    let restarts = look.as_ref().and_then(|_| restarts(decision));
+    status.layers = layers;
     let generation = placement.metadata.generation;
-    match serves {
-        Some((is, why, message)) => {
-            set_condition(
-                &mut status.conditions,
-                condition::EFFECTIVELY_ACTIVE_ACTIVE,
-                is,
-                why,
-                message,
-                generation,
-                now,
-            );
-        }
-        None => status
-            .conditions
-            .retain(|c| c.type_ != condition::EFFECTIVELY_ACTIVE_ACTIVE),
-    }
-    restarts(decision, status, generation, now);
+    say(status, condition::EFFECTIVELY_ACTIVE_ACTIVE, serves, generation, now);
+    say(status, condition::RESTART_ONLY, restarts, generation, now);
 }
 
-/// Marks what holds devices of its node.
-fn restarts(decision: &Decision, status: &mut DualActivePlacementStatus, generation: Option<i64>, now: Timestamp) {
-    let devices: Vec<String> = decision
-        .devices
-        .iter()
-        .map(|o| format!("{} {}", o.kind.name(), o.name))
-        .collect();
-    if devices.is_empty() {
-        status.conditions.retain(|c| c.type_ != condition::RESTART_ONLY);
-    } else {
-        let all = devices.join(", ");
-        let message = format!(
-            "{all}: pods hold devices of their node; in another place they start anew, nothing moves with them | {all}：容器组独占节点设备，切换时只能重启，不能迁移"
-        );
-        set_condition(
-            &mut status.conditions,
-            condition::RESTART_ONLY,
-            Some(true),
-            reason::PASSTHROUGH_DEVICES,
-            message,
-            generation,
-            now,
-        );
-    }
+/// What holds devices of its node.
+fn restarts(decision: &Decision) -> Option<Said> {
+    let devices = decision.devices.iter();
+    let devices: Vec<String> = devices.map(ToString::to_string).collect();
+    let all = devices.join(", ");
+    let message = format!(
+        "{all}: pods hold devices of their node; in another place they start anew, nothing moves with them | {all}：容器组独占节点设备，切换时只能重启，不能迁移"
+    );
+    (!devices.is_empty()).then_some((Some(true), reason::PASSTHROUGH_DEVICES, message))
 }
 
 /// Ready nodes of a pool; none where all of them are cordoned, because no copy could start there.
@@ -159,14 +116,33 @@ impl<'a> Look<'a> {
             .find(|name| !reports(name))
     }
 
-    /// Unknown because of a centre that is silent.
-    fn blind(&self) -> Option<Found> {
+    /// All six.
+    fn layers(&self) -> [(LayerName, Found); 6] {
+        [
+            (LayerName::Storage, not_measured("copies of data", "数据副本")),
+            (LayerName::Compute, self.heard(Self::compute)),
+            (LayerName::Application, self.heard(Self::application)),
+            (LayerName::Network, self.network()),
+            (LayerName::Security, not_measured("protection", "安全防护")),
+            (LayerName::Transport, self.transport()),
+        ]
+    }
+
+    /// That a centre is silent: reason and words.
+    fn blind(&self) -> Option<(&'static str, String)> {
         let name = self.silent()?;
         Some((
-            LayerState::Unknown,
             reason::CENTRE_UNKNOWN,
             format!("{name} does not report | {name} 未上报"),
         ))
+    }
+
+    /// Measures a layer of which every centre has to tell.
+    fn heard(&self, measure: fn(&Self) -> Found) -> Found {
+        match self.blind() {
+            Some((why, message)) => (LayerState::Unknown, why, message),
+            None => measure(self),
+        }
     }
 
     fn transport(&self) -> Found {
@@ -178,9 +154,6 @@ impl<'a> Look<'a> {
     }
 
     fn compute(&self) -> Found {
-        if let Some(blind) = self.blind() {
-            return blind;
-        }
         let nodes = |name: &str| {
             self.centres
                 .get(name)
@@ -197,9 +170,6 @@ impl<'a> Look<'a> {
     }
 
     fn application(&self) -> Found {
-        if let Some(blind) = self.blind() {
-            return blind;
-        }
         let mut short = self.centres().filter_map(|(centre, row)| {
             let (ready, wanted) = row.map_or((0, 0), |r| (r.ready, r.wanted));
             let expected: i64 = centre.copies.iter().map(|w| w.copies).sum();
@@ -218,52 +188,37 @@ impl<'a> Look<'a> {
         all_or(wrong, "all copies are ready in every centre | 各中心副本全部就绪")
     }
 
-    /// A service that has no endpoint in a centre which runs copies.
-    fn unserved(&self) -> Option<(String, String)> {
+    /// A service that has no endpoint in a centre which runs copies, in words.
+    fn unserved(&self) -> Option<String> {
         let runs = |c: &CentreAssignment| c.copies.iter().any(|w| w.copies > 0);
-        let mut all = self.centres().filter(|(c, _)| runs(c)).flat_map(|(centre, row)| {
-            let ready = move |name: &str| {
-                row.iter()
-                    .flat_map(|r| &r.services)
-                    .find(|s| s.name == name)
-                    .map_or(0, |s| s.ready)
+        self.centres().filter(|(c, _)| runs(c)).find_map(|(centre, row)| {
+            let serves = |name: &String| {
+                let mut services = row.into_iter().flat_map(|r| &r.services);
+                services.any(|s| s.name == *name && s.ready > 0)
             };
-            let names = self.decision.services.iter().filter(move |name| ready(name) == 0);
-            names
-                .map(|name| (centre.name.clone(), name.clone()))
-                .collect::<Vec<_>>()
-        });
-        all.next()
+            let (service, centre) = (self.decision.services.iter().find(|name| !serves(name))?, &centre.name);
+            Some(format!(
+                "Service {service} has no ready endpoint in {centre} | {centre} 的 Service {service} 无就绪端点"
+            ))
+        })
     }
 
     fn network(&self) -> Found {
         if self.decision.services.is_empty() {
-            return (
-                LayerState::Unknown,
-                reason::NOT_MEASURED,
-                "no Service is placed | 未部署 Service".to_owned(),
-            );
+            let message = "no Service is placed | 未部署 Service".to_owned();
+            return (LayerState::Unknown, reason::NOT_MEASURED, message);
         }
-        if let Some(blind) = self.blind() {
-            return blind;
-        }
-        let wrong = self.unserved().map(|(centre, service)| {
-            (
-                reason::NO_ENDPOINTS,
-                format!(
-                    "Service {service} has no ready endpoint in {centre} | {centre} 的 Service {service} 无就绪端点"
-                ),
+        self.heard(|look| {
+            all_or(
+                look.unserved().map(|message| (reason::NO_ENDPOINTS, message)),
+                "every Service has ready endpoints in every centre | 各中心 Service 均有就绪端点",
             )
-        });
-        all_or(
-            wrong,
-            "every Service has ready endpoints in every centre | 各中心 Service 均有就绪端点",
-        )
+        })
     }
 
     /// Whether every centre serves; `None` while one is silent.
-    fn serves(&self) -> (Option<bool>, &'static str, String) {
-        if let Some((_, why, message)) = self.blind() {
+    fn serves(&self) -> Said {
+        if let Some((why, message)) = self.blind() {
             return (None, why, message);
         }
         let copies = |c: &CentreAssignment| c.copies.iter().map(|w| w.copies).sum::<i64>();
@@ -271,13 +226,7 @@ impl<'a> Look<'a> {
             .centres()
             .find(|(c, row)| copies(c) == 0 || row.is_none_or(|r| r.ready == 0));
         let idle = idle.map(|(c, _)| format!("no copy is ready in {0} | {0} 无就绪副本", c.name));
-        let unserved = || {
-            let (centre, service) = self.unserved()?;
-            Some(format!(
-                "Service {service} has no ready endpoint in {centre} | {centre} 的 Service {service} 无就绪端点"
-            ))
-        };
-        match idle.or_else(unserved) {
+        match idle.or_else(|| self.unserved()) {
             Some(message) => (Some(false), reason::CENTRE_DOES_NOT_SERVE, message),
             None if self.assignment.centres.len() < 2 => {
                 let message = "one centre alone holds it | 仅部署于一个中心".to_owned();

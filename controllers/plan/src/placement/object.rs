@@ -67,14 +67,9 @@ fn placed(object: &PlacedObject, template: &Value, here: &Here) -> Value {
     let mut all = template.as_object().cloned().unwrap_or_default();
     all.remove("status");
     // A custom template says itself what it is.
-    if let Some((group, version, _)) = object.kind.address() {
-        let api_version = if group.is_empty() {
-            version.to_owned()
-        } else {
-            format!("{group}/{version}")
-        };
-        all.insert("apiVersion".to_owned(), json!(api_version));
-        all.insert("kind".to_owned(), json!(object.kind.name()));
+    if let Some(resource) = object.kind.address().map(|a| a.resource()) {
+        all.insert("apiVersion".to_owned(), json!(resource.api_version));
+        all.insert("kind".to_owned(), json!(resource.kind));
     }
     all.insert("metadata".to_owned(), metadata(object, template, here));
     let mut value = Value::Object(all);

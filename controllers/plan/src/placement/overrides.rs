@@ -53,8 +53,7 @@ pub fn apply(object: &PlacedObject, overrides: &[&Override], value: &mut Value) 
 }
 
 fn wrong(object: &PlacedObject, field: &str, why: &str, zh: &str) -> String {
-    let (kind, name) = (object.kind.name(), &object.name);
-    format!("{field} does not apply to {kind} {name}: {why} | {kind} {name} 无法应用 {field}：{zh}")
+    format!("{field} does not apply to {object}: {why} | {object} 无法应用 {field}：{zh}")
 }
 
 /// Images, variables and arguments.

@@ -64,10 +64,7 @@ struct Health {
 
 fn health(look: &Look<'_>, centre: &str, revision: &str) -> Option<Health> {
     let row = look.rows.iter().find(|r| r.name == centre)?;
-    let found = row
-        .workloads
-        .iter()
-        .find(|w| w.kind == look.object.kind && w.name == look.object.name);
+    let found = row.workload(look.object);
     let Some(w) = found else {
         // The centre is heard and has nothing of it yet.
         return Some(Health {
@@ -87,28 +84,27 @@ fn health(look: &Look<'_>, centre: &str, revision: &str) -> Option<Health> {
 /// The next step of one workload, and where it is.
 pub fn next(look: &Look<'_>) -> (WorkloadRollout, Phase) {
     let mut state = begin(look);
-    let failed = state.failed.as_deref() == Some(look.newest);
-    if look.rollout.paused && look.centres.iter().any(|c| state.of(c) != Some(look.newest)) && !failed {
-        return (state, Phase::Paused);
-    }
-    if failed {
+    if state.failed.as_deref() == Some(look.newest) {
         return after_failure(look, state);
     }
-    let together = look.rollout.order == RolloutOrder::Together;
-    let behind: Vec<&str> = look
-        .centres
-        .iter()
-        .copied()
-        .filter(|c| state.of(c) != Some(look.newest))
-        .collect();
-    if together && !behind.is_empty() {
-        for centre in behind {
-            give(&mut state, centre, look);
+    let behind = |state: &WorkloadRollout, centre: &str| state.of(centre) != Some(look.newest);
+    if look.rollout.paused && look.centres.iter().any(|c| behind(&state, c)) {
+        return (state, Phase::Paused);
+    }
+    if look.rollout.order == RolloutOrder::Together {
+        for centre in look
+            .centres
+            .iter()
+            .filter(|c| behind(&state, c))
+            .copied()
+            .collect::<Vec<_>>()
+        {
+            release(&mut state, centre, look);
         }
     }
     for centre in look.centres {
-        if state.of(centre) != Some(look.newest) {
-            give(&mut state, centre, look);
+        if behind(&state, centre) {
+            release(&mut state, centre, look);
             return (state, Phase::Going((*centre).to_owned(), 0, 0));
         }
         match health(look, centre, look.newest) {
@@ -134,31 +130,25 @@ pub fn next(look: &Look<'_>) -> (WorkloadRollout, Phase) {
 
 /// The state before the step: what was decided, without centres that left; or what the centres run already.
 fn begin(look: &Look<'_>) -> WorkloadRollout {
-    let runs = |centre: &&&str| {
-        let row = look.rows.iter().find(|r| r.name == ***centre)?;
-        let found = row
-            .workloads
-            .iter()
-            .find(|w| w.kind == look.object.kind && w.name == look.object.name)?;
-        (!found.revision.is_empty()).then(|| CentreRevision {
-            name: (**centre).to_owned(),
-            revision: found.revision.clone(),
-        })
-    };
-    let mut state = look.old.cloned().unwrap_or_else(|| WorkloadRollout {
-        kind: look.object.kind.clone(),
-        name: look.object.name.clone(),
-        newest: String::new(),
-        good: None,
-        failed: None,
-        since: None,
-        // Nobody else knows the content of another revision, so only this one can be kept.
-        centres: look
-            .centres
-            .iter()
-            .filter_map(|c| runs(&c))
-            .filter(|c| c.revision == look.newest)
-            .collect(),
+    let mut state = look.old.cloned().unwrap_or_else(|| {
+        let runs = |row: &&PlacementRow| {
+            // Nobody else knows the content of another revision, so only this one can be kept.
+            let found = row.workload(look.object);
+            look.centres.contains(&row.name.as_str()) && found.is_some_and(|w| w.revision == look.newest)
+        };
+        let mut state = WorkloadRollout {
+            kind: look.object.kind.clone(),
+            name: look.object.name.clone(),
+            newest: String::new(),
+            good: None,
+            failed: None,
+            since: None,
+            centres: Vec::new(),
+        };
+        for row in look.rows.iter().copied().filter(|r| runs(r)) {
+            give(&mut state, &row.name, look.newest);
+        }
+        state
     });
     state.centres.retain(|c| look.centres.contains(&c.name.as_str()));
     look.newest.clone_into(&mut state.newest);
@@ -168,13 +158,19 @@ fn begin(look: &Look<'_>) -> WorkloadRollout {
     state
 }
 
-fn give(state: &mut WorkloadRollout, centre: &str, look: &Look<'_>) {
+/// Lets a centre run that revision.
+fn give(state: &mut WorkloadRollout, centre: &str, revision: &str) {
     state.centres.retain(|c| c.name != centre);
     state.centres.push(CentreRevision {
         name: centre.to_owned(),
-        revision: look.newest.to_owned(),
+        revision: revision.to_owned(),
     });
     state.centres.sort_by(|a, b| a.name.cmp(&b.name));
+}
+
+/// The same with the newest one, whose deadline begins.
+fn release(state: &mut WorkloadRollout, centre: &str, look: &Look<'_>) {
+    give(state, centre, look.newest);
     state.since = Some(look.now.to_string());
 }
 
@@ -189,15 +185,8 @@ fn after_failure(look: &Look<'_>, mut state: WorkloadRollout) -> (WorkloadRollou
     let good = state.good.clone().filter(|good| good != look.newest);
     if let (OnFailure::Return, Some(good)) = (look.rollout.on_failure, good) {
         for centre in look.centres {
-            if state.of(centre) != Some(good.as_str()) {
-                state.centres.retain(|c| c.name != *centre);
-                state.centres.push(CentreRevision {
-                    name: (*centre).to_owned(),
-                    revision: good.clone(),
-                });
-            }
+            give(&mut state, centre, &good);
         }
-        state.centres.sort_by(|a, b| a.name.cmp(&b.name));
         return (state, Phase::Returned);
     }
     let late = look.centres.iter().find_map(|c| {

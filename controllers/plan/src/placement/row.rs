@@ -113,7 +113,7 @@ pub fn row(
     now: Timestamp,
 ) -> Option<PlacementRow> {
     let Seen { ready, left, .. } = *seen;
-    if !part.here && old.is_none() && left == 0 && !part.assignment.centres.iter().any(|c| c.name == centre) {
+    if !part.here && old.is_none() && left == 0 && part.assignment.centre(centre).is_none() {
         return None;
     }
     let workloads = workloads(centre, part, old, seen);
@@ -168,12 +168,9 @@ fn workloads(centre: &str, part: &Part, old: Option<&PlacementRow>, seen: &Seen<
         unready,
         ..
     } = *seen;
-    let mine = part.assignment.centres.iter().find(|c| c.name == centre);
+    let mine = part.assignment.centre(centre);
     // Of a custom kind those whose copies were divided.
-    let divided = |o: &PlacedObject| {
-        let mut copies = mine.into_iter().flat_map(|c| &c.copies);
-        o.kind.is_custom() && copies.any(|w| w.kind == o.kind && w.name == o.name)
-    };
+    let divided = |o: &PlacedObject| o.kind.is_custom() && mine.is_some_and(|c| c.copies_of(o).is_some());
     let counted = |o: &PlacedObject| o.kind.has_copies() || o.kind == TemplateKind::DaemonSet || divided(o);
     let objects = part.assignment.objects.iter().filter(|o| part.here && counted(o));
     let row = |object: &PlacedObject| {
@@ -182,10 +179,7 @@ fn workloads(centre: &str, part: &Part, old: Option<&PlacementRow>, seen: &Seen<
         if object.kind.is_custom() {
             is = by_policy(is, unready.contains_key(&spot));
         }
-        let before = old
-            .iter()
-            .flat_map(|r| &r.workloads)
-            .find(|w| w.kind == object.kind && w.name == object.name);
+        let before = old.and_then(|r| r.workload(object));
         // The copies of an object are its controller's word only once that has read the object.
         let heard = is.generation.1 >= is.generation.0;
         let Version { generation, revision } = match states.get(&spot) {
@@ -262,7 +256,7 @@ fn outcome(part: &Part, old: Option<&PlacementRow>, seen: &Seen<'_>) -> (&'stati
         (Some(message), ..) => (reason::APPLYING, Some(message)),
         (None, Some(message), _) => (reason::DRIFTED, Some(message)),
         (None, None, Some((object, why))) => {
-            let message = format!("{} {}: {why}", object.kind.name(), object.name);
+            let message = format!("{object}: {why}");
             (reason::STARTING, Some(message))
         }
         (None, None, None) if part.here => (reason::APPLIED, None),

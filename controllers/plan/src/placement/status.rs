@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crds::{
-    Assignment, CentreAssignment, DualActivePlacement, DualActivePlacementStatus, PlacementMode, PlacementRow,
-    PlacementTotal, condition, placement_reason as reason, set_condition,
+    Assignment, CentreAssignment, DualActivePlacement, DualActivePlacementStatus, PlacedObject, PlacementMode,
+    PlacementRow, PlacementTotal, condition, placement_reason as reason, set_condition,
 };
 use jiff::Timestamp;
 
@@ -50,31 +50,37 @@ pub fn status(
             .collect(),
     };
     let (why, message) = ready(decision, assignment, &sides, total);
-    let is = why == reason::RUNNING;
-    set_condition(
-        &mut status.conditions,
-        condition::READY,
-        Some(is),
-        why,
-        message,
-        generation,
-        now,
-    );
-    match &decision.survivable {
-        Some((survives, message)) => {
-            let why = if *survives {
-                reason::SURVIVES
-            } else {
-                reason::SURVIVAL_TOO_SMALL
-            };
-            let (kind, is) = (condition::SURVIVABLE, Some(*survives));
-            set_condition(&mut status.conditions, kind, is, why, message.clone(), generation, now);
-        }
-        None => status.conditions.retain(|c| c.type_ != condition::SURVIVABLE),
-    }
+    let ready = (Some(why == reason::RUNNING), why, message);
+    say(&mut status, condition::READY, Some(ready), generation, now);
+    let survivable = decision.survivable.clone().map(|(survives, message)| {
+        let why = if survives {
+            reason::SURVIVES
+        } else {
+            reason::SURVIVAL_TOO_SMALL
+        };
+        (Some(survives), why, message)
+    });
+    say(&mut status, condition::SURVIVABLE, survivable, generation, now);
     layers::describe(placement, decision, centres, &mut status, now);
     status.observed_generation = generation;
     status
+}
+
+/// What a condition says: status, reason, message.
+pub(super) type Said = (Option<bool>, &'static str, String);
+
+/// Sets a condition; takes it away where there is nothing to say.
+pub(super) fn say(
+    status: &mut DualActivePlacementStatus,
+    kind: &str,
+    said: Option<Said>,
+    generation: Option<i64>,
+    now: Timestamp,
+) {
+    match said {
+        Some((is, why, message)) => set_condition(&mut status.conditions, kind, is, why, message, generation, now),
+        None => status.conditions.retain(|c| c.type_ != kind),
+    }
 }
 
 /// One centre of the decision, as far as it is known.
@@ -100,7 +106,7 @@ fn side<'a>(centre: &'a CentreAssignment, rows: &'a [PlacementRow], centres: &BT
 }
 
 /// Where a version is, in words.
-fn rolling(what: &str, phase: &Phase) -> (&'static str, String) {
+fn rolling(what: &PlacedObject, phase: &Phase) -> (&'static str, String) {
     match phase {
         Phase::Going(centre, available, wanted) => (
             reason::ROLLING_OUT,
@@ -180,8 +186,7 @@ fn ready(
         return (reason::CENTRE_UNKNOWN, message);
     }
     if let Some((object, phase)) = &decision.rolling {
-        let what = format!("{} {}", object.kind.name(), object.name);
-        return rolling(&what, phase);
+        return rolling(object, phase);
     }
     if let Some(late) = sides
         .iter()

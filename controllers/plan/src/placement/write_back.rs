@@ -82,10 +82,7 @@ pub fn status(
     let mut current = settled;
     for centre in &assignment.centres {
         let row = rows.iter().find(|r| r.name == centre.name)?;
-        let workload = row
-            .workloads
-            .iter()
-            .find(|w| w.kind == object.kind && w.name == object.name)?;
+        let workload = row.workload(object)?;
         current &= row.number == assignment.number && workload.revision == template.revision;
         found.push(workload);
     }

@@ -103,19 +103,16 @@ pub(super) fn scaled(plan: &Plan, templates: &BTreeMap<Spot, Arc<HubTemplate>>) 
     targets.collect()
 }
 
-fn named(object: &PlacedObject) -> String {
-    format!("{} {}", object.kind.name(), object.name)
-}
-
 /// Why there is nothing to apply.
 fn absent(object: &PlacedObject, source: &Source) -> String {
-    let what = named(object);
     match source {
-        Source::Template => format!("{what} has no template yet | {what} 尚无模板"),
+        Source::Template => format!("{object} has no template yet | {object} 尚无模板"),
         Source::Revision(revision) => {
-            format!("{what}: revision {revision} is not seen yet | {what}：尚未见到版本 {revision}")
+            format!("{object}: revision {revision} is not seen yet | {object}：尚未见到版本 {revision}")
         }
-        Source::Later => format!("{what} waits until another centre runs it well | {what} 待其他中心运行正常后部署"),
+        Source::Later => {
+            format!("{object} waits until another centre runs it well | {object} 待其他中心运行正常后部署")
+        }
     }
 }
 
@@ -124,7 +121,7 @@ impl Placements {
         if let Some(why) = self.custom.refused(&spot.1, error) {
             return failed_by(why);
         }
-        let message = format!("{}: {error}; it is tried again | 写入失败，将自动重试", named(&spot.1));
+        let message = format!("{}: {error}; it is tried again | 写入失败，将自动重试", spot.1);
         State::Failed(reason::APPLY_FAILED, message)
     }
 
@@ -149,7 +146,7 @@ impl Placements {
             };
         };
         if live.is_some_and(|l| l.deleting) {
-            let what = named(&spot.1);
+            let what = &spot.1;
             return State::Waits(format!(
                 "{what} is being deleted; it is made again | 正在删除，随后重建"
             ))
@@ -180,7 +177,7 @@ impl Placements {
         // An override may refer to something else.
         let overridden = (!check.here.overrides.is_empty()).then(|| template::read(&spot.1.kind, &plain).needs);
         if let Some(lack) = around.lacks(spot, overridden.as_ref().unwrap_or(&template.facts.needs)) {
-            let message = format!("{} waits for {} | 等待其依赖对象", named(&spot.1), named(lack));
+            let message = format!("{} waits for {} | 等待其依赖对象", spot.1, lack);
             return State::Waits(message).into();
         }
         if let Some(live) = live {
@@ -200,7 +197,7 @@ impl Placements {
         if paths.is_empty() {
             return check.into();
         }
-        let told = format!("{}: {}", named(&spot.1), paths.join(", "));
+        let told = format!("{}: {}", spot.1, paths.join(", "));
         // Otherwise the template changed since, which is applied whatever is said about drift.
         if live.mark.as_ref() == Some(&mark) && live.placement == check.here.placement {
             if check.drift == Drift::Report {
@@ -230,7 +227,7 @@ impl Placements {
             return Ok(true);
         }
         let refused = |what: &str| {
-            let (object, owner) = (named(&spot.1), &found.owner);
+            let (object, owner) = (&spot.1, &found.owner);
             let message = format!(
                 "{object} exists and was written by {owner}{what}; rename one, remove it, or set existing | {object} 已存在，由 {owner} 创建{what}，请更名、移除或设置 existing"
             );

@@ -37,7 +37,7 @@ pub(super) fn revisions(hub: Client, changed: Arc<Notify>) -> Revisions {
 
 /// Whether a decision names a revision.
 pub(super) fn wanted(placements: &[Arc<DualActivePlacement>]) -> bool {
-    let assignments = placements.iter().filter_map(|p| p.status.as_ref()?.assignment.as_ref());
+    let assignments = placements.iter().filter_map(|p| p.assignment());
     assignments.into_iter().any(|a| !a.rollouts.is_empty())
 }
 

@@ -27,7 +27,7 @@ impl Rowed for DualActivePlacement {
     type Row = PlacementRow;
 
     fn rows(&self) -> &[PlacementRow] {
-        self.status.as_ref().map(|s| s.centres.as_slice()).unwrap_or_default()
+        DualActivePlacement::rows(self)
     }
 
     fn centre(row: &PlacementRow) -> &str {

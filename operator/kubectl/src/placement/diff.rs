@@ -8,9 +8,9 @@ use plan::placement::decide::key;
 use serde::Serialize;
 
 use super::live::{Live, autoscaled, compare};
+use super::named;
 use super::scene::Scene;
 use super::seen::Seen;
-use super::{copies, named, rows};
 use crate::lang::both;
 
 /// The answer.
@@ -110,7 +110,8 @@ pub fn diff(placement: &DualActivePlacement, seen: &Seen, looked: &Looked) -> Di
     let mut names: BTreeSet<&str> = target.centres.iter().map(|c| c.name.as_str()).collect();
     names.extend(stored.centres.iter().map(|c| c.name.as_str()));
     names.extend(
-        rows(placement)
+        placement
+            .rows()
             .iter()
             .filter(|r| r.reason != reason::REMOVED)
             .map(|r| r.name.as_str()),
@@ -137,7 +138,7 @@ struct Sides<'a> {
 
 impl Sides<'_> {
     fn centre(&self, name: &str) -> CentreDiff {
-        let row = rows(self.placement).iter().find(|r| r.name == name);
+        let row = self.placement.rows().iter().find(|r| r.name == name);
         let mut out = CentreDiff {
             name: name.to_owned(),
             reason: row.map(|r| r.reason.clone()),
@@ -160,7 +161,7 @@ impl Sides<'_> {
     }
 
     fn holds(assignment: &Assignment, centre: &str) -> bool {
-        assignment.centres.iter().any(|c| c.name == centre)
+        assignment.centre(centre).is_some()
     }
 
     /// Objects that only one side has.
@@ -187,19 +188,14 @@ impl Sides<'_> {
     }
 
     fn share(assignment: &Assignment, centre: &str, object: &PlacedObject) -> Option<i64> {
-        let here = assignment.centres.iter().find(|c| c.name == centre)?;
-        copies(&here.copies, &object.kind, &object.name)
+        assignment.centre(centre)?.copies_of(object)
     }
 
     fn copies(&self, centre: &str, object: &PlacedObject, row: Option<&PlacementRow>, out: &mut CentreDiff) {
         let Some(share) = Self::share(self.target, centre, object).filter(|_| !self.autoscaled.contains(object)) else {
             return;
         };
-        let workload = row.and_then(|r| {
-            r.workloads
-                .iter()
-                .find(|w| w.kind == object.kind && w.name == object.name)
-        });
+        let workload = row.and_then(|r| r.workload(object));
         let Some(workload) = workload.filter(|w| w.wanted != share) else {
             return;
         };
@@ -221,11 +217,7 @@ impl Sides<'_> {
     }
 
     fn generation(&self, centre: &str, object: &PlacedObject, row: Option<&PlacementRow>, out: &mut CentreDiff) {
-        let workload = row.and_then(|r| {
-            r.workloads
-                .iter()
-                .find(|w| w.kind == object.kind && w.name == object.name)
-        });
+        let workload = row.and_then(|r| r.workload(object));
         let template = self
             .seen
             .template(self.placement, object)
@@ -246,7 +238,7 @@ impl Sides<'_> {
 
     /// What differs from the template because this is one centre of several.
     fn meant(&self, centre: &str, object: &PlacedObject, out: &mut CentreDiff) {
-        let Some(here) = self.target.centres.iter().find(|c| c.name == centre) else {
+        let Some(here) = self.target.centre(centre) else {
             return;
         };
         let what = named(&object.kind, &object.name);

@@ -13,7 +13,7 @@ pub mod verdict;
 mod versions;
 mod ways;
 
-use crds::{Condition, DualActivePlacement, PlacementRow, TemplateKind, WorkloadCopies, find_condition};
+use crds::{Condition, DualActivePlacement, TemplateKind, find_condition};
 
 /// A workload or any other object, as people name it.
 fn named(kind: &TemplateKind, name: &str) -> String {
@@ -23,18 +23,4 @@ fn named(kind: &TemplateKind, name: &str) -> String {
 /// A condition of the placement.
 pub(crate) fn condition_of<'a>(placement: &'a DualActivePlacement, kind: &str) -> Option<&'a Condition> {
     find_condition(&placement.status.as_ref()?.conditions, kind)
-}
-
-/// What the centres say.
-fn rows(placement: &DualActivePlacement) -> &[PlacementRow] {
-    placement
-        .status
-        .as_ref()
-        .map(|s| s.centres.as_slice())
-        .unwrap_or_default()
-}
-
-/// Copies of that workload among those of a centre.
-fn copies(all: &[WorkloadCopies], kind: &TemplateKind, name: &str) -> Option<i64> {
-    all.iter().find(|w| w.kind == *kind && w.name == name).map(|w| w.copies)
 }

@@ -8,9 +8,9 @@ use jiff::Timestamp;
 use plan::placement::decide::key;
 use serde::Serialize;
 
+use super::condition_of;
 use super::scene::Scene;
 use super::seen::Seen;
-use super::{condition_of, rows};
 use crate::lang::both;
 
 /// The page.
@@ -153,7 +153,7 @@ pub fn page(placement: &DualActivePlacement, seen: &Seen, now: Timestamp) -> Pag
         message: both("the operator has not looked at it yet", "控制器尚未处理"),
     };
     let scene = Scene::new(seen);
-    let drift = rows(placement).iter().filter(|r| r.reason == reason::DRIFTED);
+    let drift = placement.rows().iter().filter(|r| r.reason == reason::DRIFTED);
     Page {
         display_name: placement.spec.display_name.clone(),
         mode: format!("{:?}", placement.spec.mode),
@@ -194,17 +194,17 @@ fn unmarked() -> Vec<String> {
 }
 
 fn centres(placement: &DualActivePlacement, now: Timestamp) -> Vec<CentreLine> {
-    let assignment = placement.status.as_ref().and_then(|s| s.assignment.as_ref());
+    let assignment = placement.assignment();
     let assigned = assignment.map(|a| a.centres.as_slice()).unwrap_or_default();
     let mut names: Vec<&str> = assigned.iter().map(|c| c.name.as_str()).collect();
     // A centre that holds nothing of the decision may still have something to say.
-    for row in rows(placement) {
+    for row in placement.rows() {
         if !names.contains(&row.name.as_str()) {
             names.push(&row.name);
         }
     }
     let line = |name: &str| {
-        let row = rows(placement).iter().find(|r| r.name == name);
+        let row = placement.rows().iter().find(|r| r.name == name);
         let here = assigned.iter().find(|c| c.name == name);
         CentreLine {
             name: name.to_owned(),
@@ -235,7 +235,8 @@ fn workloads(placement: &DualActivePlacement, seen: &Seen) -> Vec<WorkloadLine> 
         let template = seen.template(placement, &object)?;
         Some(plan::placement::template::read(kind, template).generation)
     };
-    let rows = rows(placement)
+    let rows = placement
+        .rows()
         .iter()
         .flat_map(|r| r.workloads.iter().map(move |w| (r, w)));
     let mut all: Vec<WorkloadLine> = rows
@@ -257,7 +258,7 @@ fn workloads(placement: &DualActivePlacement, seen: &Seen) -> Vec<WorkloadLine> 
 
 fn objects(placement: &DualActivePlacement, scene: Option<&Scene>) -> Vec<ObjectLine> {
     let selected = scene.map(|s| s.selected(placement));
-    let assignment = placement.status.as_ref().and_then(|s| s.assignment.as_ref());
+    let assignment = placement.assignment();
     let line = |object: &PlacedObject| ObjectLine {
         kind: object.kind.clone(),
         name: object.name.clone(),

@@ -7,7 +7,6 @@ use plan::pool::{Pool, Sort};
 use plan::quota::{SurvivalRule, parts};
 use serde::Serialize;
 
-use super::copies;
 use super::scene::{Scene, scope};
 
 /// The room for one workload beside the rest of the placement as its spec asks it.
@@ -50,7 +49,7 @@ pub fn rooms(scene: &Scene, placement: &DualActivePlacement) -> Result<Vec<Room>
     let room = |object: &PlacedObject| {
         let each = scene.each(placement, object);
         let centres = target.centres.iter().filter_map(|centre| {
-            let wanted = copies(&centre.copies, &object.kind, &object.name)?;
+            let wanted = centre.copies_of(object)?;
             let of = |held: &Held| held.get(&centre.name).copied().unwrap_or_default();
             let rest = of(&asked).minus(fit::times(each, wanted));
             let fits =

@@ -136,17 +136,10 @@ impl Scene {
 
     /// As if its grants were large enough in every centre of the pool.
     fn ample(mut self, placement: &DualActivePlacement) -> Self {
-        let most = i128::from(i64::MAX);
-        let all = Resources {
-            cpu: most,
-            memory: most,
-            storage: most,
-            accelerators: most,
-        };
         let centres = self.catalogue.get(&placement.spec.pool).map(|p| p.centres.clone());
         let granted = self.grants.entry(scope(placement)).or_default();
         for centre in centres.into_iter().flatten() {
-            granted.centres.entry(centre).or_default().in_force = all;
+            granted.centres.entry(centre).or_default().in_force = Resources::BOUNDLESS;
         }
         self
     }
@@ -186,7 +179,7 @@ impl Scene {
     /// What other placements hold of the same grants, by centre.
     pub fn others(&self, placement: &DualActivePlacement) -> Held {
         let held = self.placements.iter().filter_map(|p| {
-            let assignment = p.status.as_ref()?.assignment.as_ref()?;
+            let assignment = p.assignment()?;
             Some((key(p), self.holds(p, assignment)))
         });
         others(&self.world(&BTreeSet::new()), &held.collect(), placement)

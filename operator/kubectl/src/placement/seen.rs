@@ -6,9 +6,8 @@ use std::sync::Arc;
 use crds::{DualActivePlacement, PlaceableKind, PlacedObject, ResourceRequest, TemplateKind};
 use jiff::Timestamp;
 use kube::api::{ApiResource, DynamicObject, TypeMeta};
-use kube::core::GroupVersionKind;
 use kube::{Api, Client, ResourceExt as _};
-use plan::placement::kinds::{self, Address, Blind, Kinds, Unseen};
+use plan::placement::kinds::{self, Blind, Kinds, Unseen};
 use plan::placement::template::Key;
 use serde_json::Value;
 
@@ -77,14 +76,7 @@ impl Seen {
 
 /// How a kind is addressed.
 pub(super) fn resource(kinds: &Kinds, kind: &TemplateKind) -> Option<ApiResource> {
-    let Address {
-        group,
-        version,
-        kind,
-        plural,
-    } = kinds.address(kind)?;
-    let kind = GroupVersionKind::gvk(&group, &version, &kind);
-    Some(ApiResource::from_gvk_with_plural(&kind, &plural))
+    kinds.address(kind).map(|address| address.resource())
 }
 
 /// Custom kinds; none in a hub that is older than they are.

@@ -11,11 +11,11 @@ use jiff::Timestamp;
 use plan::placement::decide::key;
 use plan::placement::select;
 
+use super::named;
 use super::room::{Room, more};
 use super::scene::{Scene, scope};
 use super::seen::Seen;
 use super::versions;
-use super::{named, rows};
 use crate::amount::{short, unit};
 use crate::floor::Floor;
 use crate::lang::both;
@@ -171,7 +171,7 @@ fn claimed_twice(placement: &DualActivePlacement, scene: &Scene) -> Vec<String> 
             .placements
             .iter()
             .find(|one| key(one) == (namespace.clone(), p.to_owned()));
-        let assignment = found.and_then(|p| p.status.as_ref()?.assignment.as_ref());
+        let assignment = found.and_then(|p| p.assignment());
         assignment.is_some_and(|a| a.objects.contains(object))
     };
     let mut out = Vec::new();
@@ -202,7 +202,7 @@ fn claimed_twice(placement: &DualActivePlacement, scene: &Scene) -> Vec<String> 
 fn template_missing(placement: &DualActivePlacement, scene: &Scene) -> Vec<String> {
     let namespace = key(placement).0;
     let (own, templates) = (scene.selected(placement), scene.templates_of(&namespace));
-    let assignment = placement.status.as_ref().and_then(|s| s.assignment.as_ref());
+    let assignment = placement.assignment();
     let standing = assignment.iter().flat_map(|a| a.objects.iter().cloned()).collect();
     let taken = select::taken(&placement.spec.select, &own, &templates, &standing);
     let missing = taken.missing.into_iter().map(|object| {
@@ -264,7 +264,7 @@ fn bounds_conflict(placement: &DualActivePlacement) -> Vec<String> {
 
 /// Centres of the decision that do not report, and since when.
 fn silent(placement: &DualActivePlacement, around: &Around<'_>) -> Vec<String> {
-    let assignment = placement.status.as_ref().and_then(|s| s.assignment.as_ref());
+    let assignment = placement.assignment();
     let mut out = Vec::new();
     for centre in assignment.iter().flat_map(|a| &a.centres) {
         let all = around.seen.province.centres.iter().flatten();
@@ -291,7 +291,7 @@ fn silent(placement: &DualActivePlacement, around: &Around<'_>) -> Vec<String> {
 }
 
 fn object_exists(placement: &DualActivePlacement) -> Vec<String> {
-    let centres = rows(placement).iter().filter(|r| r.reason == reason::OBJECT_EXISTS);
+    let centres = placement.rows().iter().filter(|r| r.reason == reason::OBJECT_EXISTS);
     let centres: Vec<String> = centres.map(|r| r.name.clone()).collect();
     let (en, zh) = names(&centres);
     vec![

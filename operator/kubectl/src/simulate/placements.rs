@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crds::{Assignment, DualActivePlacement, PlacedObject, PlacementMode, condition};
+use crds::{DualActivePlacement, PlacedObject, PlacementMode, condition};
 use plan::placement::decide::{Decision, key};
 use plan::placement::fit::{Granted, survival};
 use serde::Serialize;
@@ -44,7 +44,7 @@ pub struct Hit {
 pub fn hits(lost: &str, seen: &Seen) -> (Vec<Hit>, Vec<String>) {
     let grants = grants(seen);
     let then = Scene::new(seen).map(|scene| without(scene, lost).decide());
-    let touched = |p: &&DualActivePlacement| assigned(p).is_some_and(|a| a.centres.iter().any(|c| c.name == lost));
+    let touched = |p: &&DualActivePlacement| p.assignment().is_some_and(|a| a.centre(lost).is_some());
     let placements: Vec<&DualActivePlacement> = seen.placements.iter().filter(touched).collect();
     let mut notes = Vec::new();
     if !placements.is_empty() && then.is_none() {
@@ -69,10 +69,6 @@ pub fn hits(lost: &str, seen: &Seen) -> (Vec<Hit>, Vec<String>) {
         hit(p, lost, granted.as_ref(), then.as_ref().and_then(|d| d.get(&key(p))))
     });
     (hits.collect(), notes)
-}
-
-fn assigned(placement: &DualActivePlacement) -> Option<&Assignment> {
-    placement.status.as_ref()?.assignment.as_ref()
 }
 
 /// Whether it is lost and nothing moves it by itself.
@@ -118,7 +114,7 @@ fn hit(placement: &DualActivePlacement, lost: &str, granted: Option<&Granted>, t
 /// Copies of each workload by centre, as decided.
 fn now(placement: &DualActivePlacement) -> BTreeMap<PlacedObject, BTreeMap<String, i64>> {
     let mut all: BTreeMap<PlacedObject, BTreeMap<String, i64>> = BTreeMap::new();
-    for centre in assigned(placement).iter().flat_map(|a| &a.centres) {
+    for centre in placement.assignment().iter().flat_map(|a| &a.centres) {
         for w in &centre.copies {
             let object = PlacedObject {
                 kind: w.kind.clone(),

@@ -1,10 +1,10 @@
 //! Overrides, tried on the templates before anything is decided.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crds::{Override, PlacedObject, Resources, placement_reason as reason};
 
-use super::{Obstacle, One, Taken, World, key};
+use super::{Obstacle, One, Taken, Templates, World};
 use crate::placement::overrides::{apply, concerning};
 use crate::placement::template::{self, Template};
 
@@ -21,13 +21,29 @@ pub(super) fn facts(
         return None;
     }
     let Some(text) = world.texts.get(&(namespace.to_owned(), object.clone())) else {
-        let what = format!("{} {}", object.kind.name(), object.name);
         return Some(Err(format!(
-            "{what} could not be read; it is tried again | 未能读取 {what}，将自动重试"
+            "{object} could not be read; it is tried again | 未能读取 {object}，将自动重试"
         )));
     };
     let mut value = text.as_ref().clone();
     Some(apply(object, &mine, &mut value).map(|()| template::read(&object.kind, &value)))
+}
+
+/// By centre and object: what a template is there, or why its overrides do not apply.
+pub(super) type There = BTreeMap<(String, PlacedObject), Result<Template, String>>;
+
+/// Every template of the namespace that an override concerns, tried once.
+pub(super) fn tried(world: &World<'_>, namespace: &str, overrides: &[Override], templates: &Templates<'_>) -> There {
+    let concerned = overrides.iter().flat_map(|one| {
+        let objects = templates.keys().filter(|o| one.concerns(&one.centre, &o.kind, &o.name));
+        objects.map(|o| (one.centre.clone(), (*o).clone()))
+    });
+    let concerned: BTreeSet<(String, PlacedObject)> = concerned.collect();
+    let found = concerned.into_iter().filter_map(|(centre, object)| {
+        let facts = facts(world, namespace, overrides, &centre, &object)?;
+        Some(((centre, object), facts))
+    });
+    found.collect()
 }
 
 impl One<'_> {
@@ -40,14 +56,13 @@ impl One<'_> {
             .and_then(|p| p.card.as_deref());
         let there = self
             .facts_in(centre, object)
-            .and_then(Result::ok)
+            .and_then(|facts| facts.as_ref().ok())
             .map(|t| t.each.in_pool(card));
         there.unwrap_or_else(|| self.each(object))
     }
 
-    pub(super) fn facts_in(&self, centre: &str, object: &PlacedObject) -> Option<Result<Template, String>> {
-        let (namespace, _) = key(self.placement);
-        facts(self.world, &namespace, &self.placement.spec.overrides, centre, object)
+    pub(super) fn facts_in(&self, centre: &str, object: &PlacedObject) -> Option<&Result<Template, String>> {
+        self.there.get(&(centre.to_owned(), object.clone()))
     }
 
     /// Tries every override; what an overridden template refers to comes along.
@@ -80,16 +95,13 @@ impl One<'_> {
         let mut more: BTreeSet<PlacedObject> = BTreeSet::new();
         for centre in &spec.centres {
             for object in &taken.objects {
-                // One that is only unseen stays as it was.
-                if !self.templates.contains_key(object) {
-                    continue;
-                }
                 match self.facts_in(&centre.name, object) {
+                    // Also one that is only unseen: it stays as it was.
                     None => {}
-                    Some(Err(why)) => return Err(failed(&centre.name, &why)),
+                    Some(Err(why)) => return Err(failed(&centre.name, why)),
                     Some(Ok(facts)) => {
-                        more.extend(facts.needs);
-                        more.extend(facts.likes.into_iter().filter(|o| self.templates.contains_key(o)));
+                        let liked = facts.likes.iter().filter(|o| self.templates.contains_key(o));
+                        more.extend(facts.needs.iter().chain(liked).cloned());
                     }
                 }
             }

@@ -25,11 +25,7 @@ impl One<'_> {
         let rows: Vec<&PlacementRow> = self.rows.iter().filter(heard).collect();
         let mut rollouts = Vec::new();
         for object in objects.iter().filter(|o| o.kind.rolls()) {
-            let old = self.old.and_then(|a| {
-                a.rollouts
-                    .iter()
-                    .find(|r| r.kind == object.kind && r.name == object.name)
-            });
+            let old = self.old.and_then(|a| a.rollout(object));
             let Some(template) = self.templates.get(object) else {
                 // Only unseen: it stays as it was.
                 rollouts.extend(old.cloned());

@@ -19,18 +19,17 @@ impl One<'_> {
         };
         for object in objects {
             for centre in &self.placement.spec.centres {
-                let there = self.facts_in(&centre.name, object).and_then(Result::ok);
-                let Some(facts) = there.as_ref().or_else(|| self.templates.get(object).copied()) else {
+                let there = self.facts_in(&centre.name, object).and_then(|f| f.as_ref().ok());
+                let Some(facts) = there.or_else(|| self.templates.get(object).copied()) else {
                     continue;
                 };
                 let Some((allowed, by)) = facts.architectures.as_ref().filter(|(all, _)| !all.contains(nodes)) else {
                     continue;
                 };
-                let (kind, name) = (object.kind.name(), &object.name);
                 let all = allowed.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
                 let all = if all.is_empty() { "-" } else { &all };
                 let message = format!(
-                    "{kind} {name} runs on {all} only ({by}), pool {pool} has {nodes}; nothing was changed; use a pool of that architecture or another image | {kind} {name} 仅支持 {all}（{by}），资源池 {pool} 为 {nodes}；未作变更，请改用对应架构的资源池或镜像"
+                    "{object} runs on {all} only ({by}), pool {pool} has {nodes}; nothing was changed; use a pool of that architecture or another image | {object} 仅支持 {all}（{by}），资源池 {pool} 为 {nodes}；未作变更，请改用对应架构的资源池或镜像"
                 );
                 return Err(Obstacle {
                     reason: reason::ARCHITECTURE_MISMATCH,

@@ -65,12 +65,7 @@ impl One<'_> {
 
     /// Copies that are assigned now.
     fn now(&self, centre: &str, object: &PlacedObject) -> Option<i64> {
-        let centre = self.old?.centres.iter().find(|c| c.name == centre)?;
-        let copies = centre
-            .copies
-            .iter()
-            .find(|w| w.kind == object.kind && w.name == object.name);
-        copies.map(|w| w.copies)
+        self.old?.centre(centre)?.copies_of(object)
     }
 
     fn divided(&self, object: &PlacedObject, copies: i64, others: &Held) -> Result<Vec<(String, i64)>, Obstacle> {
@@ -230,10 +225,7 @@ impl One<'_> {
         if self.old.is_some_and(|a| a.number != row.number) {
             return None;
         }
-        let workload = row
-            .workloads
-            .iter()
-            .find(|w| w.kind == object.kind && w.name == object.name)?;
+        let workload = row.workload(object)?;
         Some(workload.ready)
     }
 
@@ -280,13 +272,12 @@ impl One<'_> {
 }
 
 fn bounds_conflict(object: &PlacedObject, copies: i64, bounds: Bounds) -> Obstacle {
-    let what = format!("{} {}", object.kind.name(), object.name);
     let message = match bounds {
         Bounds::TooMany(least) => format!(
-            "{what} has {copies} copies and the centres want at least {least}; raise replicas or lower min | {what} 副本 {copies}，各中心 min 合计 {least}，请增加副本或降低 min"
+            "{object} has {copies} copies and the centres want at least {least}; raise replicas or lower min | {object} 副本 {copies}，各中心 min 合计 {least}，请增加副本或降低 min"
         ),
         Bounds::TooFew(most) => format!(
-            "{what} has {copies} copies and the centres take at most {most}; lower replicas or raise max | {what} 副本 {copies}，各中心 max 合计 {most}，请减少副本或提高 max"
+            "{object} has {copies} copies and the centres take at most {most}; lower replicas or raise max | {object} 副本 {copies}，各中心 max 合计 {most}，请减少副本或提高 max"
         ),
     };
     Obstacle {

@@ -10,6 +10,9 @@ mod reference;
 
 use clap::{Parser, Subcommand};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Control plane of a dual-active provincial cloud | 省级双活云控制面
 #[derive(Parser)]
 #[command(name = "xiangyun", version, propagate_version = true)]

@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down test lint generate tools bench docs ready
+.PHONY: help demo demo-down test lint generate tools bench simulate docs ready
 
 CARGO ?= cargo
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/xiangyun
@@ -39,6 +39,9 @@ tools: ready ## Build the cloud's programs (Kubernetes, etcd, kwok) from the Go 
 bench: ready tools ## Measure on a real cloud, all or NAME=…; writes tests/bench/report.md (root)
 	$(CARGO) build --release -p xiangyun
 	$(CARGO) run --release -p tests --bin bench -- $(NAME)
+
+simulate: ready ## Look at a hundred thousand simulated provinces of the arbiter, or SEEDS=…
+	SEEDS=$(or $(SEEDS),100000) $(CARGO) test --release -p arbiter --test simulation -- --nocapture
 
 docs: ## Build the API documentation of the crates
 	$(CARGO) doc --workspace --no-deps

@@ -1,6 +1,13 @@
-//! Who may act: leases and epochs as protocols without I/O. Events and times go in, decisions come out; times are of a
-//! monotonic clock that the caller reads.
-//!
-//! The leader lease is here. The arbiter of exclusive workloads will stand beside it.
+//! Who may act: leases, and the arbiter of exclusive scopes, as protocols without I/O. Events go in, transactions and
+//! rights come out; nothing here knows a clock, a client or a thread. The rules and what happens without each of them are
+//! in docs/decisions/0012-the-arbiter.md.
 
+pub mod agent;
 pub mod lease;
+pub mod observer;
+pub mod operator;
+pub mod record;
+pub mod row;
+pub mod timing;
+pub mod txn;
+pub mod view;

@@ -160,7 +160,7 @@ fn apiserver(state: &State, place: Place, role: Role) -> Result<Spec> {
     args.set("tls-private-key-file", pki(state, &format!("serving-{place}.key")));
     args.set("client-ca-file", pki(state, "ca.crt"))
         .set("authorization-mode", "Node,RBAC");
-    args.set("allow-privileged", true).set("profiling", false);
+    args.set("allow-privileged", true);
     if matches!(role, Role::Hub) {
         // A claim in the hub is a template. Its guard would never be taken off: the controller that does that runs where
         // volumes are.

@@ -177,8 +177,6 @@ async fn work(agent: Arc<Agent>, stage: Stage, stop: CancellationToken) {
     let all = [&grants_changed, &report_changed, &placed_changed];
     let all: Vec<_> = all.into_iter().map(Arc::clone).collect();
     let placed = vec![Arc::clone(&placed_changed)];
-    // A confirmed placement carries its namespace.
-    let carried = carry(placements, stage, Arc::clone(&grants_changed), stop.clone());
     let one = vec![Arc::clone(&report_changed)];
     let signals = agent.signals.clone();
     tokio::join!(
@@ -186,7 +184,7 @@ async fn work(agent: Arc<Agent>, stage: Stage, stop: CancellationToken) {
             "grants",
             RHYTHM,
             &agent.passes,
-            grants_changed,
+            Arc::clone(&grants_changed),
             stop.clone(),
             async move || grants.pass().boxed().await
         ),
@@ -215,7 +213,8 @@ async fn work(agent: Arc<Agent>, stage: Stage, stop: CancellationToken) {
             async move || usage.pass().boxed().await
         ),
         place(&agent, stage, placed_changed, placed_outcome, &stop),
-        carried,
+        // A confirmed placement carries its namespace.
+        carry(placements, stage, Arc::clone(&grants_changed), stop.clone()),
         tell(signals.policies, vec![usage_changed], stop.clone()),
         tell(signals.hub, all.clone(), stop.clone()),
         tell(signals.centre, all, stop.clone()),

@@ -137,17 +137,31 @@ async fn waits_for(w: &World, condition: &str) -> Result<()> {
     w.ok("hub", LI, &args).await.map(drop)
 }
 
-pub(crate) async fn jobs_end_in_the_hub(w: &World) -> Result<()> {
-    let mut nightly = once(&json!({}));
-    nightly = json!({"apiVersion": "batch/v1", "kind": "CronJob",
+/// A CronJob that is due each minute.
+fn often() -> Value {
+    let job = once(&json!({}))["spec"].clone();
+    json!({"apiVersion": "batch/v1", "kind": "CronJob",
         "metadata": {"name": "often", "namespace": NS, "labels": {"app": "once"}},
-        "spec": {"schedule": "* * * * *", "jobTemplate": {"spec": nightly["spec"]}}});
-    w.put(&nightly).await?;
-    // It removes itself where it is run by hand; here it stands as long as its template.
-    w.put(&once(
-        &json!({"completions": 2, "parallelism": 2, "ttlSecondsAfterFinished": 0}),
-    ))
-    .await?;
+        "spec": {"schedule": "* * * * *", "jobTemplate": {"spec": job}}})
+}
+
+/// The hub says of the CronJob what its centre says.
+async fn often_succeeded(w: &World) -> Result<()> {
+    eventually(PATIENCE, "the hub says when the CronJob succeeded last", || async {
+        let hub = w.get("hub", &["cronjob", "often", "-n", NS]).await?["status"].clone();
+        let there = w.get("jishi", &["cronjob", "often", "-n", NS]).await?["status"].clone();
+        for time in ["lastScheduleTime", "lastSuccessfulTime"] {
+            ensure!(hub[time].is_string() && hub[time] == there[time], "{hub} {there}");
+        }
+        Ok(())
+    })
+    .await
+}
+
+pub(crate) async fn jobs_end_in_the_hub(w: &World) -> Result<()> {
+    w.put(&often()).await?;
+    let kept = json!({"completions": 2, "parallelism": 2, "ttlSecondsAfterFinished": 3600});
+    w.put(&once(&kept)).await?;
     w.put(&placement("once", "once", json!({}))).await?;
     waits_for(w, "complete").await?;
     let job = ["job", "once"];
@@ -186,18 +200,17 @@ pub(crate) async fn jobs_end_in_the_hub(w: &World) -> Result<()> {
         other["spec"]["suspend"] == true && other["status"]["startTime"].is_null(),
         "{other}"
     );
-    eventually(PATIENCE, "the hub says when the CronJob succeeded last", || async {
-        let hub = w.get("hub", &["cronjob", "often", "-n", NS]).await?["status"].clone();
-        let there = w.get("jishi", &["cronjob", "often", "-n", NS]).await?["status"].clone();
-        for time in ["lastScheduleTime", "lastSuccessfulTime"] {
-            ensure!(hub[time].is_string() && hub[time] == there[time], "{hub} {there}");
-        }
-        Ok(())
-    })
-    .await?;
+    often_succeeded(w).await?;
+    // The time after which it goes counts in the hub: the template goes, and the Job with it, and nothing runs again.
+    w.delete(&["job", "once"]).await?;
+    w.put(&once(&json!({"ttlSecondsAfterFinished": 1}))).await?;
+    waits_for(w, "complete").await?;
+    for cluster in ["hub", "jishi", "jiyidong"] {
+        w.is_gone(cluster, &job).await?;
+    }
     w.delete(&["dap", "once"]).await?;
-    w.is_gone("jishi", &job).await?;
-    w.delete(&["job/once", "cronjob/often"]).await
+    w.is_gone("jishi", &["cronjob", "often"]).await?;
+    w.delete(&["cronjob/often"]).await
 }
 
 pub(crate) async fn five_hundred_and_a_large_one(w: &World) -> Result<()> {

@@ -332,4 +332,27 @@ mod tests {
             json!({"suspend": true, "template": {"metadata": {"labels": {"a": "b"}}}})
         );
     }
+
+    /// One that removes itself would be made again, and run again; of which template it is made is written on it.
+    #[test]
+    fn a_job_stands_as_long_as_its_template() {
+        let job = object(TemplateKind::Job, "j");
+        let annotations = json!({"a": "b", label::TEMPLATE: "forged"});
+        let template =
+            json!({"metadata": {"annotations": annotations}, "spec": {"ttlSecondsAfterFinished": 0, "completions": 2}});
+        let share = Here {
+            template: Some("u1".to_owned()),
+            ..here()
+        };
+        let found = made(&job, &template, &share);
+        assert_eq!(found["spec"], json!({"completions": 2}));
+        assert_eq!(
+            found["metadata"]["annotations"],
+            json!({"a": "b", label::TEMPLATE: "u1"})
+        );
+        assert_eq!(
+            made(&job, &template, &here())["metadata"]["annotations"],
+            json!({"a": "b"})
+        );
+    }
 }

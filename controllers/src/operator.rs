@@ -70,7 +70,7 @@ pub async fn run(options: Options, stop: CancellationToken) -> Result<(), Error>
         admission: Arc::new(AdmissionMetrics::new(&options.registry)?),
         tenants: tenant::figures(&options.registry)?,
         centres: data_center::Figures::new(&options.registry)?,
-        placements: placement::figures(&options.registry)?,
+        placements: placement::Figures::new(&options.registry)?,
         passes: Passes::new(&options.registry)?,
     };
     let Some(floor) = stored_epoch(&options.client, &stop).await else {
@@ -135,7 +135,7 @@ struct Figures {
     admission: Arc<AdmissionMetrics>,
     tenants: Rows,
     centres: data_center::Figures,
-    placements: Rows,
+    placements: placement::Figures,
     passes: Passes,
 }
 

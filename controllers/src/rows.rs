@@ -48,6 +48,13 @@ pub fn count(number: usize) -> f64 {
     number as f64
 }
 
+/// vCPU, bytes or cards. A gauge is a float; figures up to 2^53 are exact, which is 9 PB in bytes.
+#[allow(clippy::cast_precision_loss, reason = "a gauge is a float by definition")]
+pub fn in_unit(resource: &str, value: i128) -> f64 {
+    let value = value as f64;
+    if resource == "cpu" { value / 1000.0 } else { value }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

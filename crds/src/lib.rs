@@ -53,8 +53,8 @@ pub use placeable_kind::{PlaceableKind, PlaceableKindSpec, PlaceableKindStatus, 
 pub use placement_override::{ArgsOverride, EnvOverride, ImageOverride, Override, OverrideTarget, PatchOp, PatchStep};
 pub use placement_rollout::{CentreRevision, OnFailure, Rollout, RolloutOrder, WorkloadRollout};
 pub use placement_status::{
-    Assignment, CentreAssignment, DualActivePlacementStatus, Layer, LayerName, LayerState, PlacedObject, PlacementRow,
-    PlacementTotal, ServiceRow, WorkloadCopies, WorkloadRow,
+    Assignment, CentreAssignment, DualActivePlacementStatus, JobEnd, JobOutcome, JobRow, Layer, LayerName, LayerState,
+    PlacedObject, PlacementRow, PlacementTotal, ServiceRow, WorkloadCopies, WorkloadRow,
 };
 pub use pool_queue::{EndingGrant, KeptAmounts, KeptInCentre, PoolQueue, PoolQueueSpec, WaitingRequest};
 pub use price::{Currency, MonthlyPrice, Normalization, Price, UnitPrice};

@@ -20,6 +20,8 @@ pub mod label {
     pub const PLACEMENT: &str = "xiangyun.io/placement";
     /// Annotation beside it: the mark of what was applied, so that a template that changed is told from an edit.
     pub const APPLIED: &str = "xiangyun.io/applied";
+    /// Annotation on a Job of a centre: uid of the template that it was made of. Another uid is another Job.
+    pub const TEMPLATE: &str = "xiangyun.io/template";
     /// Start of the annotation on a placement with which a person of a member cloud confirms a decision; the cloud's name
     /// follows. The value is what the cloud's row says under `confirm`.
     pub const CONFIRMED: &str = "confirmed.xiangyun.io/";

@@ -131,6 +131,68 @@ pub struct WorkloadRow {
     pub available: i64,
 }
 
+/// How far a Job or CronJob is in a centre | 任务在一个中心的进度
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct JobRow {
+    /// Kind | 类型
+    pub kind: TemplateKind,
+    /// Its name | 名称
+    pub name: String,
+    /// Uid of the template that it was made of | 所依据模板的uid
+    #[serde(default)]
+    pub template: String,
+    /// Pods that run | 运行中
+    #[serde(default)]
+    pub active: i64,
+    /// Pods that are ready | 就绪
+    #[serde(default)]
+    pub ready: i64,
+    /// Pods that succeeded | 成功
+    #[serde(default)]
+    pub succeeded: i64,
+    /// Pods that failed | 失败
+    #[serde(default)]
+    pub failed: i64,
+    /// When it began, RFC 3339 | 开始时间
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_time: Option<String>,
+    /// How it ended; left out while it runs | 结束情况
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end: Option<JobEnd>,
+    /// With a CronJob: when a Job was due last, RFC 3339 | 最近调度时间
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_schedule_time: Option<String>,
+    /// With a CronJob: when one succeeded last, RFC 3339 | 最近成功时间
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_successful_time: Option<String>,
+}
+
+/// How a Job ended | 任务结束情况
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct JobEnd {
+    /// How | 结果
+    pub outcome: JobOutcome,
+    /// In one word, by the centre's own controller | 原因
+    #[serde(default)]
+    pub reason: String,
+    /// In words | 说明
+    #[serde(default)]
+    pub message: String,
+    /// When, RFC 3339 | 时间
+    #[serde(default)]
+    pub at: String,
+}
+
+/// How a Job may end | 任务结果
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum JobOutcome {
+    /// It did what it was for | 完成
+    Complete,
+    /// It gave up | 失败
+    Failed,
+}
+
 /// A service in a centre | 一个中心的服务
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ServiceRow {
@@ -208,6 +270,9 @@ pub struct PlacementRow {
     /// Workload by workload | 各工作负载
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub workloads: Vec<WorkloadRow>,
+    /// Job by job, where they run | 各任务
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub jobs: Vec<JobRow>,
     /// Service by service, with what serves behind it | 各服务
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub services: Vec<ServiceRow>,
@@ -233,6 +298,12 @@ impl PlacementRow {
     pub fn workload(&self, object: &PlacedObject) -> Option<&WorkloadRow> {
         let mut all = self.workloads.iter();
         all.find(|w| w.kind == object.kind && w.name == object.name)
+    }
+
+    /// How far that Job or CronJob is.
+    pub fn job(&self, object: &PlacedObject) -> Option<&JobRow> {
+        let mut all = self.jobs.iter();
+        all.find(|j| j.kind == object.kind && j.name == object.name)
     }
 }
 

@@ -4,6 +4,7 @@
 //! first reduced by `max by`.
 
 mod idle;
+mod members;
 mod placements;
 mod servers;
 
@@ -29,6 +30,7 @@ pub(crate) fn board() -> Board {
             idle::idle(),
             requests(),
             placements::placements(),
+            members::members(),
             servers::control(),
             servers::servers(),
         ],

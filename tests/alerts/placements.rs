@@ -15,6 +15,35 @@ pub(crate) const CASES: &[Case] = &[
         20,
         false,
     ),
+    // Whose word is missing is an alert of its own, and a day is theirs.
+    (
+        "PlacementHeld",
+        &[("xiangyun_placements{reason=\"AwaitingConfirmation\"}", "2x30")],
+        20,
+        false,
+    ),
+    (
+        "MemberAwaitingConfirmation",
+        &[
+            ("xiangyun_member_waiting{centre=\"yanbian\"}", "1x1500"),
+            ("xiangyun_member_waiting{centre=\"tonghua\"}", "0x1500"),
+        ],
+        1450,
+        true,
+    ),
+    // Confirmed within the day, and another one since.
+    (
+        "MemberAwaitingConfirmation",
+        &[("xiangyun_member_waiting{centre=\"yanbian\"}", "1x900 0x5 1x900")],
+        1800,
+        false,
+    ),
+    (
+        "MemberAwaitingConfirmation",
+        &[("xiangyun_member_waiting", "0x1500")],
+        1450,
+        false,
+    ),
     (
         "PlacementNotReady",
         &[("xiangyun_placements{reason=\"Starting\"}", "1x30")],

@@ -12,10 +12,6 @@ mod watch_memory;
 
 use anyhow::{Result, bail};
 
-/// The operator's own: what `quota-plan` times here runs there.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 const ALL: [&str; 9] = [
     "grant",
     "place-burst",

@@ -99,6 +99,7 @@ impl Cloud {
         let seen = Seen {
             states: &states,
             progress: &progress,
+            jobs: &BTreeMap::new(),
             ready: &ready,
             unready: &BTreeMap::new(),
             forbidden: &BTreeMap::new(),

@@ -10,7 +10,7 @@ use plan::published::Figures;
 use plan::reclaim;
 use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
-use crate::rows::{Rows, count};
+use crate::rows::{Rows, count, in_unit};
 
 /// Metrics of the admission controller.
 #[derive(Clone, Debug)]
@@ -241,11 +241,4 @@ fn pool_rows<'a>(pool: &'a str, figures: &'a Figures) -> impl Iterator<Item = (V
                 .flat_map(move |r| r.iter().map(row).collect::<Vec<_>>())
         })
     })
-}
-
-/// vCPU, bytes or cards. A gauge is a float; figures up to 2^53 are exact, which is 9 PB in bytes.
-#[allow(clippy::cast_precision_loss, reason = "a gauge is a float by definition")]
-fn in_unit(resource: &str, value: i128) -> f64 {
-    let value = value as f64;
-    if resource == "cpu" { value / 1000.0 } else { value }
 }

@@ -11,12 +11,11 @@ use plan::centre::catalogue::Catalogue;
 use plan::centre::epoch::Floors;
 use plan::centre::grant::{Absent, Answer, Plan, Snapshot, Wanted, plan};
 use plan::centre::stage::Stage;
-use plan::placement::confirm;
 use tokio::sync::{Notify, watch};
 
 use super::apply::Writer;
 use super::observe::{Caches, Centre};
-use super::{AT_ONCE, epoch, hub};
+use super::{AT_ONCE, epoch, hub, placement};
 use crate::call::CallError;
 
 /// First wait after a namespace failed; it doubles up to the pass's own rhythm.
@@ -41,6 +40,8 @@ pub(super) struct Grants {
     pub(super) hub: Client,
     pub(super) caches: Caches,
     pub(super) writer: Writer,
+    /// What became of the placements; of a member cloud they say whose namespaces somebody confirmed.
+    pub(super) placed: watch::Receiver<Arc<placement::Outcome>>,
     pub(super) outcome: watch::Sender<Arc<Outcome>>,
     pub(super) decided: Arc<Notify>,
     /// Epochs as stored; `None` before they were read.
@@ -109,7 +110,7 @@ impl Grants {
             BTreeSet::new()
         } else {
             let placements = self.caches.placements.shared();
-            confirm::namespaces(&self.centre, &placements, &Catalogue::read(pools))
+            self.placed.borrow_and_update().open(&self.centre, &placements)
         };
         let snapshot = Snapshot {
             centre: &self.centre,

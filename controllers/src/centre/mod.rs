@@ -166,7 +166,9 @@ async fn work(agent: Arc<Agent>, stage: Stage, stop: CancellationToken) {
     let (grants_changed, rows_changed, report_changed) = (changed(), changed(), changed());
     let placed_changed = changed();
     let (outcome, outcomes) = watch::channel(Arc::new(grants::Outcome::default()));
-    let mut grants = agent.grants(stage, outcome, Arc::clone(&rows_changed));
+    let placed_outcome = watch::channel(Arc::new(placement::Outcome::default()));
+    let placements = placed_outcome.1.clone();
+    let mut grants = agent.grants(stage, placements.clone(), (outcome, Arc::clone(&rows_changed)));
     let (known, usage) = watch::channel(None);
     let mut answers = agent.answers(outcomes, usage);
     let usage_changed = changed();
@@ -174,11 +176,7 @@ async fn work(agent: Arc<Agent>, stage: Stage, stop: CancellationToken) {
     let mut reports = agent.reports(stage);
     let all = [&grants_changed, &report_changed, &placed_changed];
     let all: Vec<_> = all.into_iter().map(Arc::clone).collect();
-    let mut placed = vec![Arc::clone(&placed_changed)];
-    if !stage.records_all() {
-        // A confirmed placement carries its namespace.
-        placed.push(Arc::clone(&grants_changed));
-    }
+    let placed = vec![Arc::clone(&placed_changed)];
     let one = vec![Arc::clone(&report_changed)];
     let signals = agent.signals.clone();
     tokio::join!(
@@ -186,7 +184,7 @@ async fn work(agent: Arc<Agent>, stage: Stage, stop: CancellationToken) {
             "grants",
             RHYTHM,
             &agent.passes,
-            grants_changed,
+            Arc::clone(&grants_changed),
             stop.clone(),
             async move || grants.pass().boxed().await
         ),
@@ -214,7 +212,9 @@ async fn work(agent: Arc<Agent>, stage: Stage, stop: CancellationToken) {
             stop.clone(),
             async move || usage.pass().boxed().await
         ),
-        place(&agent, stage, placed_changed, &stop),
+        place(&agent, stage, placed_changed, placed_outcome, &stop),
+        // A confirmed placement carries its namespace.
+        carry(placements, stage, Arc::clone(&grants_changed), stop.clone()),
         tell(signals.policies, vec![usage_changed], stop.clone()),
         tell(signals.hub, all.clone(), stop.clone()),
         tell(signals.centre, all, stop.clone()),
@@ -223,10 +223,21 @@ async fn work(agent: Arc<Agent>, stage: Stage, stop: CancellationToken) {
     );
 }
 
+/// What became of the placements, from the loop that decides to those that go by it.
+type Placed = (
+    watch::Sender<Arc<placement::Outcome>>,
+    watch::Receiver<Arc<placement::Outcome>>,
+);
+
 /// The two loops of placements.
-async fn place(agent: &Agent, stage: Stage, changed: Arc<Notify>, stop: &CancellationToken) {
+async fn place(
+    agent: &Agent,
+    stage: Stage,
+    changed: Arc<Notify>,
+    (outcome, outcomes): Placed,
+    stop: &CancellationToken,
+) {
     let decided = Arc::new(Notify::new());
-    let (outcome, outcomes) = watch::channel(Arc::new(placement::Outcome::default()));
     let mut placements = agent.placements(stage, &changed, (outcome, Arc::clone(&decided)));
     let mut rows = agent.placement_rows(outcomes);
     tokio::join!(
@@ -253,11 +264,12 @@ impl Agent {
     fn grants(
         &self,
         stage: Stage,
-        outcome: watch::Sender<Arc<grants::Outcome>>,
-        decided: Arc<Notify>,
+        placed: watch::Receiver<Arc<placement::Outcome>>,
+        (outcome, decided): (watch::Sender<Arc<grants::Outcome>>, Arc<Notify>),
     ) -> grants::Grants {
         grants::Grants {
             stage,
+            placed,
             centre: self.options.centre.clone(),
             hub: self.options.hub.clone(),
             caches: self.caches.clone(),
@@ -350,6 +362,27 @@ impl Agent {
             stored: None,
             unreadable: Vec::new(),
         }
+    }
+}
+
+/// In a member cloud, tells the loop of grants that placements were looked at.
+async fn carry(
+    mut placed: watch::Receiver<Arc<placement::Outcome>>,
+    stage: Stage,
+    grants: Arc<Notify>,
+    stop: CancellationToken,
+) {
+    if stage.records_all() {
+        return;
+    }
+    let each = async {
+        while placed.changed().await.is_ok() {
+            grants.notify_one();
+        }
+    };
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = each => {}
     }
 }
 

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crds::{DataCenter, centre_reason as reason, condition, set_condition};
+use crds::{DataCenter, MemberStage, centre_reason as reason, condition, set_condition};
 use jiff::Timestamp;
 use kube::api::{Patch, PatchParams};
 use kube::runtime::watcher::Config;
 use kube::{Api, Client, ResourceExt as _};
+use plan::centre::stage::{Stage, all_lent};
 use prometheus::Registry;
 use serde_json::json;
 use tokio::sync::Notify;
@@ -17,8 +18,10 @@ use crate::call::{CallError, call};
 use crate::events::Events;
 use crate::operator::Common;
 use crate::pass::{Rhythm, drive};
-use crate::rows::Rows;
+use crate::rows::{Rows, count, in_unit};
 
+/// The stages of a member cloud: each is counted where there is none, too.
+const STAGES: [MemberStage; 3] = [MemberStage::Observed, MemberStage::Advised, MemberStage::Scheduled];
 /// How often ages are looked at.
 const LOOK: Duration = Duration::from_secs(5);
 
@@ -27,6 +30,8 @@ const LOOK: Duration = Duration::from_secs(5);
 pub struct Figures {
     ready: Rows,
     reported: Rows,
+    members: Rows,
+    lent: Rows,
 }
 
 impl Figures {
@@ -38,9 +43,13 @@ impl Figures {
         let labels = &["centre"];
         let ready = "1 where the centre's agent reports, 0 where its report is too old or missing";
         let reported = "Time of the last report of the centre's agent";
+        let members = "Member clouds by the stage to which they have joined";
+        let lent = "What a member cloud lends of a pool: vCPU, bytes or cards";
         Ok(Self {
             ready: Rows::new(registry, "xiangyun_centre_ready", ready, labels)?,
             reported: Rows::new(registry, "xiangyun_centre_report_timestamp_seconds", reported, labels)?,
+            members: Rows::new(registry, "xiangyun_members", members, &["stage"])?,
+            lent: Rows::new(registry, "xiangyun_member_lent", lent, &["pool", "centre", "resource"])?,
         })
     }
 
@@ -55,6 +64,27 @@ impl Figures {
             Some((labels(c), at.as_duration().as_secs_f64()))
         };
         self.reported.replace(centres.iter().filter_map(reported));
+        self.observe_members(centres);
+    }
+
+    fn observe_members(&self, centres: &[DataCenter]) {
+        let joined = |stage| {
+            let there = centres.iter().filter(|c| Stage::of(c) == Stage::Member(stage));
+            (vec![format!("{stage:?}")], count(there.count()))
+        };
+        self.members.replace(STAGES.map(joined));
+        let lent = centres.iter().filter_map(|c| Some((c.name_any(), all_lent(c)?)));
+        let rows = lent.flat_map(|(centre, pools)| {
+            pools.into_iter().flat_map(move |(pool, amounts)| {
+                let centre = centre.clone();
+                let row = move |(resource, value): (&str, i128)| {
+                    let labels = vec![pool.clone(), centre.clone(), resource.to_owned()];
+                    (labels, in_unit(resource, value))
+                };
+                amounts.iter().map(row).collect::<Vec<_>>()
+            })
+        });
+        self.lent.replace(rows);
     }
 }
 

@@ -19,6 +19,7 @@ use jiff::Timestamp;
 use kube::Client;
 use kube::runtime::watcher::Config;
 use plan::centre::catalogue::Catalogue;
+use plan::placement::confirm::waiting;
 use plan::placement::decide::{Centre, Decision, World, decide, key};
 use plan::placement::fit;
 use plan::placement::kinds::{Kinds, Placeable};
@@ -48,7 +49,7 @@ struct Controller {
     ledger: Option<String>,
     events: Events,
     clock: Clock,
-    shown: Rows,
+    figures: Figures,
     fail_points: FailPoints,
     placements: Cache<DualActivePlacement>,
     requests: Cache<ResourceRequest, fit::Read>,
@@ -60,20 +61,43 @@ struct Controller {
     texts: observe::Texts,
 }
 
-/// Its figures: placements by the reason of their condition Ready.
-///
-/// # Errors
-/// A name that is registered already.
-pub fn figures(registry: &Registry) -> prometheus::Result<Rows> {
-    let says = "Placements by the reason of their condition Ready";
-    Rows::new(registry, "xiangyun_placements", says, &["reason"])
+/// Figures of placements.
+#[derive(Clone, Debug)]
+pub struct Figures {
+    /// By the reason of their condition Ready.
+    reasons: Rows,
+    /// By member cloud.
+    waiting: Rows,
+}
+
+impl Figures {
+    /// Registers them.
+    ///
+    /// # Errors
+    /// A name that is registered already.
+    pub fn new(registry: &Registry) -> prometheus::Result<Self> {
+        let reasons = "Placements by the reason of their condition Ready";
+        let waiting =
+            "Placements that wait for a person of the member cloud; without the label where there is no member";
+        Ok(Self {
+            reasons: Rows::new(registry, "xiangyun_placements", reasons, &["reason"])?,
+            waiting: Rows::new(registry, "xiangyun_member_waiting", waiting, &["centre"])?,
+        })
+    }
+
+    fn waiting(&self, waiting: BTreeMap<String, usize>) {
+        // A rule about a figure that is not there would stay silent. An empty label is none.
+        let none = waiting.is_empty().then(|| (vec![String::new()], 0.0));
+        let rows = waiting.into_iter().map(|(centre, n)| (vec![centre], count(n)));
+        self.waiting.replace(rows.chain(none));
+    }
 }
 
 /// Runs until it is stopped.
 ///
 /// # Errors
 /// A cache that never filled.
-pub async fn run(common: Common, epoch: i64, shown: Rows, fail_points: FailPoints) -> Result<(), NotReady> {
+pub async fn run(common: Common, epoch: i64, figures: Figures, fail_points: FailPoints) -> Result<(), NotReady> {
     let Common {
         client,
         events,
@@ -110,7 +134,7 @@ pub async fn run(common: Common, epoch: i64, shown: Rows, fail_points: FailPoint
         ledger: None,
         events,
         clock,
-        shown,
+        figures,
         fail_points,
         placements,
         requests,
@@ -141,6 +165,7 @@ impl Controller {
     /// One pass over all placements, and over the kinds that they may take.
     async fn pass(&mut self) -> Result<Option<Duration>, CallError> {
         let (placements, all) = (self.placements.shared(), self.kinds.shared());
+        self.figures.waiting(waiting(&self.centres.shared(), &placements));
         let kinds = Kinds::new(&all);
         self.templates.watch(&kinds, &observe::kinds(&placements, &kinds));
         let next = self.place(&placements, &kinds).await;
@@ -156,7 +181,8 @@ impl Controller {
     ) -> Result<Option<Duration>, CallError> {
         if placements.is_empty() {
             // A rule about a figure that is not there would stay silent.
-            self.shown
+            self.figures
+                .reasons
                 .replace([(vec![crds::placement_reason::RUNNING.to_owned()], 0.0)]);
             return Ok(None);
         }
@@ -181,7 +207,8 @@ impl Controller {
             let why = find_condition(&status.conditions, condition::READY).map(|c| c.reason.clone());
             *by_reason.entry(why.unwrap_or_default()).or_default() += 1;
         }
-        self.shown
+        self.figures
+            .reasons
             .replace(by_reason.into_iter().map(|(why, number)| (vec![why], count(number))));
         // What grows is written first: an object that changes hands is wanted by the next before the last lets it go.
         let (grows, rest): (Vec<_>, Vec<_>) = next.into_iter().partition(|(p, d, _)| apply::grows(p, d));

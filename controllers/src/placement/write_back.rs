@@ -1,4 +1,4 @@
-//! The sum of the centres, in the status of the workloads' templates.
+//! The sum of the centres, in the status of the templates of workloads and Jobs.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use kube::Api;
 use kube::api::{DynamicObject, Patch, PatchParams};
 use plan::placement::decide::{Decision, key};
+use plan::placement::job;
 use plan::placement::kinds::Kinds;
 use plan::placement::template::{Key, Template};
 use plan::placement::write_back::status;
@@ -37,12 +38,19 @@ impl Controller {
             // Only what the stored decision says, and only once it is what the spec asks for.
             let same = decision.assignment.as_ref() == Some(assignment);
             let settled = same && decision.follows && !decision.rebalancing;
-            for object in assignment.objects.iter().filter(|o| o.kind.rolls()) {
+            let shows = |o: &&PlacedObject| o.kind.rolls() || o.kind.is_job();
+            for object in assignment.objects.iter().filter(shows) {
                 let (namespace, _) = key(placement);
                 let Some(template) = templates.get(&(namespace.clone(), object.clone())) else {
                     continue;
                 };
-                if let Some(status) = status(object, template, assignment, &stored.centres, settled, now) {
+                let rows = &stored.centres;
+                let next = if object.kind.is_job() {
+                    job::status(object, template, assignment, rows, now)
+                } else {
+                    status(object, template, assignment, rows, settled, now)
+                };
+                if let Some(status) = next {
                     due.push((namespace, object, template, status));
                 }
             }

@@ -10,7 +10,7 @@ pub(super) fn all() -> Vec<Alert> {
             Warning,
             "PlacementHeld",
             "15m",
-            "max by (reason) (xiangyun_placements{reason!~\"Running|Applying|Starting|Rebalancing|RollingOut|RolloutPaused|Leaving|CentreUnknown\"}) > 0",
+            "max by (reason) (xiangyun_placements{reason!~\"Running|Applying|Starting|Rebalancing|RollingOut|RolloutPaused|Leaving|CentreUnknown|AwaitingConfirmation\"}) > 0",
             t(
                 "{{ $value }} placements wait with {{ $labels.reason }}",
                 "{{ $value }} 个双活部署处于 {{ $labels.reason }}",
@@ -18,6 +18,20 @@ pub(super) fn all() -> Vec<Alert> {
             t(
                 "`kubectl get dap -A`, then `kubectl xiangyun why dap/NAME`: what is in the way and what helps",
                 "kubectl get dap -A 后 kubectl xiangyun why dap/NAME，说明原因与处理办法",
+            ),
+        ),
+        alert(
+            Warning,
+            "MemberAwaitingConfirmation",
+            "24h",
+            "max by (centre) (xiangyun_member_waiting) > 0",
+            t(
+                "{{ $value }} placements wait for a day for a person of {{ $labels.centre }}",
+                "{{ $value }} 个双活部署待 {{ $labels.centre }} 人员确认超过24小时",
+            ),
+            t(
+                "Tell the people of {{ $labels.centre }}; `kubectl get dap -A` shows AwaitingConfirmation, `kubectl xiangyun diff dap/NAME` what they confirm and how",
+                "请联系 {{ $labels.centre }} 人员；kubectl get dap -A 查看 AwaitingConfirmation，kubectl xiangyun diff dap/NAME 查看待确认内容与命令",
             ),
         ),
         alert(

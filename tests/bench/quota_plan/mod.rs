@@ -12,6 +12,10 @@ use serde_json::{Map, Value, json};
 
 use world::{Room, snapshot};
 
+/// The operator's own: what is timed here runs there.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const REQUESTS: usize = 10_000;
 const POOLS: usize = 100;
 const TENANTS: usize = 2_000;

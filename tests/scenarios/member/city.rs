@@ -98,6 +98,41 @@ impl World {
         Ok(found["status"]["centres"][0].clone())
     }
 
+    /// Waits until the city's row of the placement asks for something else than that row did. Answers the new one.
+    pub(crate) async fn another_row(&self, placement: &str, before: &Value) -> Result<Value> {
+        eventually(PATIENCE, "it asks for something else", || async {
+            let row = self.row(placement, "AwaitingConfirmation").await?;
+            ensure!(row["confirm"] != before["confirm"], "{row}");
+            Ok(row)
+        })
+        .await
+    }
+
+    /// Waits for the city's row of a grant to say that.
+    pub(crate) async fn grant_row(&self, request: &str, reason: &str) -> Result<()> {
+        eventually(PATIENCE, &format!("the row of {request} says {reason}"), || async {
+            let found = self.get("hub", &["rreq", request, "-n", NS]).await?;
+            let rows = &found["status"]["centres"];
+            ensure!(rows[0]["name"] == CITY && rows[0]["reason"] == reason, "{rows}");
+            Ok(())
+        })
+        .await
+    }
+
+    /// Waits for `diff` to say of the city that its people are that far with that content.
+    pub(crate) async fn diff_says(&self, placement: &str, state: &str, content: &Value) -> Result<()> {
+        eventually(PATIENCE, &format!("diff says {state}"), || async {
+            let what = format!("dap/{placement}");
+            let printed = self.plugin("li.na", &["diff", &what, "-n", NS, "-o", "json"]).await?;
+            let found: Value = serde_json::from_slice(&printed.stdout)?;
+            let said = &found["centres"][0]["confirmation"];
+            ensure!(said["state"] == state && said["content"] == *content, "{found}");
+            ensure!(said["group"] == "xiangyun:member:baicheng", "{said}");
+            Ok(())
+        })
+        .await
+    }
+
     /// Confirms what the row asks, as the row says how.
     pub(crate) async fn confirm(&self, person: Option<&str>, placement: &str, row: &Value) -> Result<String> {
         let name = row["confirm"].as_str().context("nothing to confirm")?;

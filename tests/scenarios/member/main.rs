@@ -25,6 +25,7 @@ async fn member() -> anyhow::Result<()> {
     steps!(
         world,
         stages::observed_writes_nothing,
+        stages::advised_keeps_a_tenant_out,
         stages::advised_waits_for_a_person,
         stages::scheduled_within_lend,
         stages::back_to_observed_with_workloads_running,

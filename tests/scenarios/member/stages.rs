@@ -121,23 +121,48 @@ async fn roles_are_narrow(w: &World) -> Result<()> {
     .await
 }
 
-pub(crate) async fn advised_waits_for_a_person(w: &World) -> Result<()> {
+pub(crate) async fn advised_keeps_a_tenant_out(w: &World) -> Result<()> {
     w.city_applies("Advised").await?;
     let since = w.audited()?;
     w.stage_is("Advised", 40).await?;
     w.ready_reason(&["qpool", "lent"], "Available").await?;
+    // A grant alone brings nobody in.
     w.request_reason(NS, "room", "Provisioning").await?;
-    w.put(&image(1, 4)).await?;
+    w.grant_row("room", "AwaitingConfirmation").await?;
+    w.put(&image(0, 4)).await?;
     w.put(&placed()).await?;
-    let row = w.row(APP, "AwaitingConfirmation").await?;
+    let first = w.row(APP, "AwaitingConfirmation").await?;
     ensure!(
-        row["message"]
+        first["message"]
             .as_str()
             .is_some_and(|m| m.contains("1 Deployment; 4 copies")),
-        "{row}"
+        "{first}"
     );
+    // Another image since it was shown: the number is right, the content is not, and it opens no namespace.
+    w.put(&image(1, 4)).await?;
+    let second = w.another_row(APP, &first).await?;
+    ensure!(number_of(&second) == number_of(&first), "{first} {second}");
+    w.confirm(JIN, APP, &first).await?;
+    w.apply("hub", LI, &request("late", 1)).await?;
+    w.grant_row("late", "AwaitingConfirmation").await?;
+    let row = w.row(APP, "AwaitingConfirmation").await?;
+    ensure!(row["confirm"] == second["confirm"], "{row}");
     let written = w.written(since, Some("xiangyun-system"))?;
     ensure!(written.is_empty(), "{written:?}");
+    w.refused(CITY, None, &["get", "ns", NS], "NotFound").await
+}
+
+/// The number of the decision that a row asks about.
+fn number_of(row: &Value) -> Option<&str> {
+    Some(row["confirm"].as_str()?.split_once('-')?.0)
+}
+
+pub(crate) async fn advised_waits_for_a_person(w: &World) -> Result<()> {
+    let since = w.audited()?;
+    let row = w.row(APP, "AwaitingConfirmation").await?;
+    let written = w.written(since, Some("xiangyun-system"))?;
+    ensure!(written.is_empty(), "{written:?}");
+    w.diff_says(APP, "Waits", &row["confirm"]).await?;
     // The department does not confirm for the city, and the city does not write the department's placement.
     let refused = w
         .confirm(LI, APP, &row)
@@ -150,17 +175,44 @@ pub(crate) async fn advised_waits_for_a_person(w: &World) -> Result<()> {
     w.confirm(JIN, APP, &row).await?;
     runs(w, 1, 4).await?;
     w.request_reason(NS, "room", "Active").await?;
+    w.request_reason(NS, "late", "Active").await?;
     ensure!(
         !w.written(since, Some("xiangyun-system"))?.is_empty(),
         "the log sees no writes at all"
     );
+    w.diff_says(APP, "Confirmed", &row["confirm"]).await?;
     // What was confirmed is what was shown: another image is another question, and what runs stays.
     w.put(&image(2, 4)).await?;
     let row = w.row(APP, "AwaitingConfirmation").await?;
     w.field(CITY, &WHAT, IMAGE, &json!("registry.invalid/c:1"), PATIENCE)
         .await?;
     w.confirm(JIN, APP, &row).await?;
-    runs(w, 2, 4).await
+    runs(w, 2, 4).await?;
+    content_of_another_kind(w).await
+}
+
+fn settings(value: &str) -> Value {
+    json!({"apiVersion": "v1", "kind": "ConfigMap", "data": {"key": value},
+        "metadata": {"name": "settings", "namespace": NS, "labels": {"app": APP}}})
+}
+
+/// What is placed beside workloads is confirmed with its content, too.
+async fn content_of_another_kind(w: &World) -> Result<()> {
+    let what = ["cm", "settings"];
+    let before = w.get("hub", &["dap", APP, "-n", NS]).await?["status"]["centres"][0].clone();
+    w.put(&settings("one")).await?;
+    let first = w.another_row(APP, &before).await?;
+    w.confirm(JIN, APP, &first).await?;
+    w.field(CITY, &what, "/data/key", &json!("one"), PATIENCE).await?;
+    w.placement_reason(APP, "Running").await?;
+    let since = w.audited()?;
+    w.put(&settings("two")).await?;
+    let second = w.another_row(APP, &first).await?;
+    ensure!(number_of(&second) == number_of(&first), "{first} {second}");
+    let written = w.written(since, Some("xiangyun-system"))?;
+    ensure!(written.is_empty(), "{written:?}");
+    w.confirm(JIN, APP, &second).await?;
+    w.field(CITY, &what, "/data/key", &json!("two"), PATIENCE).await
 }
 
 pub(crate) async fn scheduled_within_lend(w: &World) -> Result<()> {
@@ -174,7 +226,7 @@ pub(crate) async fn scheduled_within_lend(w: &World) -> Result<()> {
     // 20 of 40 are granted: 30 more wait until the city lends more.
     w.apply("hub", LI, &request("more", 30)).await?;
     w.request_reason(NS, "more", "WaitingForQuota").await?;
-    w.apply("hub", ZHAO, &data_center("Scheduled", 50)).await?;
+    w.apply("hub", ZHAO, &data_center("Scheduled", 51)).await?;
     w.request_reason(NS, "more", "Active").await?;
     // It lends less than is granted: nothing is taken away, and nothing more goes there.
     w.apply("hub", ZHAO, &data_center("Scheduled", 9)).await?;
@@ -183,19 +235,19 @@ pub(crate) async fn scheduled_within_lend(w: &World) -> Result<()> {
     let said = w.message(APP).await?;
     ensure!(said.contains("needs cpu 12") && said.contains("lends cpu 9"), "{said}");
     w.field(CITY, &WHAT, "/spec/replicas", &json!(8), PATIENCE).await?;
-    w.apply("hub", ZHAO, &data_center("Scheduled", 50)).await?;
+    w.apply("hub", ZHAO, &data_center("Scheduled", 51)).await?;
     runs(w, 2, 12).await
 }
 
 pub(crate) async fn back_to_observed_with_workloads_running(w: &World) -> Result<()> {
     // One step down: what runs goes on, what is new waits.
-    w.stage_is("Advised", 50).await?;
+    w.stage_is("Advised", 51).await?;
     runs(w, 2, 12).await?;
     let before = w.standing(APP).await?;
     w.put(&image(2, 13)).await?;
     w.row(APP, "AwaitingConfirmation").await?;
     // All the way down.
-    w.stage_is("Observed", 50).await?;
+    w.stage_is("Observed", 51).await?;
     w.city_applies("Observed").await?;
     w.row(APP, "StageObserved").await?;
     let since = w.audited()?;
@@ -222,7 +274,7 @@ pub(crate) async fn back_to_observed_with_workloads_running(w: &World) -> Result
     w.request_reason(NS, "room", "Active").await?;
     // Forward again: the same objects, and what was decided meanwhile.
     w.city_applies("Scheduled").await?;
-    w.stage_is("Scheduled", 50).await?;
+    w.stage_is("Scheduled", 51).await?;
     runs(w, 3, 13).await?;
     ensure!(w.uid(CITY, &WHAT).await? == before[0], "made anew");
     w.delete(&["dap", APP]).await?;

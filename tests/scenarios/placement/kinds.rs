@@ -1,6 +1,7 @@
 //! Kinds that the three tiers do not have, and a placement of five hundred objects.
 
 use anyhow::{Context as _, Result, ensure};
+use playground::eventually;
 use serde_json::{Value, json};
 
 use crate::stage::{LI, NS, placement};
@@ -115,6 +116,101 @@ pub(crate) async fn the_other_kinds(w: &World) -> Result<()> {
         }
     }
     w.delete(&NAMES).await
+}
+
+/// A Job of a department, and how it is addressed.
+fn once(spec: &Value) -> Value {
+    let mut pod = pods("once");
+    pod["spec"]["restartPolicy"] = json!("Never");
+    let mut all = json!({"template": pod});
+    if let (Some(all), Some(spec)) = (all.as_object_mut(), spec.as_object()) {
+        all.extend(spec.clone());
+    }
+    json!({"apiVersion": "batch/v1", "kind": "Job",
+        "metadata": {"name": "once", "namespace": NS, "labels": {"app": "once"}}, "spec": all})
+}
+
+/// `kubectl wait` on the template in the hub, as the department.
+async fn waits_for(w: &World, condition: &str) -> Result<()> {
+    let condition = format!("--for=condition={condition}");
+    let args = ["wait", &condition, "job/once", "-n", NS, "--timeout=60s"];
+    w.ok("hub", LI, &args).await.map(drop)
+}
+
+/// A CronJob that is due each minute.
+fn often() -> Value {
+    let job = once(&json!({}))["spec"].clone();
+    json!({"apiVersion": "batch/v1", "kind": "CronJob",
+        "metadata": {"name": "often", "namespace": NS, "labels": {"app": "once"}},
+        "spec": {"schedule": "* * * * *", "jobTemplate": {"spec": job}}})
+}
+
+/// The hub says of the CronJob what its centre says.
+async fn often_succeeded(w: &World) -> Result<()> {
+    eventually(PATIENCE, "the hub says when the CronJob succeeded last", || async {
+        let hub = w.get("hub", &["cronjob", "often", "-n", NS]).await?["status"].clone();
+        let there = w.get("jishi", &["cronjob", "often", "-n", NS]).await?["status"].clone();
+        for time in ["lastScheduleTime", "lastSuccessfulTime"] {
+            ensure!(hub[time].is_string() && hub[time] == there[time], "{hub} {there}");
+        }
+        Ok(())
+    })
+    .await
+}
+
+pub(crate) async fn jobs_end_in_the_hub(w: &World) -> Result<()> {
+    w.put(&often()).await?;
+    let kept = json!({"completions": 2, "parallelism": 2, "ttlSecondsAfterFinished": 3600});
+    w.put(&once(&kept)).await?;
+    w.put(&placement("once", "once", json!({}))).await?;
+    waits_for(w, "complete").await?;
+    let job = ["job", "once"];
+    let hub = w.get("hub", &["job", "once", "-n", NS]).await?;
+    let there = w.get("jishi", &["job", "once", "-n", NS]).await?;
+    ensure!(hub["status"]["succeeded"] == 2, "{}", hub["status"]);
+    for time in ["startTime", "completionTime"] {
+        ensure!(
+            hub["status"][time] == there["status"][time],
+            "{} {}",
+            hub["status"],
+            there["status"]
+        );
+    }
+    ensure!(there["spec"]["ttlSecondsAfterFinished"].is_null(), "{}", there["spec"]);
+    // Made anew in the hub it is another Job, and runs again; of the one before nothing is said.
+    let uid = w.uid("jishi", &job).await?;
+    w.ok("hub", LI, &["delete", "job", "once", "-n", NS]).await?;
+    // No node is of that name, so it fails by its deadline.
+    let mut late = once(&json!({"activeDeadlineSeconds": 2}));
+    late["spec"]["template"]["spec"]["nodeSelector"]["nobody"] = json!("here");
+    w.put(&late).await?;
+    waits_for(w, "failed").await?;
+    let hub = w.get("hub", &["job", "once", "-n", NS]).await?;
+    let failed = hub["status"]["conditions"].as_array().into_iter().flatten();
+    let failed: Vec<_> = failed.filter(|c| c["reason"] == "DeadlineExceeded").collect();
+    ensure!(
+        failed.len() == 2 && hub["status"]["completionTime"].is_null(),
+        "{}",
+        hub["status"]
+    );
+    ensure!(w.uid("jishi", &job).await? != uid, "the Job before still stands");
+    // Where it stands still nothing ran.
+    let other = w.get("jiyidong", &["job", "once", "-n", NS]).await?;
+    ensure!(
+        other["spec"]["suspend"] == true && other["status"]["startTime"].is_null(),
+        "{other}"
+    );
+    often_succeeded(w).await?;
+    // The time after which it goes counts in the hub: the template goes, and the Job with it, and nothing runs again.
+    w.delete(&["job", "once"]).await?;
+    w.put(&once(&json!({"ttlSecondsAfterFinished": 1}))).await?;
+    waits_for(w, "complete").await?;
+    for cluster in ["hub", "jishi", "jiyidong"] {
+        w.is_gone(cluster, &job).await?;
+    }
+    w.delete(&["dap", "once"]).await?;
+    w.is_gone("jishi", &["cronjob", "often"]).await?;
+    w.delete(&["cronjob/often"]).await
 }
 
 pub(crate) async fn five_hundred_and_a_large_one(w: &World) -> Result<()> {

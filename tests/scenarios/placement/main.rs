@@ -31,6 +31,7 @@ async fn placement() -> anyhow::Result<()> {
         three_tiers::rollout_status_on_the_template,
         three_tiers::dependencies_leave_last,
         kinds::the_other_kinds,
+        kinds::jobs_end_in_the_hub,
         kinds::five_hundred_and_a_large_one,
         division::weights_and_the_odd_copy,
         division::min_and_max,

@@ -4,18 +4,32 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crds::{Assignment, DualActivePlacement, PlacedObject, PlacementRow, label};
-use serde_json::json;
+use crds::{Assignment, DataCenter, DualActivePlacement, PlacedObject, PlacementRow, TemplateKind, label};
+use serde_json::{Value, json};
 
-use super::centre::{Source, source};
+use super::centre::{Part, Source, source};
 use super::decide::key;
-use super::object::fingerprint;
+use super::object::{fingerprint, revision};
 use super::template::Key;
-use crate::centre::catalogue::Catalogue;
-use crate::centre::stage::Withheld;
+use crate::centre::stage::{Stage, Withheld};
 
 /// By template: the fingerprint of its content.
 pub type Contents = BTreeMap<Key, String>;
+
+/// Fingerprint of a template of any kind: other words are another content. A Secret counts by its version in the hub, so that
+/// nobody can try what may be in it against a name that many read.
+pub fn content(kind: &TemplateKind, template: &Value) -> String {
+    let text = |pointer: &str| template.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+    if *kind == TemplateKind::Secret {
+        return format!("{}/{}", text("/metadata/uid"), text("/metadata/resourceVersion"));
+    }
+    let name = text("/metadata/name").to_owned();
+    let object = PlacedObject {
+        kind: kind.clone(),
+        name,
+    };
+    revision(&object, template)
+}
 
 /// The name of a decision with its content: `3-9f2c01ab`. It changes with either, and with leave to take over what is there.
 pub fn named(placement: &DualActivePlacement, assignment: &Assignment, centre: &str, contents: &Contents) -> String {
@@ -39,24 +53,49 @@ fn annotation<'a>(placement: &'a DualActivePlacement, centre: &str) -> Option<&'
     all.get(&format!("{}{centre}", label::CONFIRMED)).map(String::as_str)
 }
 
-/// Whether somebody confirmed it, or it was carried out before anybody had to.
-pub fn confirmed(placement: &DualActivePlacement, centre: &str, name: &str) -> bool {
-    let rows = placement.status.iter().flat_map(|s| &s.centres);
-    let mine = |r: &&PlacementRow| r.name == centre;
-    annotation(placement, centre) == Some(name) || rows.filter(mine).any(|r| r.content.as_deref() == Some(name))
+fn row<'a>(placement: &'a DualActivePlacement, centre: &str) -> Option<&'a PlacementRow> {
+    placement.rows().iter().find(|r| r.name == centre)
 }
 
-/// Namespaces of the centre in which a person confirmed the decision that holds. What was carried out before anybody had
-/// to does not count: a quota that would change without a person's word stays.
-pub fn namespaces(centre: &str, placements: &[Arc<DualActivePlacement>], catalogue: &Catalogue) -> BTreeSet<String> {
+/// Whether somebody confirmed it, or it was carried out before anybody had to.
+pub fn confirmed(placement: &DualActivePlacement, centre: &str, name: &str) -> bool {
+    let runs = row(placement, centre).and_then(|r| r.content.as_deref());
+    annotation(placement, centre) == Some(name) || runs == Some(name)
+}
+
+/// Namespaces of the centre in which a person confirmed a placement of their tenant: its decision and content as they are
+/// now, or as they run there under that decision. `parts` are what the agent made of the decisions; of one that changed since
+/// nothing is known yet. What was carried out before anybody had to confirm does not count: a quota that would change
+/// without a person's word stays.
+pub fn namespaces(
+    centre: &str,
+    placements: &[Arc<DualActivePlacement>],
+    parts: &BTreeMap<(String, String), Part>,
+) -> BTreeSet<String> {
     let holds = |placement: &Arc<DualActivePlacement>| {
-        let assignment = placement.assignment()?;
-        let (number, _) = annotation(placement, centre)?.split_once('-')?;
-        let here = assignment.centre(centre).is_some() && assignment.leaving.is_none();
-        let holds = here && number == assignment.number.to_string();
-        holds.then(|| catalogue.namespace(&key(placement).0, &placement.spec.pool))
+        let (part, said) = (parts.get(&key(placement))?, annotation(placement, centre)?);
+        let current = part.here && placement.assignment() == Some(&part.assignment);
+        let runs = format!("{}-", part.assignment.number);
+        let runs = row(placement, centre).and_then(|r| r.content.as_deref().filter(|c| c.starts_with(&runs)));
+        let shown = part.content.as_deref() == Some(said) || runs == Some(said);
+        (current && shown).then(|| part.namespace.clone())
     };
     placements.iter().filter_map(holds).collect()
+}
+
+/// By member cloud: placements that wait for the word of one of its people; zero where none does.
+pub fn waiting(centres: &[Arc<DataCenter>], placements: &[Arc<DualActivePlacement>]) -> BTreeMap<String, usize> {
+    let member = |c: &&Arc<DataCenter>| Stage::of(c) != Stage::Own;
+    let names = centres
+        .iter()
+        .filter(member)
+        .filter_map(|c| Some((c.metadata.name.clone()?, 0)));
+    let mut out: BTreeMap<String, usize> = names.collect();
+    let rows = placements.iter().flat_map(|p| p.rows());
+    for row in rows.filter(|r| r.confirm.is_some()) {
+        out.entry(row.name.clone()).and_modify(|n| *n += 1);
+    }
+    out
 }
 
 /// Why a decision of a member cloud is not carried out.
@@ -107,11 +146,10 @@ fn question(placement: &DualActivePlacement, assignment: &Assignment, centre: &s
 
 #[cfg(test)]
 mod tests {
-    use crds::{CentreAssignment, DualActivePlacementStatus, TemplateKind, WorkloadCopies};
+    use crds::{CentreAssignment, DualActivePlacementStatus, WorkloadCopies};
 
     use super::super::template::object;
     use super::*;
-    use crate::centre::testing::catalogue;
 
     fn web() -> PlacedObject {
         object(TemplateKind::Deployment, "web")
@@ -180,28 +218,108 @@ mod tests {
         assert_ne!(name(&placement, &assignment, "one"), shown, "it may take over now");
     }
 
+    fn part(assignment: &Assignment, content: &str) -> BTreeMap<(String, String), Part> {
+        let part = Part {
+            assignment: assignment.clone(),
+            namespace: "dept-x86".to_owned(),
+            here: true,
+            content: Some(content.to_owned()),
+            ..Part::default()
+        };
+        [(("dept".to_owned(), "p".to_owned()), part)].into()
+    }
+
+    fn runs(placement: &mut DualActivePlacement, content: &str) {
+        let row = PlacementRow {
+            name: "yanbian".into(),
+            content: Some(content.to_owned()),
+            ..PlacementRow::default()
+        };
+        placement.status.as_mut().unwrap().centres = vec![row];
+    }
+
     #[test]
     fn what_was_carried_out_needs_nobody() {
         let (mut placement, assignment) = placement();
         let shown = named(&placement, &assignment, "yanbian", &contents("one"));
-        let row = PlacementRow {
-            name: "yanbian".into(),
-            content: Some(shown.clone()),
+        runs(&mut placement, &shown);
+        assert!(confirmed(&placement, "yanbian", &shown));
+        let parts = part(&assignment, &shown);
+        let open = |p: &DualActivePlacement| namespaces("yanbian", &[Arc::new(p.clone())], &parts);
+        assert!(open(&placement).is_empty(), "its quota needs somebody");
+        annotate(&mut placement, &shown);
+        assert_eq!(open(&placement), ["dept-x86".to_owned()].into());
+    }
+
+    /// Whatever its kind, another content is another question.
+    #[test]
+    fn content_of_every_kind_counts() {
+        let all = TemplateKind::ALL
+            .into_iter()
+            .chain([TemplateKind::custom("Database", "example.org")]);
+        for kind in all {
+            let of = |value: i64, version: &str| {
+                let metadata = json!({"name": "a", "uid": "u", "resourceVersion": version});
+                content(
+                    &kind,
+                    &json!({"metadata": metadata, "spec": {"a": value}, "data": {"a": value}}),
+                )
+            };
+            assert_ne!(of(1, "7"), of(2, "8"), "{kind:?}");
+            // What the hub writes beside the content is nobody's question.
+            assert_eq!(of(1, "7") == of(1, "8"), kind != TemplateKind::Secret, "{kind:?}");
+        }
+        let secret = json!({"metadata": {"uid": "u", "resourceVersion": "7"}, "data": {"a": "b"}});
+        assert_eq!(content(&TemplateKind::Secret, &secret), "u/7");
+    }
+
+    /// The number alone opens nothing: a person confirms what was shown.
+    #[test]
+    fn a_namespace_opens_with_what_was_shown() {
+        let (mut placement, assignment) = placement();
+        let [one, two] = ["one", "two"].map(|of| named(&placement, &assignment, "yanbian", &contents(of)));
+        let open =
+            |p: &DualActivePlacement, parts: &BTreeMap<_, _>| namespaces("yanbian", &[Arc::new(p.clone())], parts);
+        annotate(&mut placement, &one);
+        assert_eq!(open(&placement, &part(&assignment, &one)).len(), 1);
+        // Another content since, and nothing runs yet.
+        assert!(open(&placement, &part(&assignment, &two)).is_empty());
+        // What was confirmed runs, and another content waits: the tenant is there.
+        runs(&mut placement, &one);
+        assert_eq!(open(&placement, &part(&assignment, &two)).len(), 1);
+        let newer = Assignment {
+            number: 8,
+            ..assignment.clone()
+        };
+        assert!(open(&placement, &part(&newer, &one)).is_empty(), "not looked at yet");
+        placement.status.as_mut().unwrap().assignment = Some(newer.clone());
+        assert!(open(&placement, &part(&newer, "8-0")).is_empty(), "another decision");
+        assert!(open(&placement, &BTreeMap::new()).is_empty());
+    }
+
+    #[test]
+    fn what_waits_is_counted_by_member() {
+        let centre = |name: &str, spec: serde_json::Value| {
+            let mut all = json!({"displayName": "x", "operator": "x"});
+            all.as_object_mut().unwrap().extend(spec.as_object().unwrap().clone());
+            Arc::new(DataCenter::new(name, serde_json::from_value(all).unwrap()))
+        };
+        let member = || json!({"role": "Member", "member": {"type": "City", "stage": "Advised"}});
+        let centres = [
+            centre("yanbian", member()),
+            centre("tonghua", member()),
+            centre("jishi", json!({"role": "Primary"})),
+        ];
+        let (mut placement, _) = placement();
+        let row = |name: &str| PlacementRow {
+            name: name.into(),
+            confirm: Some("7-0".to_owned()),
             ..PlacementRow::default()
         };
-        placement.status.as_mut().unwrap().centres = vec![row];
-        assert!(confirmed(&placement, "yanbian", &shown));
-        let placements = [Arc::new(placement.clone())];
-        assert!(
-            namespaces("yanbian", &placements, &catalogue()).is_empty(),
-            "its quota needs somebody"
-        );
-        annotate(&mut placement, &shown);
-        let placements = [Arc::new(placement)];
-        assert_eq!(
-            namespaces("yanbian", &placements, &catalogue()),
-            ["dept".to_owned()].into()
-        );
+        placement.status.as_mut().unwrap().centres = vec![row("yanbian"), row("gone")];
+        let found = waiting(&centres, &[Arc::new(placement)]);
+        assert_eq!(found, [("yanbian".to_owned(), 1), ("tonghua".to_owned(), 0)].into());
+        assert!(waiting(&centres[2..], &[]).is_empty());
     }
 
     #[test]

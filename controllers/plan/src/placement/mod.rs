@@ -7,6 +7,7 @@ pub mod confirm;
 pub mod decide;
 pub mod drift;
 pub mod fit;
+pub mod job;
 pub mod kinds;
 pub mod layers;
 pub mod object;

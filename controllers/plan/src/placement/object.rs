@@ -22,6 +22,8 @@ pub struct Here {
     pub suspended: bool,
     /// What differs here.
     pub overrides: Vec<Override>,
+    /// With a Job: uid of its template.
+    pub template: Option<String>,
 }
 
 /// Annotations that a cluster writes for itself, or kubectl for its own memory.
@@ -88,7 +90,9 @@ fn metadata(object: &PlacedObject, template: &Value, here: &Here) -> Value {
     let mut labels = map("/metadata/labels");
     labels.insert(label::PLACEMENT.to_owned(), json!(here.placement));
     let mut annotations = map("/metadata/annotations");
-    annotations.retain(|key, _| !OF_A_CLUSTER.iter().any(|own| key.starts_with(own)) && key != label::APPLIED);
+    let own = |key: &str| key == label::APPLIED || key == label::TEMPLATE;
+    annotations.retain(|key, _| !OF_A_CLUSTER.iter().any(|of| key.starts_with(of)) && !own(key));
+    annotations.extend(here.template.iter().map(|uid| (label::TEMPLATE.to_owned(), json!(uid))));
     let mut metadata = json!({"name": object.name, "namespace": here.namespace, "labels": labels});
     if let (Some(fields), false) = (metadata.as_object_mut(), annotations.is_empty()) {
         fields.insert("annotations".to_owned(), Value::Object(annotations));
@@ -124,11 +128,20 @@ fn own(kind: &TemplateKind, value: &mut Value) {
         }
         TemplateKind::PersistentVolumeClaim => remove(value, "/spec", &["volumeName"]),
         TemplateKind::ServiceAccount => remove(value, "", &["secrets"]),
-        TemplateKind::Job if value.pointer("/spec/manualSelector") != Some(&Value::Bool(true)) => {
-            remove(value, "/spec", &["selector"]);
-            remove(value, "/spec/template/metadata/labels", &OF_A_JOB);
+        // Its template says how long it stands: one that removes itself when it has ended would be made again, and run again.
+        TemplateKind::Job => {
+            remove(value, "/spec", &["ttlSecondsAfterFinished"]);
+            selected_by_the_cluster(value);
         }
         _ => {}
+    }
+}
+
+/// Where nobody selects by hand, the cluster makes the selector of a Job and the labels that it goes by.
+fn selected_by_the_cluster(value: &mut Value) {
+    if value.pointer("/spec/manualSelector") != Some(&Value::Bool(true)) {
+        remove(value, "/spec", &["selector"]);
+        remove(value, "/spec/template/metadata/labels", &OF_A_JOB);
     }
 }
 
@@ -317,6 +330,29 @@ mod tests {
         assert_eq!(
             found["spec"],
             json!({"suspend": true, "template": {"metadata": {"labels": {"a": "b"}}}})
+        );
+    }
+
+    /// One that removes itself would be made again, and run again; of which template it is made is written on it.
+    #[test]
+    fn a_job_stands_as_long_as_its_template() {
+        let job = object(TemplateKind::Job, "j");
+        let annotations = json!({"a": "b", label::TEMPLATE: "forged"});
+        let template =
+            json!({"metadata": {"annotations": annotations}, "spec": {"ttlSecondsAfterFinished": 0, "completions": 2}});
+        let share = Here {
+            template: Some("u1".to_owned()),
+            ..here()
+        };
+        let found = made(&job, &template, &share);
+        assert_eq!(found["spec"], json!({"completions": 2}));
+        assert_eq!(
+            found["metadata"]["annotations"],
+            json!({"a": "b", label::TEMPLATE: "u1"})
+        );
+        assert_eq!(
+            made(&job, &template, &here())["metadata"]["annotations"],
+            json!({"a": "b"})
         );
     }
 }

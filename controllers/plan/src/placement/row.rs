@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crds::{PlacedObject, PlacementRow, ServiceRow, TemplateKind, WorkloadRow, placement_reason as reason};
+use crds::{JobRow, PlacedObject, PlacementRow, ServiceRow, TemplateKind, WorkloadRow, placement_reason as reason};
 use jiff::{SignedDuration, Timestamp};
 
 use super::centre::{Part, Spot};
@@ -37,6 +37,8 @@ pub struct Version {
     pub generation: i64,
     /// Its revision.
     pub revision: String,
+    /// Uid of the template.
+    pub template: String,
 }
 
 /// How an object stands after the writes.
@@ -94,6 +96,8 @@ pub struct Seen<'a> {
     pub states: &'a BTreeMap<Spot, State>,
     /// What their controllers say of them.
     pub progress: &'a BTreeMap<Spot, Progress>,
+    /// How far Jobs and CronJobs are.
+    pub jobs: &'a BTreeMap<Spot, JobRow>,
     /// Ready endpoints by namespace and service.
     pub ready: &'a BTreeMap<(String, String), i64>,
     /// Custom resources that are not ready, and why.
@@ -135,6 +139,7 @@ pub fn row(
         applied: workloads.iter().map(|w| w.replicas).sum(),
         ready: workloads.iter().map(|w| w.ready.min(w.wanted)).sum(),
         workloads,
+        jobs: jobs(part, old, seen),
         services: services(part, ready),
         confirm: part.content.clone().filter(|_| part.unconfirmed),
         content: match old {
@@ -182,11 +187,14 @@ fn workloads(centre: &str, part: &Part, old: Option<&PlacementRow>, seen: &Seen<
         let before = old.and_then(|r| r.workload(object));
         // The copies of an object are its controller's word only once that has read the object.
         let heard = is.generation.1 >= is.generation.0;
-        let Version { generation, revision } = match states.get(&spot) {
+        let Version {
+            generation, revision, ..
+        } = match states.get(&spot) {
             Some(State::Done(version)) if heard => version.clone(),
             _ => before.map_or_else(Version::default, |w| Version {
                 generation: w.generation,
                 revision: w.revision.clone(),
+                ..Version::default()
             }),
         };
         WorkloadRow {
@@ -202,6 +210,26 @@ fn workloads(centre: &str, part: &Part, old: Option<&PlacementRow>, seen: &Seen<
         }
     };
     objects.map(row).collect()
+}
+
+fn jobs(part: &Part, old: Option<&PlacementRow>, seen: &Seen<'_>) -> Vec<JobRow> {
+    let objects = part.assignment.objects.iter().filter(|_| part.here);
+    let row = |object: &PlacedObject| {
+        let spot = (part.namespace.clone(), object.clone());
+        let job = seen.jobs.get(&spot)?;
+        let template = match seen.states.get(&spot) {
+            Some(State::Done(version)) if !version.template.is_empty() => version.template.clone(),
+            _ => old
+                .and_then(|r| r.job(object))
+                .map(|j| j.template.clone())
+                .unwrap_or_default(),
+        };
+        Some(JobRow {
+            template,
+            ..job.clone()
+        })
+    };
+    objects.filter_map(row).collect()
 }
 
 /// Copies of a custom resource: all of them are there and ready once its policy says that it is.

@@ -6,7 +6,7 @@ use crds::{Amount, PlacedObject, Resources, TemplateKind};
 use serde_json::Value;
 
 use super::write_back::{self, Shown};
-use super::{architecture, object as here};
+use super::{architecture, job, object as here};
 use crate::centre::quota::{CPU, MEMORY};
 
 /// Namespace and object.
@@ -43,6 +43,8 @@ pub struct Template {
     pub serves: bool,
     /// With a workload: what its status says.
     pub shown: Option<Shown>,
+    /// With a Job or CronJob: what its status says.
+    pub job: Option<job::Shown>,
 }
 
 /// Resources of a pod: `cpu`, `memory`, and extended resources by their own names.
@@ -126,6 +128,7 @@ pub fn read(kind: &TemplateKind, value: &Value) -> Template {
         copies: 1,
         placeable: placeable(kind, value),
         shown: write_back::read(kind, value),
+        job: job::shown(kind, value),
         ..Template::default()
     };
     // Of custom kinds nobody says here whether copies are divided; the decision knows.

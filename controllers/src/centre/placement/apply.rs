@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use crds::{Drift, Existing, PlacedObject, Removal, TemplateKind, label, object, placement_reason as reason};
 use futures::StreamExt as _;
-use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
+use kube::Api;
+use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, Preconditions};
 use plan::placement::centre::{Plan, Source, Spot, Want};
 use plan::placement::drift;
 use plan::placement::object::{Here, compared, desired, marked};
@@ -116,6 +117,16 @@ fn absent(object: &PlacedObject, source: &Source) -> String {
     }
 }
 
+/// Deletes just that object, and what belongs to it.
+async fn delete(api: &Api<DynamicObject>, name: &str, live: &Live) -> Result<(), CallError> {
+    let only = Preconditions {
+        uid: Some(live.uid.clone()),
+        resource_version: None,
+    };
+    let params = DeleteParams::background().preconditions(only);
+    call("delete an object", api.delete(name, &params)).await.map(drop)
+}
+
 impl Placements {
     fn failed(&self, spot: &Spot, error: &CallError) -> State {
         if let Some(why) = self.custom.refused(&spot.1, error) {
@@ -153,11 +164,16 @@ impl Placements {
             .into();
         }
         let mut here = want.here.clone();
+        here.template = (spot.1.kind == TemplateKind::Job).then(|| template.facts.uid.clone());
+        if let Some(live) = live.filter(|l| l.template.is_some() && l.template != here.template) {
+            return self.made_anew(spot, live).await;
+        }
         here.autoscaled = around.scaled.contains(&(spot.clone(), want.tenant.clone()));
         here.scaled = live.map(|l| l.progress.asked).filter(|_| here.autoscaled);
         let done = State::Done(Version {
             generation: template.facts.generation,
             revision: template.facts.revision.clone(),
+            template: template.facts.uid.clone(),
         });
         let check = Checked {
             template: template.facts.version.clone(),
@@ -186,6 +202,30 @@ impl Placements {
         match self.may_create(spot, want, &plain).await {
             Ok(force) => self.put(spot, &marked(plain, &check.here).0, force, done).await,
             Err(state) => state.into(),
+        }
+    }
+
+    /// The template of a Job was deleted and made anew, which asks for another run: the one that stands makes way.
+    async fn made_anew(&self, spot: &Spot, live: &Live) -> Outcome {
+        let answer = match self.at(spot) {
+            Ok((api, _)) => delete(&api, &spot.1.name, live).await,
+            Err(state) => return state.into(),
+        };
+        self.metrics.write(spot.1.kind.label(), answer.is_ok());
+        match answer {
+            Err(error) if !error.is_not_found() && !error.is_conflict() => self.failed(spot, &error).into(),
+            _ => {
+                tracing::info!(
+                    namespace = spot.0,
+                    name = spot.1.name,
+                    "of another template, taken away"
+                );
+                let what = &spot.1;
+                State::Waits(format!(
+                    "{what} has a new template: it is made again | {what} 的模板已重建，将重新创建"
+                ))
+                .into()
+            }
         }
     }
 
@@ -292,9 +332,7 @@ impl Placements {
             };
             let answer = match removal {
                 Removal::Delete => {
-                    let only = Preconditions { uid: Some(live.uid.clone()), resource_version: None };
-                    let params = DeleteParams::background().preconditions(only);
-                    call("delete an object", api.delete(&spot.1.name, &params)).await.map(drop)
+                    delete(&api, &spot.1.name, live).await
                 }
                 Removal::Orphan => {
                     let metadata = json!({"uid": live.uid, "labels": {label::PLACEMENT: null}, "annotations": {label::APPLIED: null}});

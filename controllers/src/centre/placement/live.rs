@@ -1,8 +1,9 @@
 //! An object of the centre as far as it is remembered.
 
-use crds::{label, object};
+use crds::{JobRow, PlacedObject, label, object as names};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use kube::ResourceExt as _;
+use plan::placement::job;
 use plan::placement::row::{Progress, progress};
 use tokio::time::{Duration, Instant};
 
@@ -25,6 +26,10 @@ pub(super) struct Live {
     pub(super) ours: bool,
     pub(super) deleting: bool,
     pub(super) progress: Progress,
+    /// With a Job or CronJob: how far it is.
+    pub(super) job: Option<JobRow>,
+    /// With a Job: uid of the template that it was made of.
+    pub(super) template: Option<String>,
     /// Who wrote it, in words.
     pub(super) owner: String,
     pub(super) text: String,
@@ -34,7 +39,7 @@ pub(super) struct Live {
 impl Live {
     pub(super) fn read((kind, resource, found): Found<'_>) -> Self {
         let others = found.managed_fields().iter().filter(|m| m.subresource.is_none());
-        let others = others.filter(|m| m.manager.as_deref() != Some(object::AGENT));
+        let others = others.filter(|m| m.manager.as_deref() != Some(names::AGENT));
         let last = others.max_by_key(|m| m.time.clone().map(|t| t.0));
         let owner = last.and_then(|m| m.manager.clone());
         let owner = owner.unwrap_or_else(|| "somebody who is not named on it".to_owned());
@@ -42,11 +47,18 @@ impl Live {
         let placement = found.labels().get(label::PLACEMENT).cloned().unwrap_or_default();
         let mark = found.annotations().get(label::APPLIED).cloned();
         let applied = |m: &ManagedFieldsEntry| {
-            m.manager.as_deref() == Some(object::AGENT) && m.operation.as_deref() == Some("Apply")
+            m.manager.as_deref() == Some(names::AGENT) && m.operation.as_deref() == Some("Apply")
         };
         let ours = found.managed_fields().iter().any(applied) && (mark.is_some() || !placement.is_empty());
         let deleting = found.metadata.deletion_timestamp.is_some();
+        let template = found.annotations().get(label::TEMPLATE).cloned();
+        let name = found.name_any();
         let value = plain(found, resource);
+        let object = PlacedObject {
+            kind: kind.clone(),
+            name,
+        };
+        let job = job::row(&object, &value);
         Self {
             uid,
             version: version.and_then(|v| v.parse().ok()).unwrap_or_default(),
@@ -55,6 +67,8 @@ impl Live {
             ours,
             deleting,
             progress: progress(kind, &value),
+            job,
+            template,
             owner,
             text: value.to_string(),
             at: Instant::now(),

@@ -20,7 +20,7 @@ use plan::centre::catalogue::Catalogue;
 use plan::centre::epoch::Floors;
 use plan::centre::stage::Stage;
 use plan::placement::centre::{self, Plan, Snapshot, Source, Spot, plan};
-use plan::placement::confirm::Contents;
+use plan::placement::confirm::{self, Contents};
 use plan::placement::kinds::{Kinds, Why};
 use plan::placement::row::State;
 use plan::placement::template::Template;
@@ -42,10 +42,11 @@ pub(super) use rows::Rows;
 /// First wait after an object failed; it doubles up to the pass's own rhythm.
 const RETRY: Duration = Duration::from_millis(500);
 
-/// A template of the hub: what a decision needs of it, and its text.
+/// A template of the hub: what a decision needs of it, its text, and of a member cloud its fingerprint.
 pub(super) struct HubTemplate {
     facts: Template,
     text: String,
+    content: String,
 }
 
 fn template((kind, resource, object): Found<'_>) -> HubTemplate {
@@ -53,6 +54,16 @@ fn template((kind, resource, object): Found<'_>) -> HubTemplate {
     HubTemplate {
         facts: plan::placement::template::read(kind, &value),
         text: value.to_string(),
+        content: String::new(),
+    }
+}
+
+fn template_of_member((kind, resource, object): Found<'_>) -> HubTemplate {
+    let value = plain(object, resource);
+    HubTemplate {
+        facts: plan::placement::template::read(kind, &value),
+        text: value.to_string(),
+        content: confirm::content(kind, &value),
     }
 }
 
@@ -69,6 +80,13 @@ pub(super) struct Outcome {
     ready: Ready,
     unready: BTreeMap<Spot, String>,
     forbidden: BTreeMap<TemplateKind, Why>,
+}
+
+impl Outcome {
+    /// Namespaces in which a person of the cloud confirmed a placement of the tenant.
+    pub(super) fn open(&self, centre: &str, placements: &[Arc<DualActivePlacement>]) -> BTreeSet<String> {
+        confirm::namespaces(centre, placements, &self.plan.parts)
+    }
 }
 
 /// The loop's state.
@@ -107,7 +125,11 @@ impl Placements {
         let all = watcher::Config::default();
         let revisions = revisions::revisions(hub.clone(), Arc::clone(changed));
         let endpoints = endpoints::endpoints(cluster.clone(), Arc::clone(changed));
-        let templates = Templates::new(hub, all, Arc::clone(changed), template);
+        let read = match stage {
+            Stage::Own => template,
+            Stage::Member(_) => template_of_member,
+        };
+        let templates = Templates::new(hub, all, Arc::clone(changed), read);
         let mut live = Templates::new(cluster.clone(), ours, Arc::clone(changed), Live::read);
         // What an earlier process left behind may be of any kind.
         let kinds = Kinds::new(&caches.kinds.shared());
@@ -214,7 +236,7 @@ impl Placements {
         let contents: Contents = match self.stage {
             Stage::Own => Contents::new(),
             Stage::Member(_) => {
-                let content = |(key, t): (&Spot, &Arc<HubTemplate>)| (key.clone(), t.facts.revision.clone());
+                let content = |(key, t): (&Spot, &Arc<HubTemplate>)| (key.clone(), t.content.clone());
                 templates.iter().map(content).collect()
             }
         };

@@ -58,6 +58,8 @@ fn read(revision: ControllerRevision) -> Result<Stored, String> {
     let facts = plan::placement::template::read(&kind, &data);
     let key = ((tenant, PlacedObject { kind, name }), facts.revision.clone());
     let text = data.to_string();
-    let template = Arc::new(HubTemplate { facts, text });
+    // A revision is its own fingerprint.
+    let content = String::new();
+    let template = Arc::new(HubTemplate { facts, text, content });
     Ok(Stored { key, template })
 }

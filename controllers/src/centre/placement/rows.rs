@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crds::{DualActivePlacement, PlacementRow};
+use crds::{DualActivePlacement, JobRow, PlacementRow};
 use jiff::SignedDuration;
 use plan::placement::centre::Spot;
 use plan::placement::decide::key;
@@ -60,6 +60,10 @@ impl Rows {
         let now = self.clock.now();
         self.own.forget(now);
         let progress: BTreeMap<Spot, Progress> = standing.iter().map(|(s, live)| (s.clone(), live.progress)).collect();
+        let jobs = standing
+            .iter()
+            .filter_map(|(s, live)| Some((s.clone(), live.job.clone()?)));
+        let jobs: BTreeMap<Spot, JobRow> = jobs.collect();
         let left = unwanted(plan, standing);
         let mut next: Option<SignedDuration> = None;
         let mut due = Vec::new();
@@ -74,6 +78,7 @@ impl Rows {
             let seen = Seen {
                 states,
                 progress: &progress,
+                jobs: &jobs,
                 ready,
                 unready,
                 forbidden,

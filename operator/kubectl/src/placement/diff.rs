@@ -7,6 +7,7 @@ use crds::{Assignment, DualActivePlacement, PlacedObject, PlacementRow, Template
 use plan::placement::decide::key;
 use serde::Serialize;
 
+use super::confirmation::{Confirmation, confirmation};
 use super::live::{Live, autoscaled, compare};
 use super::named;
 use super::scene::Scene;
@@ -51,6 +52,9 @@ pub struct CentreDiff {
     pub differences: Vec<Difference>,
     /// What is otherwise than in the template and meant to be so, `English | 中文`.
     pub meant: Vec<String>,
+    /// Of a member cloud at stage Advised: whether its people confirmed it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub confirmation: Option<Confirmation>,
 }
 
 /// One difference; where a side has nothing, it is not there.
@@ -157,7 +161,24 @@ impl Sides<'_> {
             }
         }
         out.differences.extend(row.and_then(trouble));
+        let undecided = self.undecided(name);
+        out.confirmation = confirmation(self.placement, self.seen, name, undecided);
         out
+    }
+
+    /// Whether what is shown of a centre is otherwise than the last decision.
+    fn undecided(&self, centre: &str) -> bool {
+        let of = |all: &Assignment| {
+            let here = all.centre(centre).filter(|_| all.leaving.is_none())?;
+            let objects: BTreeSet<PlacedObject> = all.objects.iter().cloned().collect();
+            let copies: BTreeSet<(String, String, i64)> = here
+                .copies
+                .iter()
+                .map(|w| (w.kind.name().to_owned(), w.name.clone(), w.copies))
+                .collect();
+            Some((objects, copies, here.jobs))
+        };
+        of(self.target) != of(self.stored)
     }
 
     fn holds(assignment: &Assignment, centre: &str) -> bool {

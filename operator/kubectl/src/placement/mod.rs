@@ -1,6 +1,7 @@
 //! `status`, `why` and `diff` of a placement, and what the loss of a centre means for it: decided by the operator's own code
 //! from what the user may read.
 
+pub mod confirmation;
 pub mod diff;
 pub mod live;
 pub mod page;

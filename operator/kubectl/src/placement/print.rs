@@ -253,12 +253,12 @@ fn rooms(all: &[Room], style: Style) -> String {
     style.table(&names, &all.iter().flat_map(of).collect::<Vec<_>>())
 }
 
-/// `diff dap/…`: nothing for a centre where nothing is otherwise than in the template.
+/// `diff dap/…`: nothing for a centre where nothing is otherwise than in the template and nobody has to confirm.
 pub fn diff(diff: &Diff, style: Style) -> String {
     let shown = diff
         .centres
         .iter()
-        .filter(|c| !c.differences.is_empty() || !c.meant.is_empty());
+        .filter(|c| !c.differences.is_empty() || !c.meant.is_empty() || c.confirmation.is_some());
     let mut text: String = shown.map(|c| centre(diff, c, style)).collect();
     text.push_str(&style.notes(&diff.notes));
     text
@@ -279,6 +279,9 @@ fn centre(diff: &Diff, centre: &CentreDiff, style: Style) -> String {
         format!("--- dap/{} -n {}", diff.name, diff.namespace),
         format!("+++ {} ({source})", centre.name),
     ];
+    let word = style.say("CONFIRMATION", "确认");
+    let confirmation = centre.confirmation.iter();
+    all.extend(confirmation.map(|c| format!("  {word}: {}", style.lang.half(&c.message))));
     for difference in &centre.differences {
         let object = &difference.object;
         let line = |sign: char, said: &str| format!("{sign} {object}: {}", style.lang.half(said));

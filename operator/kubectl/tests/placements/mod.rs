@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crds::{DualActivePlacement, PlacedObject, ResourceRequest, TemplateKind};
+use crds::{DualActivePlacement, PlacedObject, PlacementRow, ResourceRequest, TemplateKind};
 use kubectl_xiangyun::placement::diff::{Looked, diff};
 use kubectl_xiangyun::placement::live::Live;
 use kubectl_xiangyun::placement::page::page;
@@ -122,6 +122,60 @@ fn what_differs_in_each_centre() {
     let hidden = without_templates();
     let found = diff(&placement(&hidden, "exam"), &hidden, &Looked::new());
     golden("diff-dap-hidden", |style| print::diff(&found, style));
+}
+
+/// The province, with jiyidong as the cloud of a city whose people confirm.
+fn advised() -> Seen {
+    let mut seen = seen();
+    let centres = seen.province.centres.iter_mut().flatten();
+    for centre in centres.filter(|c| c.metadata.name.as_deref() == Some("jiyidong")) {
+        centre.spec.role = crds::CentreRole::Member;
+        let lend = json!([{"pool": "x86", "amounts": {"cpu": "1000", "memory": "4Ti"}}]);
+        let member = json!({"type": "City", "stage": "Advised", "lend": lend});
+        centre.spec.member = serde_json::from_value(member).unwrap();
+    }
+    seen
+}
+
+#[test]
+fn whose_word_a_member_cloud_waits_for() {
+    fn row(p: &mut DualActivePlacement) -> &mut PlacementRow {
+        &mut p.status.as_mut().unwrap().centres[1]
+    }
+    let seen = advised();
+    let state = |p: &DualActivePlacement| {
+        let json = serde_json::to_value(diff(p, &seen, &Looked::new())).unwrap();
+        assert_eq!(json["centres"][0]["confirmation"], Value::Null, "jishi is no member");
+        let found = &json["centres"][1]["confirmation"];
+        assert_eq!(found["group"], "xiangyun:member:jiyidong");
+        found["state"].as_str().unwrap().to_owned()
+    };
+    let mut portal = placement(&seen, "portal");
+    assert_eq!(state(&portal), "Unknown");
+    row(&mut portal).content = Some("7-00c0ffee".to_owned());
+    assert_eq!(state(&portal), "NotNeeded");
+    let annotation = ("confirmed.xiangyun.io/jiyidong".to_owned(), "7-00c0ffee".to_owned());
+    portal.metadata.annotations = Some([annotation].into());
+    assert_eq!(state(&portal), "Confirmed");
+    assert!(!diff(&portal, &seen, &Looked::new()).differs());
+    let confirmed = diff(&portal, &seen, &Looked::new());
+    // Another image since.
+    let waits = row(&mut portal);
+    waits.confirm = Some("7-0000cafe".to_owned());
+    waits.reason = "AwaitingConfirmation".to_owned();
+    waits.message = Some("decision 7 waits for a person of jiyidong | 第 7 号分派待 jiyidong 人员确认".to_owned());
+    assert_eq!(state(&portal), "Waits");
+    let waits = diff(&portal, &seen, &Looked::new());
+    assert!(waits.differs());
+    golden("diff-dap-member", |style| {
+        [&confirmed, &waits].map(|d| print::diff(d, style)).join("\n")
+    });
+    // What the templates ask for is not decided yet.
+    let mut exam = placement(&seen, "exam");
+    let decided = exam.status.as_mut().unwrap().assignment.as_mut().unwrap();
+    decided.centres[1].copies[0].copies = 3;
+    let exam = serde_json::to_value(diff(&exam, &seen, &Looked::new())).unwrap();
+    assert_eq!(exam["centres"][1]["confirmation"]["undecided"], true);
 }
 
 #[test]

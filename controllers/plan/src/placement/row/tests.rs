@@ -39,6 +39,7 @@ fn make(part: &Part, old: Option<&PlacementRow>, state: State, ready: i64) -> Pl
     let seen = Seen {
         states: &states,
         progress: &progress,
+        jobs: &BTreeMap::new(),
         ready: &ready,
         unready: &BTreeMap::new(),
         forbidden: &BTreeMap::new(),
@@ -51,6 +52,7 @@ fn done(generation: i64) -> State {
     State::Done(Version {
         generation,
         revision: "r".into(),
+        ..Version::default()
     })
 }
 
@@ -95,6 +97,7 @@ fn a_custom_resource_counts_by_its_policy() {
     let of = |part: &Part, old, unready: &BTreeMap<Spot, String>, forbidden: &BTreeMap<_, Why>| {
         let seen = Seen {
             states: &states,
+            jobs: &BTreeMap::new(),
             progress: &progress,
             ready: &BTreeMap::new(),
             unready,

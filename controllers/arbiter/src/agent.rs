@@ -48,13 +48,16 @@ pub struct Agent {
     wanted: Record,
     known: BTreeMap<String, Known>,
     barred: Option<Barred>,
-    /// The highest number of the record that a gate remembers.
-    gates: u64,
+    /// The highest number of the record that a gate remembers; `None` before the first one asked.
+    gates: Option<u64>,
+    /// Whether the place's nodes have gates.
+    gated: bool,
 }
 
 impl Agent {
-    /// An agent of `place`. The session is unique to the process. `stored` is the record that the centre holds.
-    pub fn new(place: &str, session: &str, timing: Timing, stored: Record) -> Self {
+    /// An agent of `place`. The session is unique to the process. `stored` is the record that the centre holds. Where nodes
+    /// have gates (`gated`), nothing is stored or claimed before one of them asked: only they know of a later record.
+    pub fn new(place: &str, session: &str, timing: Timing, stored: Record, gated: bool) -> Self {
         Self {
             place: place.to_owned(),
             session: session.to_owned(),
@@ -63,7 +66,8 @@ impl Agent {
             stored,
             known: BTreeMap::new(),
             barred: None,
-            gates: 0,
+            gates: None,
+            gated,
         }
     }
 
@@ -128,7 +132,7 @@ impl Agent {
         if self.restored() && self.known.values().any(|known| known.row.phase != Phase::Regrant) {
             // What the arbiter says now counts for more than what was forgotten; only to an arbiter that asks who held
             // what the centre cannot answer.
-            self.wanted.number = self.wanted.number.max(self.gates.saturating_add(1));
+            self.wanted.number = self.wanted.number.max(self.remembered().saturating_add(1));
         }
     }
 
@@ -196,7 +200,8 @@ impl Agent {
     /// The record that has to be stored in the centre, where it differs. Nothing that it says is acted on before
     /// [`Agent::recorded`].
     pub fn to_record(&self) -> Option<&Record> {
-        (self.wanted != self.stored).then_some(&self.wanted)
+        let later = self.heard() && self.wanted.number > self.remembered();
+        (self.wanted != self.stored && later).then_some(&self.wanted)
     }
 
     /// That record is stored.
@@ -214,13 +219,22 @@ impl Agent {
 
     /// A gate asked, and remembers this number of the record.
     pub fn gate_saw(&mut self, number: u64) {
-        self.gates = self.gates.max(number);
+        self.gates = self.gates.max(Some(number));
+    }
+
+    fn remembered(&self) -> u64 {
+        self.gates.unwrap_or_default()
+    }
+
+    /// Whether it is known if this centre was restored from a copy.
+    fn heard(&self) -> bool {
+        !self.gated || self.gates.is_some()
     }
 
     /// The gates remember a later record than the centre has: it was restored from a copy, and what it says of the past
     /// counts for nothing.
     pub fn restored(&self) -> bool {
-        self.gates > self.stored.number
+        self.remembered() > self.stored.number
     }
 
     /// Why it may run nothing at all.
@@ -239,7 +253,7 @@ impl Agent {
                 let pinned = row.pinned() && wanted.pinned && stored.pinned;
                 (row.epoch, if pinned { Duration::MAX } else { *deadline })
             }
-            None if stored.pinned && wanted.pinned && !self.restored() => (stored.floor, Duration::MAX),
+            None if stored.pinned && wanted.pinned && self.heard() && !self.restored() => (stored.floor, Duration::MAX),
             _ => return None,
         };
         let until = until.min(leads);
@@ -299,7 +313,7 @@ impl Agent {
         let kept = self.wanted.of(scope);
         let pinned = false;
         self.keep(scope, Kept { pinned, ..kept });
-        if self.stored != self.wanted || self.gates < self.stored.number {
+        if self.stored != self.wanted || (self.gated && self.remembered() < self.stored.number) {
             return None;
         }
         let txn = self.ours().unchanged(key::epoch(scope), revision);
@@ -308,7 +322,7 @@ impl Agent {
 
     /// What this place last held, for an arbiter that was restored. A centre that was restored itself does not know.
     pub fn claims(&self) -> Option<Txn> {
-        let incarnation = self.stored.incarnation.filter(|_| !self.restored())?;
+        let incarnation = self.stored.incarnation.filter(|_| self.heard() && !self.restored())?;
         let asked = self.known.iter().filter(|(_, known)| known.row.phase == Phase::Regrant);
         let claims = asked.map(|(scope, _)| {
             (

@@ -28,7 +28,9 @@ pub struct Identity {
 #[derive(Debug, thiserror::Error)]
 pub enum Unanswered {
     /// No endpoint answered in time.
-    #[error("no endpoint of the arbiter answered within {0:?}; it may land later | 仲裁存储在 {0:?} 内均未应答，写入可能稍后生效")]
+    #[error(
+        "no endpoint of the arbiter answered within {0:?}; it may land later | 仲裁存储在 {0:?} 内均未应答，写入可能稍后生效"
+    )]
     Timeout(Duration),
     /// The last endpoint's error, where none succeeded.
     #[error("the arbiter: {0} | 仲裁存储：{0}")]

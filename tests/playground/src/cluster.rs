@@ -63,7 +63,7 @@ pub(crate) fn specs(state: &State) -> Result<Vec<Spec>> {
     Ok(all)
 }
 
-fn hub_port(voter: u16) -> u16 {
+pub(crate) fn hub_port(voter: u16) -> u16 {
     port::HUB_ETCD + (voter - 1) * 10
 }
 

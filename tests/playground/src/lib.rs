@@ -32,6 +32,7 @@ mod supervisor;
 mod teardown;
 mod tools;
 mod users;
+mod voters;
 mod workers;
 
 pub use access::eventually;

@@ -303,6 +303,7 @@ impl World {
         let (floor, number) = (agency.agent.floor(SCOPE), agency.agent.stored().number);
         let right = agency.agent.right(SCOPE, now, leads);
         if floor < seen.0 || number < seen.1 {
+            // A gate goes by what it remembers.
             return;
         }
         self.centres[place].gate = (floor, number);

@@ -67,3 +67,27 @@ impl Rule {
         Self::RegrantAsksAll,
     ];
 }
+
+impl Rule {
+    /// Where the search begins: a seed that found it. After a change of the simulation another one may be the first.
+    pub(crate) fn seed(self) -> u64 {
+        match self {
+            Self::TakeoverComparesTheBeat
+            | Self::PromotionNeedsAProof
+            | Self::RestoreBeginsAnIncarnation
+            | Self::RegrantAsksAll => 0,
+            Self::TerminatedIsAcknowledged | Self::ClosedAtBoot => 1,
+            Self::TwoObservers => 11,
+            Self::RestoreTakesAll => 13,
+            Self::CentreRefusesOldEpochs | Self::UnpinTellsGatesFirst => 24,
+            Self::TicketBeforePermit => 38,
+            Self::PermitFromAsking => 58,
+            Self::SilenceIsWaitedFor => 89,
+            Self::PinnedStays => 117,
+            Self::PermitForTheEpoch => 218,
+            Self::ReleaseRaisesTheFloor => 303,
+            Self::WritesAreSignsOfLife => 802,
+            Self::DeadlineFromSending => 1640,
+        }
+    }
+}

@@ -246,7 +246,7 @@ impl World {
         let session = format!("{}-{}", PLACES[place], self.serial);
         let record = self.centres[place].record.clone();
         Role::Agent(Box::new(Agency {
-            agent: Agent::new(PLACES[place], &session, self.timing, record),
+            agent: Agent::new(PLACES[place], &session, self.timing, record, self.gated),
             candidate: Candidate::new(session, LeaseTiming::default(), 0),
             beats: false,
             next: Duration::ZERO,

@@ -157,3 +157,91 @@ fn permit(element: &Value) -> Result<IpAddr, Difference> {
     let ip = inner.get("val").and_then(address).ok_or_else(endless)?;
     if ends && lasts { Ok(ip) } else { Err(endless()) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ranges() -> Ranges {
+        Ranges::new(["198.18.3.0/24", "198.18.4.7/32"]).unwrap()
+    }
+
+    /// As nft 1.0.6 prints it.
+    fn listing(permits: &Value) -> Value {
+        let mut all = expected();
+        for (at, object) in all.iter_mut().enumerate() {
+            for inner in object.as_object_mut().unwrap().values_mut() {
+                inner["handle"] = json!(at);
+            }
+            match object.pointer("/set/name").and_then(Value::as_str) {
+                Some("governed4") => {
+                    object["set"]["elem"] = json!([{"prefix": {"addr": "198.18.3.0", "len": 24}}, "198.18.4.7"]);
+                }
+                Some("permits4") => object["set"]["elem"] = permits.clone(),
+                _ => {}
+            }
+        }
+        all.insert(0, json!({"metainfo": {"version": "1.0.6"}}));
+        json!({"nftables": all})
+    }
+
+    fn element(address: &str, timeout: u64, expires: u64) -> Value {
+        json!({"elem": {"val": address, "timeout": timeout, "expires": expires}})
+    }
+
+    #[test]
+    fn a_table_of_ours_says_who_has_a_permit() {
+        let permits = json!([element("198.18.3.20", 1, 0), {"elem": {"val": "198.18.3.21", "expires": 1}}]);
+        let standing = examine(&listing(&permits), &ranges()).unwrap();
+        let expected = ["198.18.3.20", "198.18.3.21"].map(|a| a.parse().unwrap());
+        assert_eq!(standing.permits, expected.into());
+    }
+
+    #[test]
+    fn whatever_differs_is_not_ours() {
+        let differs = |change: &dyn Fn(&mut Vec<Value>)| {
+            let mut listing = listing(&json!([]));
+            change(listing["nftables"].as_array_mut().unwrap());
+            examine(&listing, &ranges()).unwrap_err()
+        };
+        let at = |all: &[Value], pointer: &str, value: &str| {
+            all.iter().position(|o| o.pointer(pointer) == Some(&json!(value))).unwrap()
+        };
+        let dormant = |all: &mut Vec<Value>| all[1]["table"]["flags"] = json!("dormant");
+        assert!(matches!(differs(&dormant), Difference::Foreign(_)));
+        let late = |all: &mut Vec<Value>| {
+            let chain = at(all, "/chain/hook", "forward");
+            all[chain]["chain"]["prio"] = json!(0);
+        };
+        assert!(matches!(differs(&late), Difference::Foreign(_)));
+        let unhooked = |all: &mut Vec<Value>| drop(all.remove(at(all, "/rule/chain", "forward")));
+        assert!(matches!(differs(&unhooked), Difference::Lacks(_)));
+        let accepted = |all: &mut Vec<Value>| {
+            all.push(json!({"rule": {"family": "inet", "table": "xiangyun_gate", "chain": "closed", "expr": [{"accept": null}]}}));
+        };
+        assert!(matches!(differs(&accepted), Difference::Foreign(_)));
+        let ungoverned = |all: &mut Vec<Value>| {
+            let set = at(all, "/set/name", "governed4");
+            all[set]["set"]["elem"] = json!([{"prefix": {"addr": "198.18.3.0", "len": 25}}]);
+        };
+        assert_eq!(differs(&ungoverned), Difference::Governed("governed4".into()));
+        assert_eq!(differs(&|all: &mut Vec<Value>| all.truncate(1)), Difference::Missing);
+    }
+
+    #[test]
+    fn a_permit_must_end() {
+        for endless in [json!("198.18.3.20"), element("198.18.3.20", 9, 8), json!({"elem": {"val": "198.18.3.20"}})] {
+            let outcome = examine(&listing(&json!([endless])), &ranges());
+            assert!(matches!(outcome, Err(Difference::Endless(_))), "{outcome:?}");
+        }
+    }
+
+    #[test]
+    fn ranges_that_touch_may_be_shown_as_one() {
+        let wanted = Ranges::new(["198.18.1.0/24", "198.18.2.0/24"]).unwrap();
+        let shown = [json!({"range": ["198.18.1.0", "198.18.2.255"]})];
+        assert_eq!(governed("governed4", &shown, &wanted), Ok(()));
+        assert!(governed("governed4", &[], &wanted).is_err());
+        assert_eq!(governed("governed6", &[], &wanted), Ok(()));
+    }
+}

@@ -87,19 +87,14 @@ pub(crate) fn expected() -> Vec<Value> {
     let mut all = vec![json!({"table": {"family": "inet", "name": TABLE}})];
     let mut rules = Vec::new();
     for (protocol, family, kind) in FAMILIES {
-        let set = |name: &str| json!({"family": "inet", "name": format!("{name}{family}"), "table": TABLE});
-        let mut governed = set("governed");
-        governed["type"] = json!(kind);
-        governed["flags"] = json!(["interval"]);
-        let mut permits = set("permits");
-        permits["type"] = json!(kind);
-        let mut tickets = set("tickets");
-        tickets["type"] = json!([kind, "mark"]);
-        for (timed, ms) in [(&mut permits, PERMIT_MS), (&mut tickets, TICKET_MS)] {
-            timed["flags"] = json!(["timeout"]);
-            timed["timeout"] = json!(ms / 1_000);
+        let name = |set: &str| format!("{set}{family}");
+        all.push(json!({"set": {"family": "inet", "table": TABLE, "name": name("governed"),
+            "type": kind, "flags": ["interval"]}}));
+        let timed = [("permits", json!(kind), PERMIT_MS), ("tickets", json!([kind, "mark"]), TICKET_MS)];
+        for (set, kind, ms) in timed {
+            all.push(json!({"set": {"family": "inet", "table": TABLE, "name": name(set),
+                "type": kind, "flags": ["timeout"], "timeout": ms / 1_000}}));
         }
-        all.extend([governed, permits, tickets].map(|set| json!({"set": set})));
         for end in ["saddr", "daddr"] {
             let is = |op: &str, set: &str| {
                 json!({"match": {"op": op, "right": format!("@{set}{family}"),

@@ -10,6 +10,9 @@ pub const TICKET_MS: u64 = 2_000;
 /// Permits shorter than this are not given. The kernel counts in ticks, 10 ms at the coarsest (HZ=100), and on some
 /// kernels a timeout of less than a tick became 0, which means for ever.
 pub const SHORTEST_MS: u64 = 20;
+/// A permit ends at its deadline even when nft takes this long to write it; it takes some 10. Whatever takes longer is
+/// bounded by the ticket, and that is what g ≥ G + 500 is for.
+pub const WRITE_MS: u64 = 50;
 /// ρ, the bound on how far two clocks drift apart, in millionths.
 pub const RHO_PPM: u64 = 10_000;
 /// No agent promises more; it keeps sums in range.

@@ -9,7 +9,7 @@ use tokio::time::{Duration, MissedTickBehavior, interval};
 
 use crate::answer::Answer;
 use crate::ask::{Ask, Unanswered};
-use crate::bounds::Bounds;
+use crate::bounds::{Bounds, WRITE_MS};
 use crate::clock::{BootTime, boot_time};
 use crate::fail_point::{FailPoints, Step};
 use crate::held::{Held, HeldFile};
@@ -274,7 +274,7 @@ impl<A: Ask> Gate<A> {
     }
 
     async fn open_at_once(&self, all: &[Opening], round: Round) -> nix::Result<Result<(), Failed>> {
-        match openings(all, round, boot_time()?) {
+        match openings(all, round, boot_time()?.plus(WRITE_MS)) {
             Some(text) => Ok(self.setup.nft.write(&text).await),
             None => Ok(Ok(())),
         }

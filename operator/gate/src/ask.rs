@@ -60,7 +60,10 @@ impl FromStr for Agent {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let port = |rest: &str| rest.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+        let port = |rest: &str| {
+            rest.rsplit_once(':')
+                .is_some_and(|(_, port)| port.parse::<u16>().is_ok())
+        };
         match (text.strip_prefix("http://"), text.strip_prefix("unix:")) {
             (Some(rest), _) if port(rest) => Ok(Self::Tcp(rest.to_owned())),
             (_, Some(path)) if path.starts_with('/') => Ok(Self::Unix(path.into())),
@@ -176,7 +179,10 @@ mod tests {
 
     #[test]
     fn agents_are_named_by_address() {
-        assert_eq!("http://198.18.0.5:9403".parse(), Ok(Agent::Tcp("198.18.0.5:9403".into())));
+        assert_eq!(
+            "http://198.18.0.5:9403".parse(),
+            Ok(Agent::Tcp("198.18.0.5:9403".into()))
+        );
         assert_eq!("http://[fd00::5]:9403".parse(), Ok(Agent::Tcp("[fd00::5]:9403".into())));
         assert_eq!("unix:/run/a.sock".parse(), Ok(Agent::Unix("/run/a.sock".into())));
         for bad in ["198.18.0.5:9403", "http://198.18.0.5", "https://a:1", "unix:a.sock", ""] {

@@ -82,7 +82,13 @@ struct RunArgs {
     #[arg(long, env = "XIANGYUN_NODE", value_name = "NAME", value_parser = node_name)]
     node: String,
     /// Address of an agent, http://HOST:PORT or unix:/PATH; may be repeated, the first that answers counts
-    #[arg(long, env = "XIANGYUN_AGENTS", value_delimiter = ',', required = true, value_name = "ADDRESS")]
+    #[arg(
+        long,
+        env = "XIANGYUN_AGENTS",
+        value_delimiter = ',',
+        required = true,
+        value_name = "ADDRESS"
+    )]
     agent: Vec<Agent>,
     /// Folder on the node, kept over restarts, for the epochs that were permitted
     #[arg(long, default_value = "/var/lib/xiangyun/gate", value_name = "DIR")]
@@ -97,7 +103,12 @@ struct RunArgs {
     #[arg(long, default_value_t = 1000, value_name = "MS")]
     call_timeout_ms: u64,
     /// Address of /healthz, /readyz and /metrics
-    #[arg(long, env = "XIANGYUN_METRICS_ADDR", default_value = "127.0.0.1:9402", value_name = "IP:PORT")]
+    #[arg(
+        long,
+        env = "XIANGYUN_METRICS_ADDR",
+        default_value = "127.0.0.1:9402",
+        value_name = "IP:PORT"
+    )]
     metrics_addr: SocketAddr,
     /// This is a drill, not a real node
     #[arg(long, hide = true)]
@@ -119,7 +130,9 @@ fn node_name(text: &str) -> Result<String, String> {
 
 pub(crate) fn run(cli: Cli) -> anyhow::Result<()> {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
     if std::io::stderr().is_terminal() {
         log.init();
     } else {
@@ -143,7 +156,10 @@ async fn boot(args: &BootArgs) -> anyhow::Result<()> {
         nft.close(&ranges).await?;
         tracing::info!(%difference, "loaded closed");
     }
-    nft.standing(&ranges).await.map(drop).context("the table is not ours | 表与预期不符")
+    nft.standing(&ranges)
+        .await
+        .map(drop)
+        .context("the table is not ours | 表与预期不符")
 }
 
 async fn keep(args: RunArgs) -> anyhow::Result<()> {
@@ -182,7 +198,9 @@ async fn keep(args: RunArgs) -> anyhow::Result<()> {
 /// Whether an agent's address is one that the gate shuts.
 fn governed(agent: &Agent, ranges: &Ranges) -> bool {
     match agent {
-        Agent::Tcp(host) => host.parse::<SocketAddr>().is_ok_and(|address| ranges.contain(address.ip())),
+        Agent::Tcp(host) => host
+            .parse::<SocketAddr>()
+            .is_ok_and(|address| ranges.contain(address.ip())),
         Agent::Unix(_) => false,
     }
 }

@@ -46,7 +46,10 @@ pub enum Difference {
 /// How it differs from the table that should stand.
 pub fn examine(listing: &Value, ranges: &Ranges) -> Result<Standing, Difference> {
     let unreadable = || Difference::Unreadable("no list `nftables`".to_owned());
-    let objects = listing.get("nftables").and_then(Value::as_array).ok_or_else(unreadable)?;
+    let objects = listing
+        .get("nftables")
+        .and_then(Value::as_array)
+        .ok_or_else(unreadable)?;
     let mut missing = expected();
     let mut standing = Standing::default();
     for object in objects.iter().filter(|object| object.get("metainfo").is_none()) {
@@ -80,7 +83,12 @@ fn plain(mut object: Value) -> (Value, Vec<Value>) {
         if let Some(Value::Array(all)) = inner.remove("elem") {
             elements = all;
         }
-        for step in inner.get_mut("expr").and_then(Value::as_array_mut).into_iter().flatten() {
+        for step in inner
+            .get_mut("expr")
+            .and_then(Value::as_array_mut)
+            .into_iter()
+            .flatten()
+        {
             if step.get("counter").is_some() {
                 *step = json!({"counter": null});
             }
@@ -134,10 +142,12 @@ fn governed(name: &str, elements: &[Value], ranges: &Ranges) -> Result<(), Diffe
     let stand: Option<Vec<Interval>> = elements.iter().map(interval).collect();
     let wanted = if name.ends_with('4') {
         let all = ranges.v4().iter();
-        all.map(|r| (number(r.network().into()), number(r.broadcast().into()))).collect()
+        all.map(|r| (number(r.network().into()), number(r.broadcast().into())))
+            .collect()
     } else {
         let all = ranges.v6().iter();
-        all.map(|r| (number(r.network().into()), number(r.broadcast().into()))).collect()
+        all.map(|r| (number(r.network().into()), number(r.broadcast().into())))
+            .collect()
     };
     if stand.map(joined) == Some(joined(wanted)) {
         Ok(())
@@ -205,7 +215,9 @@ mod tests {
             examine(&listing, &ranges()).unwrap_err()
         };
         let at = |all: &[Value], pointer: &str, value: &str| {
-            all.iter().position(|o| o.pointer(pointer) == Some(&json!(value))).unwrap()
+            all.iter()
+                .position(|o| o.pointer(pointer) == Some(&json!(value)))
+                .unwrap()
         };
         let dormant = |all: &mut Vec<Value>| all[1]["table"]["flags"] = json!("dormant");
         assert!(matches!(differs(&dormant), Difference::Foreign(_)));
@@ -230,7 +242,11 @@ mod tests {
 
     #[test]
     fn a_permit_must_end() {
-        for endless in [json!("198.18.3.20"), element("198.18.3.20", 9, 8), json!({"elem": {"val": "198.18.3.20"}})] {
+        for endless in [
+            json!("198.18.3.20"),
+            element("198.18.3.20", 9, 8),
+            json!({"elem": {"val": "198.18.3.20"}}),
+        ] {
             let outcome = examine(&listing(&json!([endless])), &ranges());
             assert!(matches!(outcome, Err(Difference::Endless(_))), "{outcome:?}");
         }

@@ -57,7 +57,10 @@ impl Metrics {
             ))?,
             rounds: IntCounterVec::new(opts("xiangyun_gate_rounds_total", "Rounds by outcome"), &["outcome"])?,
             refused: IntCounterVec::new(
-                opts("xiangyun_gate_refused_total", "Pods without a permit in an answer, by reason"),
+                opts(
+                    "xiangyun_gate_refused_total",
+                    "Pods without a permit in an answer, by reason",
+                ),
                 &["reason"],
             )?,
             answer_seconds: Histogram::with_opts(

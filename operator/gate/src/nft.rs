@@ -113,6 +113,9 @@ impl Nft {
         let unreadable = |error: serde_json::Error| Failed::Refused(format!("unreadable listing: {error}"));
         let listing: Value = serde_json::from_slice(&listing).map_err(unreadable)?;
         let objects = listing.get("nftables").and_then(Value::as_array);
-        Ok(objects.into_iter().flatten().any(|object| object.get("flowtable").is_some()))
+        Ok(objects
+            .into_iter()
+            .flatten()
+            .any(|object| object.get("flowtable").is_some()))
     }
 }

@@ -132,7 +132,9 @@ impl<A: Ask> Gate<A> {
         } = &self.setup;
         let difference = match nft.standing(ranges).await {
             Ok(standing) => {
-                metrics.permits.set(i64::try_from(standing.permits.len()).unwrap_or(i64::MAX));
+                metrics
+                    .permits
+                    .set(i64::try_from(standing.permits.len()).unwrap_or(i64::MAX));
                 for address in self.shown.permits.difference(&standing.permits) {
                     tracing::info!(%address, "shut");
                 }
@@ -207,7 +209,10 @@ impl<A: Ask> Gate<A> {
         self.setup.fail_points.reached(Step::BeforeWrite);
         let written = self.open(&pass.openings, round).await?;
         let all = written.len() == pass.openings.len();
-        for opening in written.iter().filter(|opening| self.shown.permits.insert(opening.address)) {
+        for opening in written
+            .iter()
+            .filter(|opening| self.shown.permits.insert(opening.address))
+        {
             let Opening {
                 address, scope, epoch, ..
             } = opening;
@@ -242,7 +247,8 @@ impl<A: Ask> Gate<A> {
         }
         if let Err(error) = self.setup.held_file.write(&pass.held) {
             tracing::error!(%error, "no permit of a new epoch: what is held cannot be written");
-            pass.openings.retain(|opening| held.of(&opening.scope) == Some(opening.epoch));
+            pass.openings
+                .retain(|opening| held.of(&opening.scope) == Some(opening.epoch));
             pass.held = held.clone();
         }
     }

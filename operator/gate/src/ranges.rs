@@ -107,7 +107,15 @@ mod tests {
 
     #[test]
     fn what_would_shut_the_node_itself_is_refused() {
-        for range in ["0.0.0.0/0", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/8", "::/0", "fe80::/64", "8.0.0.0/5"] {
+        for range in [
+            "0.0.0.0/0",
+            "127.0.0.0/8",
+            "169.254.0.0/16",
+            "224.0.0.0/8",
+            "::/0",
+            "fe80::/64",
+            "8.0.0.0/5",
+        ] {
             assert!(matches!(Ranges::new([range]), Err(Unusable::TooWide(_))), "{range}");
         }
         assert!(matches!(Ranges::new(["198.18.3.0"]), Err(Unusable::Unreadable(_))));

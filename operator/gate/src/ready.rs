@@ -123,6 +123,9 @@ mod tests {
         assert_eq!(status.report(BootTime(4_101)).reason, Some(Fault::NotChecked));
         status.checked(BootTime(5_000), Some(Fault::FlowOffload));
         let report = serde_json::to_value(status.report(BootTime(5_000))).unwrap();
-        assert_eq!((&report["ready"], &report["reason"]), (&false.into(), &"FlowOffload".into()));
+        assert_eq!(
+            (&report["ready"], &report["reason"]),
+            (&false.into(), &"FlowOffload".into())
+        );
     }
 }

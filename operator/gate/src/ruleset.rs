@@ -26,7 +26,8 @@ const FAMILIES: [(&str, u8, &str); 2] = [("ip", 4, "ipv4_addr"), ("ip6", 6, "ipv
 /// The ruleset of a node. Loading it is one transaction; loaded again it changes nothing, and permits that stand go on.
 /// Loaded at boot there are none, so that everything in the ranges is shut.
 pub fn boot(ranges: &Ranges) -> String {
-    let mut text = format!("# {TABLE}: written by `xiangyun-gate boot`, loaded by nftables.service before the network.\n");
+    let mut text =
+        format!("# {TABLE}: written by `xiangyun-gate boot`, loaded by nftables.service before the network.\n");
     let mut line = |words: std::fmt::Arguments<'_>| {
         let _ = writeln!(text, "{words}");
     };
@@ -88,9 +89,14 @@ pub(crate) fn expected() -> Vec<Value> {
     let mut rules = Vec::new();
     for (protocol, family, kind) in FAMILIES {
         let name = |set: &str| format!("{set}{family}");
-        all.push(json!({"set": {"family": "inet", "table": TABLE, "name": name("governed"),
-            "type": kind, "flags": ["interval"]}}));
-        let timed = [("permits", json!(kind), PERMIT_MS), ("tickets", json!([kind, "mark"]), TICKET_MS)];
+        all.push(
+            json!({"set": {"family": "inet", "table": TABLE, "name": name("governed"),
+            "type": kind, "flags": ["interval"]}}),
+        );
+        let timed = [
+            ("permits", json!(kind), PERMIT_MS),
+            ("tickets", json!([kind, "mark"]), TICKET_MS),
+        ];
         for (set, kind, ms) in timed {
             all.push(json!({"set": {"family": "inet", "table": TABLE, "name": name(set),
                 "type": kind, "flags": ["timeout"], "timeout": ms / 1_000}}));
@@ -100,7 +106,12 @@ pub(crate) fn expected() -> Vec<Value> {
                 json!({"match": {"op": op, "right": format!("@{set}{family}"),
                     "left": {"payload": {"protocol": protocol, "field": end}}}})
             };
-            let expr = [is("==", "governed"), is("!=", "permits"), json!({"counter": null}), json!({"drop": null})];
+            let expr = [
+                is("==", "governed"),
+                is("!=", "permits"),
+                json!({"counter": null}),
+                json!({"drop": null}),
+            ];
             rules.push(json!({"rule": {"family": "inet", "table": TABLE, "chain": CLOSED, "expr": expr}}));
         }
     }

@@ -54,7 +54,15 @@ fn ranges() -> Ranges {
 
 /// Few of everything, so that they meet. Some addresses are outside the ranges.
 fn address() -> impl Strategy<Value = IpAddr> {
-    let texts = ["198.18.3.1", "198.18.3.2", "198.18.3.3", "198.18.3.9", "fd00::1", "fd00::2", "fd00::9"];
+    let texts = [
+        "198.18.3.1",
+        "198.18.3.2",
+        "198.18.3.3",
+        "198.18.3.9",
+        "fd00::1",
+        "fd00::2",
+        "fd00::9",
+    ];
     proptest::sample::select(texts.map(|text| text.parse().unwrap()).to_vec())
 }
 
@@ -196,7 +204,10 @@ proptest! {
 
 #[test]
 fn a_refusal_says_both_numbers() {
-    let epoch = |counter| Epoch { incarnation: 1, counter };
+    let epoch = |counter| Epoch {
+        incarnation: 1,
+        counter,
+    };
     let mut held = Held::default();
     held.raise("a/x", epoch(8));
     let pod = PodPermit {
@@ -206,9 +217,15 @@ fn a_refusal_says_both_numbers() {
         epoch: epoch(7),
         left_ms: Some(5_000),
     };
-    let row = ScopeEpoch { scope: "a/x".into(), epoch: epoch(7) };
+    let row = ScopeEpoch {
+        scope: "a/x".into(),
+        epoch: epoch(7),
+    };
     let world = World {
-        answer: Answer { epochs: vec![row], pods: vec![pod] },
+        answer: Answer {
+            epochs: vec![row],
+            pods: vec![pod],
+        },
         held,
         tickets: ["198.18.3.1".parse().unwrap()].into(),
         permits: BTreeSet::new(),

@@ -106,7 +106,9 @@ fn serve(socket: &Path, mind: &Arc<Mutex<Mind>>) -> Result<JoinHandle<()>> {
     let listener = UnixListener::bind(socket)?;
     let everybody = std::os::unix::fs::PermissionsExt::from_mode(0o777);
     std::fs::set_permissions(socket, everybody)?;
-    let router = Router::new().route("/permits/node-1", get(permits)).with_state(Arc::clone(mind));
+    let router = Router::new()
+        .route("/permits/node-1", get(permits))
+        .with_state(Arc::clone(mind));
     Ok(tokio::spawn(async move {
         drop(axum::serve(listener, router).await);
     }))

@@ -22,11 +22,16 @@ const ESTABLISHED: &str = "table inet firewall {
 
 /// Streams are cut, although another table would let them pass, within the agent's last word and within G and a cycle.
 pub(crate) async fn an_established_stream_is_cut_when_the_agent_dies(programs: &Programs) -> Result<()> {
-    let cases = [("killed", 60_000, POD4), ("killed", 60_000, POD6), ("silent", 60_000, POD4), ("killed", 1_500, POD4)];
+    let cases = [
+        ("killed", 60_000, POD4),
+        ("killed", 60_000, POD6),
+        ("silent", 60_000, POD4),
+        ("killed", 1_500, POD4),
+    ];
     for (how, left, to) in cases {
         let ground = Ground::laid(programs).await?;
         ensure!(ground.node.nft(ground.dir(), ESTABLISHED)?, "the firewall was refused");
-        let at_pod = Echo::up(&ground.pod)?;
+        let at_pod = Echo::of_pod(&ground)?;
         ground.agent.says(Says::Left { counter: 7, ms: left });
         let _gate = ground.gate()?;
         Watch::of(&ground, &[POD4, POD6])?.all_flow().await?;
@@ -41,8 +46,13 @@ pub(crate) async fn an_established_stream_is_cut_when_the_agent_dies(programs: &
         let answered = ground.agent.answered();
         stream.stops("the stream").await?;
         let (back, heard) = (stream.last() - answered, at_pod.heard() - answered);
-        println!("agent {how}, left {left} ms, {to}: last byte at the peer {back} ms, at the pod {heard} ms after the last answer");
-        ensure!(back.max(heard) <= left && back.max(heard) <= PERMIT_MS + CYCLE, "too late");
+        println!(
+            "agent {how}, left {left} ms, {to}: last byte at the peer {back} ms, at the pod {heard} ms after the last answer"
+        );
+        ensure!(
+            back.max(heard) <= left && back.max(heard) <= PERMIT_MS + CYCLE,
+            "too late"
+        );
         // It was open until nearly then: permits are not just missing.
         ensure!(back + CYCLE >= left.min(PERMIT_MS), "too early");
     }
@@ -52,7 +62,7 @@ pub(crate) async fn an_established_stream_is_cut_when_the_agent_dies(programs: &
 /// No process is needed to shut, and a restart neither drops a permit that stands nor needs one.
 pub(crate) async fn gate_killed_stays_shut(programs: &Programs) -> Result<()> {
     let ground = Ground::laid(programs).await?;
-    let _at_pod = Echo::up(&ground.pod)?;
+    let _at_pod = Echo::of_pod(&ground)?;
     ground.agent.says(Says::Left { counter: 7, ms: 60_000 });
     let watch = Watch::of(&ground, &[POD4, POD6])?;
     let gate = ground.gate()?;
@@ -88,7 +98,7 @@ pub(crate) async fn gate_killed_stays_shut(programs: &Programs) -> Result<()> {
 /// Power is lost while the pod is open. The node comes up shut, before and without any process.
 pub(crate) async fn node_rebooted(programs: &Programs) -> Result<()> {
     let mut ground = Ground::laid(programs).await?;
-    let _at_pod = Echo::up(&ground.pod)?;
+    let _at_pod = Echo::of_pod(&ground)?;
     ground.agent.says(Says::Left { counter: 7, ms: 60_000 });
     let gate = ground.gate()?;
     Watch::of(&ground, &[POD4, POD6])?.all_flow().await?;
@@ -109,12 +119,14 @@ pub(crate) async fn node_rebooted(programs: &Programs) -> Result<()> {
 /// An agent that goes back, as after a restore, opens nothing: not in the running gate, nor in one started anew.
 pub(crate) async fn a_stale_epoch_is_refused(programs: &Programs) -> Result<()> {
     let ground = Ground::laid(programs).await?;
-    let _at_pod = Echo::up(&ground.pod)?;
+    let _at_pod = Echo::of_pod(&ground)?;
     let held = ground.file("held/held.json");
     let pod: &[IpAddr] = &[POD4, POD6];
     ground.agent.says(Says::Left { counter: 8, ms: 60_000 });
     // On disk before the first permit: the gate dies between the two.
-    ground.agent.arms(2, ground.file("held/fail-point"), "before-write exit".to_owned());
+    ground
+        .agent
+        .arms(2, ground.file("held/fail-point"), "before-write exit".to_owned());
     let watch = Watch::of(&ground, pod)?;
     let gate = ground.gate()?;
     eventually(SOON, "the gate died", || async {

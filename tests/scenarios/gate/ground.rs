@@ -49,7 +49,11 @@ impl<'a> Ground<'a> {
         std::fs::write(dir.path().join("ranges"), RANGES)?;
         let printed = programs.gate(&["boot", "--ranges-file", &dir.path().join("ranges").to_string_lossy()])?;
         std::fs::write(dir.path().join("boot.nft"), printed)?;
-        let (node, peer, pod) = (Namespace::new().await?, Namespace::new().await?, Namespace::new().await?);
+        let (node, peer, pod) = (
+            Namespace::new().await?,
+            Namespace::new().await?,
+            Namespace::new().await?,
+        );
         let agent = Agent::up(&dir.path().join("agent.sock")).await?;
         let ground = Self {
             programs,
@@ -74,7 +78,9 @@ impl<'a> Ground<'a> {
 
     /// What nftables.service does before the network is up.
     pub(crate) fn load(&self) -> Result<()> {
-        self.node.ok("nft", &["-f", &self.file("boot.nft").to_string_lossy()]).map(drop)
+        self.node
+            .ok("nft", &["-f", &self.file("boot.nft").to_string_lossy()])
+            .map(drop)
     }
 
     fn wire(&self) -> Result<()> {
@@ -85,13 +91,26 @@ impl<'a> Ground<'a> {
             node.ok("ip", &pair)?;
             node.ok("ip", &["link", "set", "eth0", "netns", &pid])?;
             node.ok("ip", &["address", "add", &format!("198.19.{subnet}.1/24"), "dev", name])?;
-            node.ok("ip", &["address", "add", &format!("fd00:19:{subnet}::1/64"), "dev", name, "nodad"])?;
+            node.ok(
+                "ip",
+                &[
+                    "address",
+                    "add",
+                    &format!("fd00:19:{subnet}::1/64"),
+                    "dev",
+                    name,
+                    "nodad",
+                ],
+            )?;
             node.ok("ip", &["link", "set", name, "up"])?;
         }
         let forward = "echo 1 >/proc/sys/net/ipv4/ip_forward; echo 1 >/proc/sys/net/ipv6/conf/all/forwarding";
         node.ok("sh", &["-c", forward])?;
         let peer = [IpAddr::V4(PEER), "fd00:19:1::2".parse()?];
-        for (end, subnet, addresses) in [(&self.peer, 1, &peer[..]), (&self.pod, 2, &[POD4, POD6, OTHER4, OTHER6])] {
+        for (end, subnet, addresses) in [
+            (&self.peer, 1, &peer[..]),
+            (&self.pod, 2, &[POD4, POD6, OTHER4, OTHER6]),
+        ] {
             end.ok("ip", &["link", "set", "eth0", "up"])?;
             for address in addresses {
                 let prefix = if address.is_ipv4() { 24 } else { 64 };
@@ -99,7 +118,10 @@ impl<'a> Ground<'a> {
                 end.ok("ip", &["address", "add", &address, "dev", "eth0", "nodad"])?;
             }
             end.ok("ip", &["route", "add", "default", "via", &format!("198.19.{subnet}.1")])?;
-            end.ok("ip", &["-6", "route", "add", "default", "via", &format!("fd00:19:{subnet}::1")])?;
+            end.ok(
+                "ip",
+                &["-6", "route", "add", "default", "via", &format!("fd00:19:{subnet}::1")],
+            )?;
         }
         Ok(())
     }
@@ -110,7 +132,10 @@ impl<'a> Ground<'a> {
         self.node = Namespace::new().await?;
         for end in [&self.peer, &self.pod] {
             eventually(SOON, "the old link is gone", || async {
-                ensure!(!end.run("ip", &["link", "show", "eth0"])?.status.success(), "it is there");
+                ensure!(
+                    !end.run("ip", &["link", "show", "eth0"])?.status.success(),
+                    "it is there"
+                );
                 Ok(())
             })
             .await?;
@@ -126,7 +151,9 @@ impl<'a> Ground<'a> {
 
     /// Addresses that have a permit, or a ticket.
     pub(crate) fn elements(&self, set: &str) -> Result<Vec<Value>> {
-        let listing = self.node.ok("nft", &["-j", "list", "set", "inet", "xiangyun_gate", set])?;
+        let listing = self
+            .node
+            .ok("nft", &["-j", "list", "set", "inet", "xiangyun_gate", set])?;
         let listing: Value = serde_json::from_str(&listing)?;
         let set = listing["nftables"].as_array().context("a listing")?;
         let set = set.iter().find_map(|object| object.get("set")).context("a set")?;
@@ -145,8 +172,12 @@ impl<'a> Ground<'a> {
 
     /// What the gate says of itself.
     pub(crate) fn readyz(&self) -> Result<Value> {
-        let text = self.node.inside(|| crate::traffic::get("127.0.0.1:9402", "/readyz"))??;
-        let Some((_, body)) = text.split_once("\r\n\r\n") else { bail!("{text}") };
+        let text = self
+            .node
+            .inside(|| crate::traffic::get("127.0.0.1:9402", "/readyz"))??;
+        let Some((_, body)) = text.split_once("\r\n\r\n") else {
+            bail!("{text}")
+        };
         Ok(serde_json::from_str(body)?)
     }
 
@@ -154,7 +185,10 @@ impl<'a> Ground<'a> {
     pub(crate) async fn ready(&self, reason: Option<&str>) -> Result<()> {
         eventually(SOON, &format!("readyz says {reason:?}"), || async {
             let report = self.readyz()?;
-            ensure!(report["reason"].as_str() == reason && report["ready"] == reason.is_none(), "{report}");
+            ensure!(
+                report["reason"].as_str() == reason && report["ready"] == reason.is_none(),
+                "{report}"
+            );
             Ok(())
         })
         .await

@@ -6,6 +6,7 @@
 mod steps;
 
 mod agent;
+mod chart;
 mod closing;
 mod ground;
 mod namespace;
@@ -21,6 +22,7 @@ use process::Programs;
 async fn gate() -> anyhow::Result<()> {
     steps!(
         Programs::copied()?,
+        chart::off_by_default_with_one_capability,
         table::a_ticket_that_ran_out_opens_nothing,
         opening::closed_at_boot,
         opening::opens_with_a_permit,

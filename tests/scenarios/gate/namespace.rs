@@ -45,7 +45,10 @@ impl Namespace {
     /// The start of a command line that runs in it.
     pub(crate) fn enter(&self) -> Command {
         let mut command = Command::new("nsenter");
-        command.arg(format!("--net={}", self.path())).arg("--").stdin(Stdio::null());
+        command
+            .arg(format!("--net={}", self.path()))
+            .arg("--")
+            .stdin(Stdio::null());
         // The network tools live in sbin, which is not on everybody's path.
         let path = std::env::var("PATH").unwrap_or_default();
         command.env("PATH", format!("{path}:/usr/sbin:/sbin"));
@@ -79,7 +82,9 @@ impl Namespace {
             setns(net, CloneFlags::CLONE_NEWNET)?;
             Ok(work())
         });
-        thread.join().map_err(|_| anyhow::anyhow!("the thread inside ended badly"))?
+        thread
+            .join()
+            .map_err(|_| anyhow::anyhow!("the thread inside ended badly"))?
     }
 }
 

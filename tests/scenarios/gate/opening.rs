@@ -15,7 +15,7 @@ const LONG: Says = Says::Left { counter: 7, ms: 60_000 };
 /// Ways through the node's own address: before packets reach a hook, or after, their address is translated.
 const SERVICE: &str = "table ip services {
   chain before { type nat hook prerouting priority dstnat; ip daddr 198.19.9.9 dnat to 198.19.2.20; }
-  chain here { type nat hook output priority dstnat; ip daddr 198.19.9.9 dnat to 198.19.2.20; }
+  chain here { type nat hook output priority -100; ip daddr 198.19.9.9 dnat to 198.19.2.20; }
 }
 ";
 
@@ -26,7 +26,10 @@ pub(crate) async fn closed_at_boot(programs: &Programs) -> Result<()> {
     ensure!(ground.node.nft(ground.dir(), SERVICE)?, "the Service was refused");
     ground.node.ok("ip", &["route", "add", "198.19.9.9", "dev", "pod"])?;
     let service: IpAddr = "198.19.9.9".parse()?;
-    let (_at_pod, at_peer) = (Echo::up(&ground.pod)?, Echo::up(&ground.peer)?);
+    let (_at_pod, at_peer) = (
+        Echo::of_pod(&ground)?,
+        Echo::up(&ground.peer, vec![crate::ground::PEER.into()])?,
+    );
     let shut = Watch::of(&ground, &[POD4, POD6, service])?;
     let by_node = [POD4, POD6, service].map(|to| Talk::datagrams(&ground.node, to));
     let open = Watch::of(&ground, &[OTHER4, OTHER6])?;
@@ -40,7 +43,10 @@ pub(crate) async fn closed_at_boot(programs: &Programs) -> Result<()> {
     let before = at_peer.heard();
     let outward = Talk::datagrams(&ground.pod, crate::ground::PEER.into())?;
     open.all_flow().await?;
-    ensure!(outward.count() == 0 && at_peer.heard() == before, "the pod reaches the peer");
+    ensure!(
+        outward.count() == 0 && at_peer.heard() == before,
+        "the pod reaches the peer"
+    );
     Ok(())
 }
 
@@ -48,21 +54,30 @@ pub(crate) async fn closed_at_boot(programs: &Programs) -> Result<()> {
 pub(crate) async fn opens_with_a_permit(programs: &Programs) -> Result<()> {
     let ground = Ground::laid(programs).await?;
     ensure!(ground.node.nft(ground.dir(), SERVICE)?, "the Service was refused");
-    let (_at_pod, _at_peer) = (Echo::up(&ground.pod)?, Echo::up(&ground.peer)?);
+    let (_at_pod, _at_peer) = (
+        Echo::of_pod(&ground)?,
+        Echo::up(&ground.peer, vec![crate::ground::PEER.into()])?,
+    );
     ground.agent.says(LONG);
     let watch = Watch::of(&ground, &[POD4, POD6, "198.19.9.9".parse()?])?;
     let outward = Talk::datagrams(&ground.pod, crate::ground::PEER.into())?;
-    let began = std::time::Instant::now();
+    let began = crate::traffic::now();
     let gate = ground.gate()?;
     watch.all_flow().await?;
     outward.flows("what the pod sends").await?;
-    println!("open {:.0} ms after the gate was started", began.elapsed().as_secs_f64() * 1e3);
+    watch.told_since("the gate was started", began);
     ground.ready(None).await?;
     // It stays open: three rounds later nothing was refused and nothing restored.
     ground.agent.asked_again(3).await?;
     watch.all_flow().await?;
-    let metrics = ground.node.inside(|| crate::traffic::get("127.0.0.1:9402", "/metrics"))??;
-    for line in ["xiangyun_gate_ready 1", "xiangyun_gate_permits 2", "xiangyun_gate_restored_total 0"] {
+    let metrics = ground
+        .node
+        .inside(|| crate::traffic::get("127.0.0.1:9402", "/metrics"))??;
+    for line in [
+        "xiangyun_gate_ready 1",
+        "xiangyun_gate_permits 2",
+        "xiangyun_gate_restored_total 0",
+    ] {
         ensure!(metrics.contains(line), "no {line} in {metrics}");
     }
     // A time that is not given any more is not extended.
@@ -74,7 +89,7 @@ pub(crate) async fn opens_with_a_permit(programs: &Programs) -> Result<()> {
 /// It is an ordinary user with one capability; without that one it opens nothing and is not ready.
 pub(crate) async fn only_cap_net_admin(programs: &Programs) -> Result<()> {
     let ground = Ground::laid(programs).await?;
-    let _at_pod = Echo::up(&ground.pod)?;
+    let _at_pod = Echo::of_pod(&ground)?;
     ground.agent.says(LONG);
     let watch = Watch::of(&ground, &[POD4, POD6])?;
     let without = Gate::start(&ground, &[])?;

@@ -24,7 +24,11 @@ pub(crate) struct Programs {
 impl Programs {
     pub(crate) fn copied() -> Result<Self> {
         let own = std::env::current_exe()?;
-        let built = own.ancestors().nth(2).context("the folder of the programs")?.join("xiangyun-gate");
+        let built = own
+            .ancestors()
+            .nth(2)
+            .context("the folder of the programs")?
+            .join("xiangyun-gate");
         let folder = tempfile::Builder::new().prefix("xy-gate-bin-").tempdir()?;
         std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755))?;
         std::fs::copy(&built, folder.path().join("xiangyun-gate"))
@@ -39,7 +43,11 @@ impl Programs {
     /// What the program prints.
     pub(crate) fn gate(&self, args: &[&str]) -> Result<String> {
         let output = Command::new(self.path()).args(args).output()?;
-        ensure!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        ensure!(
+            output.status.success(),
+            "{args:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         Ok(String::from_utf8(output.stdout)?)
     }
 }
@@ -57,7 +65,16 @@ impl Gate {
         let log = ground.file("gate.log");
         let output = File::options().create(true).append(true).open(&log)?;
         let mut command = ground.node.enter();
-        command.args(["setpriv", "--pdeathsig", "KILL", "--reuid", USER, "--regid", USER, "--clear-groups"]);
+        command.args([
+            "setpriv",
+            "--pdeathsig",
+            "KILL",
+            "--reuid",
+            USER,
+            "--regid",
+            USER,
+            "--clear-groups",
+        ]);
         for set in ["--inh-caps", "--ambient-caps", "--bounding-set"] {
             command.arg(format!("{set}={capabilities}"));
         }
@@ -88,7 +105,9 @@ impl Gate {
     /// A line of `/proc/PID/status`.
     pub(crate) fn status(&self, name: &str) -> Result<String> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
         Ok(line.context("no such line")?.trim().to_owned())
     }
 

@@ -18,7 +18,7 @@ pub(crate) async fn sigstop_at_every_step(programs: &Programs) -> Result<()> {
     // The first question has no ticket yet; the second round has, and in that one it is stopped.
     for (step, before_question) in [(Step::Ticketed, 1), (Step::Answered, 2), (Step::BeforeWrite, 2)] {
         let ground = Ground::laid(programs).await?;
-        let _at_pod = Echo::up(&ground.pod)?;
+        let _at_pod = Echo::of_pod(&ground)?;
         ground.agent.says(LONG);
         let stop = format!("{} stop", step.name());
         ground.agent.arms(before_question, ground.file("held/fail-point"), stop);
@@ -48,7 +48,7 @@ pub(crate) async fn sigstop_at_every_step(programs: &Programs) -> Result<()> {
 pub(crate) async fn sigstop_under_a_stream(programs: &Programs) -> Result<()> {
     for at in [None, Some("before-write stop")] {
         let ground = Ground::laid(programs).await?;
-        let at_pod = Echo::up(&ground.pod)?;
+        let at_pod = Echo::of_pod(&ground)?;
         ground.agent.says(LONG);
         let gate = ground.gate()?;
         Watch::of(&ground, &[POD4, POD6])?.all_flow().await?;
@@ -62,8 +62,14 @@ pub(crate) async fn sigstop_under_a_stream(programs: &Programs) -> Result<()> {
         let stopped = crate::traffic::now();
         ground.agent.says(Says::Nothing);
         stream.stops("the stream").await?;
-        let (back, heard) = (stream.last().saturating_sub(stopped), at_pod.heard().saturating_sub(stopped));
-        println!("stopped {}: last byte at the peer {back} ms, at the pod {heard} ms after", at.unwrap_or("anywhere"));
+        let (back, heard) = (
+            stream.last().saturating_sub(stopped),
+            at_pod.heard().saturating_sub(stopped),
+        );
+        println!(
+            "stopped {}: last byte at the peer {back} ms, at the pod {heard} ms after",
+            at.unwrap_or("anywhere")
+        );
         ensure!(back.max(heard) <= PERMIT_MS, "too late");
         ground.ran_out("permits4").await?;
         ground.ran_out("tickets4").await?;

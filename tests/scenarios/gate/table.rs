@@ -18,14 +18,26 @@ pub(crate) async fn a_ticket_that_ran_out_opens_nothing(programs: &Programs) -> 
     let open = format!("delete {TICKET} }}\nadd {PERMIT} timeout 1900ms }}\n");
     ensure!(!nft(&open)?, "opened without a ticket");
     ensure!(nft(&format!("add {TICKET} timeout 300ms }}\n"))?);
-    ensure!(nft(&open)? && ground.elements("permits4")?.len() == 1, "not opened with a ticket");
+    ensure!(
+        nft(&open)? && ground.elements("permits4")?.len() == 1,
+        "not opened with a ticket"
+    );
     ensure!(!nft(&open)?, "a ticket counts twice");
     // Extended, while the permit stands and not later.
     let extend = format!("delete {TICKET} }}\ndelete {PERMIT} }}\nadd {PERMIT} timeout 200ms }}\n");
-    ensure!(nft(&format!("add {TICKET} timeout 2000ms }}\n"))? && nft(&extend)?, "not extended");
+    ensure!(
+        nft(&format!("add {TICKET} timeout 2000ms }}\n"))? && nft(&extend)?,
+        "not extended"
+    );
     ground.ran_out("permits4").await?;
-    ensure!(nft(&format!("add {TICKET} timeout 2000ms }}\n"))? && !nft(&extend)?, "extended what ran out");
-    ensure!(ground.elements("permits4")?.is_empty() && ground.elements("tickets4")?.len() == 1, "half of it was done");
+    ensure!(
+        nft(&format!("add {TICKET} timeout 2000ms }}\n"))? && !nft(&extend)?,
+        "extended what ran out"
+    );
+    ensure!(
+        ground.elements("permits4")?.is_empty() && ground.elements("tickets4")?.len() == 1,
+        "half of it was done"
+    );
     // The ticket of another round is none.
     ensure!(!nft(&open.replace("0x1", "0x2"))?, "opened with the ticket of another");
     ensure!(nft(&format!("delete {TICKET} }}\n"))?);
@@ -35,11 +47,17 @@ pub(crate) async fn a_ticket_that_ran_out_opens_nothing(programs: &Programs) -> 
         let ms = 4 + round % 24;
         nft(&format!("add {TICKET} timeout {ms}ms }}\n"))?;
         let done = nft(&open)?;
-        ensure!(ground.elements("permits4")?.len() == usize::from(done), "half of it was done, {ms} ms");
+        ensure!(
+            ground.elements("permits4")?.len() == usize::from(done),
+            "half of it was done, {ms} ms"
+        );
         ensure!(done == nft(&format!("delete {PERMIT} }}\n"))?);
         if done {
             opened += 1;
-            ensure!(ground.elements("tickets4")?.is_empty(), "opened and the ticket is still there");
+            ensure!(
+                ground.elements("tickets4")?.is_empty(),
+                "opened and the ticket is still there"
+            );
         } else {
             failed += 1;
         }
@@ -63,12 +81,25 @@ fn foreign(ground: &Ground<'_>) -> Result<String> {
 }
 
 const FOREIGN: &str = "table inet firewall {
-  set friends { type ipv4_addr; flags interval; elements = { 198.19.1.0/24 } }
-  chain forward { type filter hook forward priority filter; policy accept; ct state established accept; ip saddr @friends accept; }
+  set friends { type ipv4_addr; flags interval; elements = { 198.19.1.0/24 }; }
+  chain forward {
+    type filter hook forward priority filter; policy accept;
+    ct state established accept
+    ip saddr @friends accept
+  }
 }
-table ip nat { chain post { type nat hook postrouting priority srcnat; oifname \"nowhere\" masquerade; } }
-table inet xiangyun_gate_not { chain closed { type filter hook input priority -351; policy accept; } }
-table bridge xiangyun_gate { chain closed { } }
+table ip nat {
+  chain post {
+    type nat hook postrouting priority srcnat; policy accept;
+    oifname nowhere masquerade
+  }
+}
+table inet xiangyun_gate_not {
+  chain closed { type filter hook input priority -351; policy accept; }
+}
+table bridge xiangyun_gate {
+  chain closed { }
+}
 ";
 
 /// Loaded, opened, shut, tampered with and restored: other tables, also ones with nearly our name, do not change.
@@ -76,8 +107,11 @@ pub(crate) async fn a_foreign_table_is_untouched(programs: &Programs) -> Result<
     let ground = Ground::laid(programs).await?;
     ensure!(ground.node.nft(ground.dir(), FOREIGN)?, "the tables were refused");
     let before = foreign(&ground)?;
-    ensure!(before.contains("table ip nat") && before.contains("table bridge xiangyun_gate"), "{before}");
-    let _at_pod = Echo::up(&ground.pod)?;
+    ensure!(
+        before.contains("table ip nat") && before.contains("table bridge xiangyun_gate"),
+        "{before}"
+    );
+    let _at_pod = Echo::of_pod(&ground)?;
     let watch = Watch::of(&ground, &[POD4, POD6])?;
     ground.agent.says(Says::Left { counter: 7, ms: 60_000 });
     let gate = ground.gate()?;
@@ -90,7 +124,12 @@ pub(crate) async fn a_foreign_table_is_untouched(programs: &Programs) -> Result<
     gate.kill()?;
     let after = foreign(&ground)?;
     ensure!(before == after, "before:\n{before}\nafter:\n{after}");
-    ensure!(ground.node.ok("nft", &["list", "tables"])?.contains("inet xiangyun_gate\n"));
+    ensure!(
+        ground
+            .node
+            .ok("nft", &["list", "tables"])?
+            .contains("inet xiangyun_gate\n")
+    );
     Ok(())
 }
 
@@ -103,7 +142,10 @@ const TAMPERINGS: [(&str, &str); 9] = [
     ("one hook flushed", "flush chain inet xiangyun_gate forward"),
     ("accepted first", "insert rule inet xiangyun_gate closed accept"),
     ("nothing governed", "flush set inet xiangyun_gate governed4"),
-    ("a permit for an hour", "add element inet xiangyun_gate permits4 { 198.19.2.20 timeout 1h }"),
+    (
+        "a permit for an hour",
+        "add element inet xiangyun_gate permits4 { 198.19.2.20 timeout 1h }",
+    ),
     (
         "another priority",
         "delete table inet xiangyun_gate; add table inet xiangyun_gate; \
@@ -113,11 +155,12 @@ const TAMPERINGS: [(&str, &str); 9] = [
 
 pub(crate) async fn a_tampered_table_is_restored_closed(programs: &Programs) -> Result<()> {
     let ground = Ground::laid(programs).await?;
-    let _at_pod = Echo::up(&ground.pod)?;
+    let _at_pod = Echo::of_pod(&ground)?;
     let _gate = ground.gate()?;
     ground.ready(None).await?;
     for (what, tampering) in TAMPERINGS {
-        let restored = || std::fs::read_to_string(ground.file("gate.log")).map(|log| log.matches("restored closed").count());
+        let restored =
+            || std::fs::read_to_string(ground.file("gate.log")).map(|log| log.matches("restored closed").count());
         let before = restored()?;
         ensure!(ground.node.nft(ground.dir(), &format!("{tampering}\n"))?, "{what}");
         let began = std::time::Instant::now();
@@ -133,13 +176,7 @@ pub(crate) async fn a_tampered_table_is_restored_closed(programs: &Programs) -> 
         ensure!(restored()? == before + 1, "{what}: restored twice");
         ground.ready(None).await?;
     }
-    // What stands beside the table and goes around it is not ours to change, but the node says so.
-    let offload = "table inet fast { flowtable f { hook ingress priority 0; devices = { pod, peer }; } }\n";
-    ensure!(ground.node.nft(ground.dir(), offload)?, "the flowtable was refused");
-    ground.ready(Some("FlowOffload")).await?;
-    ensure!(ground.node.nft(ground.dir(), "delete table inet fast\n")?);
-    ground.ready(None).await?;
-    // Nor is a node ready whose next boot would load something else.
+    // A node is not ready whose next boot would load something else.
     std::fs::write(ground.file("boot.nft"), "flush ruleset\n")?;
     ground.ready(Some("BootFileDiffers")).await
 }

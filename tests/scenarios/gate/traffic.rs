@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use gate::clock::boot_time;
 use playground::eventually;
 
-use crate::ground::{Ground, SOON};
+use crate::ground::{Ground, OTHER4, OTHER6, POD4, POD6, SOON};
 use crate::namespace::Namespace;
 
 const PORT: u16 = 7000;
@@ -33,36 +33,48 @@ pub(crate) fn get(address: &str, path: &str) -> io::Result<String> {
     Ok(text)
 }
 
-/// Answers every datagram with itself, and every byte of a stream, at every address of a namespace, while it is held.
+/// Answers every datagram with itself, and every byte of a stream, while it is held.
 pub(crate) struct Echo {
     /// When the last packet came in, on CLOCK_BOOTTIME in milliseconds.
     heard: Arc<AtomicU64>,
     #[expect(dead_code, reason = "its end ends the threads")]
-    alive: [Sender<()>; 2],
+    alive: Vec<Sender<()>>,
 }
 
 impl Echo {
-    pub(crate) fn up(namespace: &Namespace) -> Result<Self> {
-        let sockets = namespace.inside(|| -> io::Result<_> {
-            let any = SocketAddr::from(([0_u16; 8], PORT));
-            Ok((UdpSocket::bind(any)?, TcpListener::bind(any)?))
+    /// At the four addresses of the pod.
+    pub(crate) fn of_pod(ground: &Ground<'_>) -> Result<Self> {
+        Self::up(&ground.pod, [POD4, POD6, OTHER4, OTHER6].to_vec())
+    }
+
+    /// At some addresses of a namespace. Each has a socket of its own, so that an answer comes from where it was asked.
+    pub(crate) fn up(namespace: &Namespace, addresses: Vec<IpAddr>) -> Result<Self> {
+        let sockets = namespace.inside(move || -> io::Result<_> {
+            let each = addresses.into_iter().map(|address| UdpSocket::bind((address, PORT)));
+            let tcp = TcpListener::bind(SocketAddr::from(([0_u16; 8], PORT)))?;
+            Ok((each.collect::<io::Result<Vec<_>>>()?, tcp))
         });
-        let (udp, tcp) = sockets??;
-        udp.set_read_timeout(Some(Duration::from_millis(100)))?;
+        let (sockets, tcp) = sockets??;
         tcp.set_nonblocking(true)?;
         let heard = Arc::new(AtomicU64::new(0));
-        let (for_datagrams, over) = channel();
-        let at = Arc::clone(&heard);
-        std::thread::spawn(move || {
-            let mut buffer = [0; 64];
-            while !ended(&over, Duration::ZERO) {
-                if let Ok((_, from)) = udp.recv_from(&mut buffer) {
-                    at.store(now(), Ordering::Relaxed);
-                    drop(udp.send_to(&buffer, from));
+        let mut alive = Vec::new();
+        for udp in sockets {
+            udp.set_read_timeout(Some(Duration::from_millis(100)))?;
+            let (held, over) = channel();
+            alive.push(held);
+            let at = Arc::clone(&heard);
+            std::thread::spawn(move || {
+                let mut buffer = [0; 64];
+                while !ended(&over, Duration::ZERO) {
+                    if let Ok((_, from)) = udp.recv_from(&mut buffer) {
+                        at.store(now(), Ordering::Relaxed);
+                        drop(udp.send_to(&buffer, from));
+                    }
                 }
-            }
-        });
-        let (for_streams, over) = channel();
+            });
+        }
+        let (held, over) = channel();
+        alive.push(held);
         let at = Arc::clone(&heard);
         std::thread::spawn(move || {
             while !ended(&over, PACE) {
@@ -72,10 +84,7 @@ impl Echo {
                 }
             }
         });
-        Ok(Self {
-            heard,
-            alive: [for_datagrams, for_streams],
-        })
+        Ok(Self { heard, alive })
     }
 
     pub(crate) fn heard(&self) -> u64 {
@@ -85,7 +94,10 @@ impl Echo {
 
 /// Waits for the end, at most so long.
 fn ended(over: &Receiver<()>, within: Duration) -> bool {
-    !matches!(over.recv_timeout(within), Err(std::sync::mpsc::RecvTimeoutError::Timeout))
+    !matches!(
+        over.recv_timeout(within),
+        Err(std::sync::mpsc::RecvTimeoutError::Timeout)
+    )
 }
 
 fn repeat(mut stream: TcpStream, heard: &AtomicU64) {
@@ -103,6 +115,8 @@ fn repeat(mut stream: TcpStream, heard: &AtomicU64) {
 pub(crate) struct Talk {
     /// How many came back, and when the last one did.
     back: Arc<(AtomicU64, AtomicU64)>,
+    /// When the first one did.
+    first: Arc<AtomicU64>,
     #[expect(dead_code, reason = "its end ends the thread")]
     alive: Sender<()>,
 }
@@ -143,16 +157,19 @@ impl Talk {
     fn start(mut one: impl FnMut() -> bool + Send + 'static) -> Result<Self> {
         let back = Arc::new((AtomicU64::new(0), AtomicU64::new(0)));
         let (alive, over) = channel();
-        let count = Arc::clone(&back);
+        let first = Arc::new(AtomicU64::new(0));
+        let (count, at) = (Arc::clone(&back), Arc::clone(&first));
         std::thread::spawn(move || {
             while !ended(&over, PACE) {
                 if one() {
-                    count.1.store(now(), Ordering::Relaxed);
+                    let now = now();
+                    let _ = at.compare_exchange(0, now, Ordering::Relaxed, Ordering::Relaxed);
+                    count.1.store(now, Ordering::Relaxed);
                     count.0.fetch_add(1, Ordering::Relaxed);
                 }
             }
         });
-        Ok(Self { back, alive })
+        Ok(Self { back, first, alive })
     }
 
     /// How many came back.
@@ -191,7 +208,9 @@ pub(crate) struct Watch(Vec<(IpAddr, Talk)>);
 
 impl Watch {
     pub(crate) fn of(ground: &Ground<'_>, addresses: &[IpAddr]) -> Result<Self> {
-        let each = addresses.iter().map(|to| Ok((*to, Talk::datagrams(&ground.peer, *to)?)));
+        let each = addresses
+            .iter()
+            .map(|to| Ok((*to, Talk::datagrams(&ground.peer, *to)?)));
         each.collect::<Result<_>>().map(Self).context("cannot send")
     }
 
@@ -207,6 +226,14 @@ impl Watch {
             talk.stops(&to.to_string()).await?;
         }
         Ok(())
+    }
+
+    /// Prints when the first packet came back from each.
+    pub(crate) fn told_since(&self, what: &str, began: u64) {
+        for (to, talk) in &self.0 {
+            let first = talk.first.load(Ordering::Relaxed).saturating_sub(began);
+            println!("{to} open {first} ms after {what}");
+        }
     }
 
     /// Nothing ever came back since this watch began.

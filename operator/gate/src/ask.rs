@@ -192,10 +192,10 @@ mod tests {
 
     #[tokio::test]
     async fn the_first_that_answers_counts() {
+        type Question = std::pin::Pin<Box<dyn Future<Output = Result<Answer, Unanswered>>>>;
         let silent = || async { std::future::pending().await };
         let fails = || async { Err(Unanswered::Status(503)) };
         let answers = || async { Ok(Answer::default()) };
-        type Question = std::pin::Pin<Box<dyn Future<Output = Result<Answer, Unanswered>>>>;
         let all: Vec<Question> = vec![Box::pin(silent()), Box::pin(fails()), Box::pin(answers())];
         assert!(first(all).await.is_ok());
         let all: Vec<Question> = vec![Box::pin(fails())];

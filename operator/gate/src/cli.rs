@@ -77,7 +77,7 @@ struct BootArgs {
 #[derive(Args)]
 struct RunArgs {
     #[command(flatten)]
-    common: NodeArgs,
+    node_args: NodeArgs,
     /// Name of the node
     #[arg(long, env = "XIANGYUN_NODE", value_name = "NAME", value_parser = node_name)]
     node: String,
@@ -164,7 +164,7 @@ async fn boot(args: &BootArgs) -> anyhow::Result<()> {
 
 async fn keep(args: RunArgs) -> anyhow::Result<()> {
     let bounds = Bounds::new(args.cycle_ms, args.call_timeout_ms)?;
-    let ranges = args.common.ranges()?;
+    let ranges = args.node_args.ranges()?;
     if let Some(agent) = args.agent.iter().find(|agent| governed(agent, &ranges)) {
         bail!("agent {agent} is in an exclusive range: nobody could ever ask it | 代理地址位于独占地址段内，无法访问");
     }
@@ -172,7 +172,7 @@ async fn keep(args: RunArgs) -> anyhow::Result<()> {
     let registry = Registry::new();
     let status = Arc::new(Status::new(&args.node));
     let gate = Gate::new(Setup {
-        nft: Nft::new(args.common.nft),
+        nft: Nft::new(args.node_args.nft),
         ranges,
         bounds,
         held_file: HeldFile::new(&args.held_dir),

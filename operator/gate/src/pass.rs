@@ -300,9 +300,10 @@ impl<A: Ask> Gate<A> {
         self.setup.metrics.ready(fault);
         self.setup.status.checked(at, fault);
         if self.shown.fault != fault {
-            match fault {
-                Some(fault) => tracing::error!(reason = fault.word(), "the fence cannot be counted on"),
-                None => tracing::info!("the fence stands"),
+            if let Some(fault) = fault {
+                tracing::error!(reason = fault.word(), "the fence cannot be counted on");
+            } else {
+                tracing::info!("the fence stands");
             }
         }
         self.shown.fault = fault;

@@ -140,7 +140,7 @@ async fn permits(State(mind): State<Arc<Mutex<Mind>>>) -> Result<String, String>
 fn answer(says: Says) -> Option<Answer> {
     let (counter, left_ms) = match says {
         Says::Left { counter, ms } => (counter, Some(ms)),
-        Says::Nothing => (1, None),
+        Says::Nothing => (7, None),
         Says::Silence => return None,
     };
     let epoch = Epoch {

@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use playground::eventually;
 
 use crate::agent::Says;
-use crate::ground::{Ground, OTHER4, OTHER6, POD4, POD6, SOON};
+use crate::ground::{Ground, OTHER4, OTHER6, PEER, POD4, POD6, SOON};
 use crate::process::{Gate, Programs};
 use crate::traffic::{Echo, Talk, Watch};
 
@@ -26,22 +26,24 @@ pub(crate) async fn closed_at_boot(programs: &Programs) -> Result<()> {
     ensure!(ground.node.nft(ground.dir(), SERVICE)?, "the Service was refused");
     ground.node.ok("ip", &["route", "add", "198.19.9.9", "dev", "pod"])?;
     let service: IpAddr = "198.19.9.9".parse()?;
-    let (_at_pod, at_peer) = (
-        Echo::of_pod(&ground)?,
-        Echo::up(&ground.peer, vec![crate::ground::PEER.into()])?,
-    );
+    let at_pod = Echo::up(&ground.pod, vec![POD4, POD6])?;
+    let _at_other = Echo::up(&ground.pod, vec![OTHER4, OTHER6])?;
+    let at_peer = Echo::up(&ground.peer, vec![PEER.into()])?;
     let shut = Watch::of(&ground, &[POD4, POD6, service])?;
     let by_node = [POD4, POD6, service].map(|to| Talk::datagrams(&ground.node, to));
+    let by_node: Vec<Talk> = by_node.into_iter().collect::<Result<_>>()?;
     let open = Watch::of(&ground, &[OTHER4, OTHER6])?;
+    open.all_flow().await?;
     open.all_flow().await?;
     ensure!(ground.elements("permits4")?.is_empty());
     shut.nothing_came()?;
-    for talk in by_node {
-        ensure!(talk?.count() == 0, "the node reaches the pod");
+    for talk in &by_node {
+        ensure!(talk.count() == 0, "the node reaches the pod");
     }
+    ensure!(at_pod.heard() == 0, "the pod receives");
     // The pod sends from its first address, the governed one.
     let before = at_peer.heard();
-    let outward = Talk::datagrams(&ground.pod, crate::ground::PEER.into())?;
+    let outward = Talk::datagrams(&ground.pod, PEER.into())?;
     open.all_flow().await?;
     ensure!(
         outward.count() == 0 && at_peer.heard() == before,
@@ -54,13 +56,10 @@ pub(crate) async fn closed_at_boot(programs: &Programs) -> Result<()> {
 pub(crate) async fn opens_with_a_permit(programs: &Programs) -> Result<()> {
     let ground = Ground::laid(programs).await?;
     ensure!(ground.node.nft(ground.dir(), SERVICE)?, "the Service was refused");
-    let (_at_pod, _at_peer) = (
-        Echo::of_pod(&ground)?,
-        Echo::up(&ground.peer, vec![crate::ground::PEER.into()])?,
-    );
+    let (_at_pod, _at_peer) = (Echo::of_pod(&ground)?, Echo::up(&ground.peer, vec![PEER.into()])?);
     ground.agent.says(LONG);
     let watch = Watch::of(&ground, &[POD4, POD6, "198.19.9.9".parse()?])?;
-    let outward = Talk::datagrams(&ground.pod, crate::ground::PEER.into())?;
+    let outward = Talk::datagrams(&ground.pod, PEER.into())?;
     let began = crate::traffic::now();
     let gate = ground.gate()?;
     watch.all_flow().await?;

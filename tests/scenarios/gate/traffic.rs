@@ -1,7 +1,7 @@
 //! Traffic between the namespaces: small, paced, and bounded by the life of its ground.
 
 use std::io::{self, Read as _, Write as _};
-use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{IpAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -47,19 +47,18 @@ impl Echo {
         Self::up(&ground.pod, [POD4, POD6, OTHER4, OTHER6].to_vec())
     }
 
-    /// At some addresses of a namespace. Each has a socket of its own, so that an answer comes from where it was asked.
+    /// At some addresses of a namespace. Each has sockets of its own, so that an answer comes from where it was asked.
     pub(crate) fn up(namespace: &Namespace, addresses: Vec<IpAddr>) -> Result<Self> {
-        let sockets = namespace.inside(move || -> io::Result<_> {
-            let each = addresses.into_iter().map(|address| UdpSocket::bind((address, PORT)));
-            let tcp = TcpListener::bind(SocketAddr::from(([0_u16; 8], PORT)))?;
-            Ok((each.collect::<io::Result<Vec<_>>>()?, tcp))
+        let sockets = namespace.inside(move || -> io::Result<Vec<_>> {
+            let each = addresses.into_iter().map(|address| (address, PORT));
+            each.map(|at| Ok((UdpSocket::bind(at)?, TcpListener::bind(at)?)))
+                .collect()
         });
-        let (sockets, tcp) = sockets??;
-        tcp.set_nonblocking(true)?;
         let heard = Arc::new(AtomicU64::new(0));
         let mut alive = Vec::new();
-        for udp in sockets {
+        for (udp, tcp) in sockets?? {
             udp.set_read_timeout(Some(Duration::from_millis(100)))?;
+            tcp.set_nonblocking(true)?;
             let (held, over) = channel();
             alive.push(held);
             let at = Arc::clone(&heard);
@@ -72,21 +71,22 @@ impl Echo {
                     }
                 }
             });
-        }
-        let (held, over) = channel();
-        alive.push(held);
-        let at = Arc::clone(&heard);
-        std::thread::spawn(move || {
-            while !ended(&over, PACE) {
-                if let Ok((stream, _)) = tcp.accept() {
-                    let at = Arc::clone(&at);
-                    std::thread::spawn(move || repeat(stream, &at));
+            let (held, over) = channel();
+            alive.push(held);
+            let at = Arc::clone(&heard);
+            std::thread::spawn(move || {
+                while !ended(&over, PACE) {
+                    if let Ok((stream, _)) = tcp.accept() {
+                        let at = Arc::clone(&at);
+                        std::thread::spawn(move || repeat(stream, &at));
+                    }
                 }
-            }
-        });
+            });
+        }
         Ok(Self { heard, alive })
     }
 
+    /// When the last packet came in, 0 if none ever did.
     pub(crate) fn heard(&self) -> u64 {
         self.heard.load(Ordering::Relaxed)
     }

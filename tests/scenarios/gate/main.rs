@@ -1,0 +1,39 @@
+//! The node gate on real nftables: a node, a pod behind it and a peer are network namespaces, the gate is the real
+//! program under an ordinary user with one capability. Only the agent is a stand-in. Each step lays ground of its own.
+
+#[path = "../main_job/steps.rs"]
+#[macro_use]
+mod steps;
+
+mod agent;
+mod chart;
+mod closing;
+mod ground;
+mod namespace;
+mod opening;
+mod process;
+mod sleepers;
+mod table;
+mod traffic;
+
+use process::Programs;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn gate() -> anyhow::Result<()> {
+    steps!(
+        Programs::copied()?,
+        chart::off_by_default_with_one_capability,
+        table::a_ticket_that_ran_out_opens_nothing,
+        opening::closed_at_boot,
+        opening::opens_with_a_permit,
+        opening::only_cap_net_admin,
+        closing::an_established_stream_is_cut_when_the_agent_dies,
+        closing::gate_killed_stays_shut,
+        closing::node_rebooted,
+        closing::a_stale_epoch_is_refused,
+        sleepers::sigstop_at_every_step,
+        sleepers::sigstop_under_a_stream,
+        table::a_foreign_table_is_untouched,
+        table::a_tampered_table_is_restored_closed,
+    )
+}

@@ -200,7 +200,7 @@ impl<A: Ask> Gate<A> {
             permits: &standing.permits,
             ranges: &self.setup.ranges,
             asked,
-            now: boot_time()?,
+            now: boot_time()?.plus(WRITE_MS),
         };
         let mut pass = plan(&answer, known);
         self.wanted.clone_from(&pass.wanted);
@@ -209,14 +209,17 @@ impl<A: Ask> Gate<A> {
         self.setup.fail_points.reached(Step::BeforeWrite);
         let written = self.open(&pass.openings, round).await?;
         let all = written.len() == pass.openings.len();
-        for opening in written
+        for opening in pass
+            .openings
             .iter()
-            .filter(|opening| self.shown.permits.insert(opening.address))
+            .filter(|opening| written.contains(&opening.address))
         {
             let Opening {
                 address, scope, epoch, ..
             } = opening;
-            tracing::info!(%address, scope, %epoch, "open");
+            if self.shown.permits.insert(*address) {
+                tracing::info!(%address, scope, %epoch, "open");
+            }
         }
         let outcome = if all { Outcome::Answered } else { Outcome::Unwritten };
         Ok((outcome, pass))
@@ -254,15 +257,14 @@ impl<A: Ask> Gate<A> {
     }
 
     /// Writes permits: all in one transaction, and if that fails each in one of its own, so that one that ran out does not
-    /// stand in the way of the others. Those that were written.
-    async fn open<'a>(&self, all: &'a [Opening], round: Round) -> nix::Result<Vec<&'a Opening>> {
-        if self.open_at_once(all, round).await?.is_ok() {
-            return Ok(all.iter().collect());
+    /// stand in the way of the others. The addresses that were written.
+    async fn open(&self, all: &[Opening], round: Round) -> nix::Result<BTreeSet<IpAddr>> {
+        if let Ok(written) = self.open_at_once(all, round).await? {
+            return Ok(written);
         }
-        let mut written = Vec::new();
+        let mut written = BTreeSet::new();
         for opening in all {
-            let one = std::slice::from_ref(opening);
-            let mut outcome = self.open_at_once(one, round).await?;
+            let mut outcome = self.open_at_once(std::slice::from_ref(opening), round).await?;
             if outcome.is_err() && opening.extends {
                 // The permit before it ran out; the ticket alone still proves that nobody slept.
                 let anew = Opening {
@@ -272,17 +274,21 @@ impl<A: Ask> Gate<A> {
                 outcome = self.open_at_once(&[anew], round).await?;
             }
             match outcome {
-                Ok(()) => written.push(opening),
+                Ok(one) => written.extend(one),
                 Err(error) => tracing::warn!(address = %opening.address, %error, "not written"),
             }
         }
         Ok(written)
     }
 
-    async fn open_at_once(&self, all: &[Opening], round: Round) -> nix::Result<Result<(), Failed>> {
-        match openings(all, round, boot_time()?.plus(WRITE_MS)) {
-            Some(text) => Ok(self.setup.nft.write(&text).await),
-            None => Ok(Ok(())),
+    /// One transaction for those that have time left when it is written.
+    async fn open_at_once(&self, all: &[Opening], round: Round) -> nix::Result<Result<BTreeSet<IpAddr>, Failed>> {
+        let now = boot_time()?.plus(WRITE_MS);
+        let written = all.iter().filter(|opening| opening.timeout_ms(now).is_some());
+        let written = written.map(|opening| opening.address).collect();
+        match openings(all, round, now) {
+            Some(text) => Ok(self.setup.nft.write(&text).await.map(|()| written)),
+            None => Ok(Ok(written)),
         }
     }
 

@@ -23,7 +23,7 @@ pub struct Known<'a> {
     pub ranges: &'a Ranges,
     /// When the question was about to be sent.
     pub asked: BootTime,
-    /// Now.
+    /// The earliest that a permit can stand.
     pub now: BootTime,
 }
 

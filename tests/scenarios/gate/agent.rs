@@ -44,7 +44,7 @@ pub(crate) struct Agent {
 }
 
 impl Agent {
-    pub(crate) async fn up(socket: &Path) -> Result<Self> {
+    pub(crate) fn up(socket: &Path) -> Result<Self> {
         let mind = Arc::new(Mutex::new(Mind {
             says: Says::Nothing,
             asked: 0,

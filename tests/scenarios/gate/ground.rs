@@ -54,7 +54,7 @@ impl<'a> Ground<'a> {
             Namespace::new().await?,
             Namespace::new().await?,
         );
-        let agent = Agent::up(&dir.path().join("agent.sock")).await?;
+        let agent = Agent::up(&dir.path().join("agent.sock"))?;
         let ground = Self {
             programs,
             agent,

@@ -129,11 +129,11 @@ impl Talk {
             UdpSocket::bind((any, 0))
         })??;
         socket.set_read_timeout(Some(PACE))?;
-        Self::start(move || {
+        Ok(Self::start(move || {
             // Where the address is shut the node itself refuses to send.
             drop(socket.send_to(b"?", (to, PORT)));
             socket.recv(&mut [0; 64]).is_ok()
-        })
+        }))
     }
 
     /// One stream that is established now, a byte there and the same byte back.
@@ -144,17 +144,17 @@ impl Talk {
         stream.set_read_timeout(Some(PACE))?;
         stream.set_write_timeout(Some(PACE))?;
         let mut waits = false;
-        Self::start(move || {
+        Ok(Self::start(move || {
             if !waits {
                 waits = stream.write_all(b"?").is_ok();
             }
             let back = stream.read_exact(&mut [0; 1]).is_ok();
             waits &= !back;
             back
-        })
+        }))
     }
 
-    fn start(mut one: impl FnMut() -> bool + Send + 'static) -> Result<Self> {
+    fn start(mut one: impl FnMut() -> bool + Send + 'static) -> Self {
         let back = Arc::new((AtomicU64::new(0), AtomicU64::new(0)));
         let (alive, over) = channel();
         let first = Arc::new(AtomicU64::new(0));
@@ -169,7 +169,7 @@ impl Talk {
                 }
             }
         });
-        Ok(Self { back, first, alive })
+        Self { back, first, alive }
     }
 
     /// How many came back.

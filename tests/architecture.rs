@@ -49,7 +49,7 @@ const RULES: &[Rule] = &[
     Rule {
         name: "arbiter",
         workspace: &["crds"],
-        forbidden: &["kube-client", "kube-runtime"],
+        forbidden: &["tokio", "kube-client", "kube-runtime"],
     },
     Rule {
         name: "dashboards",
@@ -69,7 +69,7 @@ const RULES: &[Rule] = &[
     // It has a capability that nothing else has: little is in it.
     Rule {
         name: "gate",
-        workspace: &[],
+        workspace: &["arbiter"],
         forbidden: &["kube-client", "kube-runtime", "k8s-openapi", "rustls", "rand"],
     },
     Rule {

@@ -20,6 +20,7 @@ pub mod metering;
 pub mod operator;
 pub mod pass;
 pub mod placement;
+pub mod quorum;
 pub mod rows;
 pub mod serve;
 pub mod shelf;

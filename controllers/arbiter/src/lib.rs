@@ -1,10 +1,8 @@
 //! Who may act: leases, and the arbiter of exclusive scopes, as protocols without I/O. Events go in, transactions and
-//! rights come out. Only [`etcd`] and [`clock`] know a client and a clock. The rules, and what happens without each of
-//! them, are in docs/decisions/0012-the-arbiter.md.
+//! rights come out; nothing here knows a clock, a client or a thread. The rules, and what happens without each of them, are
+//! in docs/decisions/0012-the-arbiter.md.
 
 pub mod agent;
-pub mod clock;
-pub mod etcd;
 pub mod lease;
 pub mod observer;
 pub mod operator;

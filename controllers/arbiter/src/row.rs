@@ -21,6 +21,15 @@ impl Epoch {
         let counter = self.counter.saturating_add(1);
         Self { counter, ..self }
     }
+
+    /// Both epochs as people read them: the counters alone where the incarnation is the same.
+    pub fn against(self, other: Self) -> (String, String) {
+        if self.incarnation == other.incarnation {
+            (self.counter.to_string(), other.counter.to_string())
+        } else {
+            (self.to_string(), other.to_string())
+        }
+    }
 }
 
 impl fmt::Display for Epoch {

@@ -1,36 +1,11 @@
 //! What an agent answers to `GET /permits/{node}`: the current epoch of each exclusive scope, and for each pod of such a
 //! scope on that node how long it may still communicate.
 
-use std::fmt;
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-/// An epoch of an exclusive scope, compared first by incarnation and then by counter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Epoch {
-    /// Raised by each restore of the arbiter's store.
-    pub incarnation: u64,
-    /// Raised by each change of the holder.
-    pub counter: u64,
-}
-
-impl Epoch {
-    /// Both epochs as people read them: the counters alone where the incarnation is the same.
-    pub fn against(self, other: Self) -> (String, String) {
-        if self.incarnation == other.incarnation {
-            (self.counter.to_string(), other.counter.to_string())
-        } else {
-            (self.to_string(), other.to_string())
-        }
-    }
-}
-
-impl fmt::Display for Epoch {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.incarnation, self.counter)
-    }
-}
+pub use arbiter::row::Epoch;
 
 /// The current epoch of a scope, as the agent knows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use ::arbiter::clock::boot;
 use ::arbiter::row::{Phase, Proof};
 use ::arbiter::txn::Txn;
 use anyhow::{Context as _, Result, ensure};
+use controllers::quorum::boot;
 use playground::{Cut, Place, eventually};
 
 use crate::voices::{Decider, SCOPE, World, agent, ended, witness};

@@ -7,8 +7,6 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use ::arbiter::agent::{Agent, Right};
-use ::arbiter::clock::boot;
-use ::arbiter::etcd::{Identity, Store};
 use ::arbiter::observer::Observer;
 use ::arbiter::operator::Operator;
 use ::arbiter::record::Record;
@@ -17,6 +15,7 @@ use ::arbiter::timing::Timing;
 use ::arbiter::txn::Txn;
 use ::arbiter::view::View;
 use anyhow::{Context as _, Result, bail};
+use controllers::quorum::{Identity, Store, boot};
 use playground::{Cloud, Options, Place, Profile};
 use tokio::time::{Interval, interval};
 

@@ -106,9 +106,11 @@ impl World {
     }
 
     pub(crate) fn store_record(&mut self, p: usize, life: u64, base: u64, record: Record) {
-        let centre = &mut self.centres[self.processes[p].place];
+        let place = self.processes[p].place;
+        let centre = &mut self.centres[place];
         let lands = centre.record.number == base && centre.off_until <= self.now;
         if lands {
+            self.held[place] = self.held[place].max(record.of(SCOPE).held);
             centre.record = record.clone();
         }
         if self.processes[p].life != life {

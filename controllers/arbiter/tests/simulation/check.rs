@@ -68,7 +68,7 @@ impl World {
                 .iter()
                 .position(|place| row.holder.as_deref() == Some(place))
                 .unwrap();
-            let held = self.centres[given].record.of(SCOPE).held;
+            let held = self.held[given];
             if given != *place && held.is_none_or(|held| held < *ran) {
                 let what = format!("it last ran in {}, and is given to {}", PLACES[*place], PLACES[given]);
                 self.wrong(&what);

@@ -77,17 +77,18 @@ impl Rule {
             | Self::RestoreBeginsAnIncarnation
             | Self::RegrantAsksAll => 0,
             Self::TerminatedIsAcknowledged | Self::ClosedAtBoot => 1,
-            Self::TwoObservers => 11,
             Self::RestoreTakesAll => 13,
-            Self::CentreRefusesOldEpochs | Self::UnpinTellsGatesFirst => 24,
+            Self::CentreRefusesOldEpochs => 27,
             Self::TicketBeforePermit => 38,
-            Self::PermitFromAsking => 58,
-            Self::SilenceIsWaitedFor => 89,
-            Self::PinnedStays => 117,
-            Self::PermitForTheEpoch => 218,
-            Self::ReleaseRaisesTheFloor => 303,
+            Self::TwoObservers => 109,
+            Self::UnpinTellsGatesFirst => 157,
+            Self::SilenceIsWaitedFor => 209,
+            Self::PinnedStays => 288,
+            Self::ReleaseRaisesTheFloor => 311,
+            Self::PermitFromAsking => 796,
             Self::WritesAreSignsOfLife => 802,
-            Self::DeadlineFromSending => 1640,
+            Self::PermitForTheEpoch => 944,
+            Self::DeadlineFromSending => 2353,
         }
     }
 }

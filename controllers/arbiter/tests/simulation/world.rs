@@ -140,6 +140,8 @@ pub(crate) struct World {
     pub(crate) forgets: bool,
     /// Where the scope communicated, by epoch.
     pub(crate) ran: BTreeMap<Epoch, usize>,
+    /// The highest epoch that a place ever recorded as its own.
+    pub(crate) held: [Option<Epoch>; 2],
     pub(crate) holders: BTreeMap<Epoch, String>,
     pub(crate) moves: u64,
     pub(crate) violation: Option<String>,
@@ -176,6 +178,7 @@ impl World {
             wants_move: false,
             forgets: random.percent(40),
             ran: BTreeMap::new(),
+            held: [None; 2],
             holders: BTreeMap::new(),
             moves: 0,
             violation: None,

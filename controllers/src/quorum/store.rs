@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use arbiter::timing::Timing;
+use arbiter::txn::{Compare, Kv, Op, Outcome, Txn};
 use etcd_client as etcd;
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 
-use crate::clock::boot;
-use crate::timing::Timing;
-use crate::txn::{Compare, Kv, Op, Outcome, Txn};
+use super::boot;
 
 /// Who we are to the store, in PEM.
 #[derive(Clone)]

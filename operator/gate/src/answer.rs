@@ -1,8 +1,8 @@
 //! What an agent answers to `GET /permits/{node}`: the current epoch of each exclusive scope, and for each pod of such a
 //! scope on that node how long it may still communicate.
 
+use core::net::IpAddr;
 use std::fmt;
-use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 

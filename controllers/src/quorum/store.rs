@@ -96,7 +96,9 @@ impl Store {
         })
     }
 
-    /// Sends a transaction to one endpoint of each place at once, and answers with the first answer.
+    /// Sends a transaction to one endpoint of each place at once. The first success is the answer: where a transaction may
+    /// land only once, its own copies are refused after it. A refusal is the answer when nobody says anything else, and
+    /// even then a copy may have landed whose answer was lost: whoever must know reads.
     ///
     /// # Errors
     /// None answered within the time of a call. Whatever was sent may land all the same.
@@ -112,19 +114,20 @@ impl Store {
             let txn = wire(txn);
             calls.push(async move { (place, client.txn(txn).await) });
         }
-        let first = async {
-            let mut last = Unanswered::NoEndpoint;
-            while let Some((place, answered)) = calls.next().await {
-                match answered {
-                    Ok(response) => return Ok((place.clone(), outcome(&response))),
-                    Err(error) => last = Unanswered::Failed(Box::new(error)),
+        let end = tokio::time::Instant::now() + self.call;
+        let mut answer: Result<(String, Outcome), Unanswered> = Err(Unanswered::NoEndpoint);
+        while !matches!(&answer, Ok((_, outcome)) if outcome.succeeded) {
+            match tokio::time::timeout_at(end, calls.next()).await {
+                Ok(Some((place, Ok(response)))) => answer = Ok((place.clone(), outcome(&response))),
+                Ok(Some((_, Err(error)))) => answer = answer.or(Err(Unanswered::Failed(Box::new(error)))),
+                Ok(None) => break,
+                Err(_) => {
+                    answer = answer.or(Err(Unanswered::Timeout(self.call)));
+                    break;
                 }
             }
-            Err(last)
-        };
-        let (through, outcome) = tokio::time::timeout(self.call, first)
-            .await
-            .map_err(|_| Unanswered::Timeout(self.call))??;
+        }
+        let (through, outcome) = answer?;
         let returned = boot();
         Ok(Answer {
             outcome,

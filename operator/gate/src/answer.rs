@@ -1,7 +1,7 @@
 //! What an agent answers to `GET /permits/{node}`: the current epoch of each exclusive scope, and for each pod of such a
 //! scope on that node how long it may still communicate.
 
-use std::net::IpAddr;
+use core::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 

@@ -1,7 +1,7 @@
 //! What `nft -j list table` says, held against the table that should stand.
 
+use core::net::IpAddr;
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 
 use serde_json::{Value, json};
 use thiserror::Error;

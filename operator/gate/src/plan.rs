@@ -1,8 +1,8 @@
 //! What one answer allows. Pure: times and facts come in, permits and refusals go out.
 
+use core::net::IpAddr;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::net::IpAddr;
 
 use crate::answer::{Answer, Epoch, PodPermit};
 use crate::bounds::{PERMIT_MS, SHORTEST_MS, usable_ms};

@@ -1,6 +1,6 @@
 //! Which addresses of a node are governed: the ranges from which pods of exclusive scopes, and only they, get theirs.
 
-use std::net::IpAddr;
+use core::net::IpAddr;
 use std::str::FromStr;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};

@@ -1,8 +1,8 @@
 //! What is written into the table, as nft's own language: JSON knows timeouts in whole seconds only.
 
+use core::net::IpAddr;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::net::IpAddr;
 
 use crate::bounds::TICKET_MS;
 use crate::clock::BootTime;

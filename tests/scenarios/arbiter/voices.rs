@@ -33,7 +33,7 @@ impl World {
     pub(crate) async fn up() -> Result<Self> {
         let options = Options {
             profile: Profile::Full,
-            nodes: Some(1),
+            nodes: Some(5),
             operators: false,
             ..Options::default()
         };

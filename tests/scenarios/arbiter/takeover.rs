@@ -1,5 +1,6 @@
 //! A holder that falls silent, and a takeover that lands late.
 
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use ::arbiter::row::{Phase, Proof};
@@ -34,21 +35,7 @@ pub(crate) async fn a_silent_place_is_taken_over_after_its_deadline(w: &World) -
     .await?;
     let cut = boot();
     w.cloud.cut(Cut::off(holder)).await?;
-    let taken = w.at(other, async move |store| {
-        let mut decider = Decider::new(other, store, timing);
-        let observers = [name(other), name(Place::Baicheng)];
-        let observers = [observers[0].as_str(), observers[1].as_str()];
-        let taken = decider
-            .until("the takeover", |o| o.takeover(SCOPE, observers, boot()))
-            .await?;
-        decider
-            .until("the proof", |o| o.prove(SCOPE, Proof::PermitExpired))
-            .await?;
-        decider
-            .until("the promotion", |o| o.promote(SCOPE, &name(other)))
-            .await?;
-        Ok(taken)
-    })?;
+    let taken = takes_over(w, other)?;
     let taken = tokio::task::spawn_blocking(|| ended(taken)).await??;
     let right = eventually(PATIENCE, "the other place has its right", || async {
         new.said().right.context("none yet")
@@ -78,6 +65,27 @@ pub(crate) async fn a_silent_place_is_taken_over_after_its_deadline(w: &World) -
     old.end()?;
     new.end()?;
     third.end()
+}
+
+/// An operator of that place takes the scope over once the holder is silent, and gives it to its own place. Answers when
+/// the takeover was sent.
+fn takes_over(w: &World, other: Place) -> Result<JoinHandle<Result<Duration>>> {
+    let timing = w.timing;
+    w.at(other, async move |store| {
+        let mut decider = Decider::new(other, store, timing);
+        let observers = [name(other), name(Place::Baicheng)];
+        let observers = [observers[0].as_str(), observers[1].as_str()];
+        let taken = decider
+            .until("the takeover", |o| o.takeover(SCOPE, observers, boot()))
+            .await?;
+        decider
+            .until("the proof", |o| o.prove(SCOPE, Proof::PermitExpired))
+            .await?;
+        decider
+            .until("the promotion", |o| o.promote(SCOPE, &name(other)))
+            .await?;
+        Ok(taken)
+    })
 }
 
 /// A takeover that its sender gave up lands after the cut healed; the holder lived meanwhile, and nothing moves.

@@ -128,9 +128,9 @@ pub(crate) fn agent(w: &World, place: Place) -> Result<Voice<Said>> {
         let seen = store.commit(&agent.look()).await?;
         let claimed = store.commit(&agent.claim(&seen.outcome)).await?;
         agent.answered(&claimed.outcome, claimed.sent);
-        let mut pace = interval(timing.beat());
+        let mut rounds = interval(timing.beat());
         while !ending.load(Ordering::Relaxed) {
-            pace.tick().await;
+            rounds.tick().await;
             let answer = store.commit(&agent.beat()).await;
             if let Ok(answer) = &answer {
                 agent.answered(&answer.outcome, answer.sent);
@@ -161,9 +161,9 @@ pub(crate) fn witness(w: &World) -> Result<Voice<()>> {
     let (ending, timing) = (Arc::clone(&stop), w.timing);
     let thread = w.at(Place::Baicheng, async move |store| {
         let mut observer = Observer::new(&Place::Baicheng.to_string(), timing);
-        let mut pace = interval(LOOK);
+        let mut rounds = interval(LOOK);
         while !ending.load(Ordering::Relaxed) {
-            pace.tick().await;
+            rounds.tick().await;
             if let Ok(answer) = store.commit(&View::look()).await {
                 observer.read(&View::of(&answer.outcome), answer.returned);
             }

@@ -12,7 +12,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crds::{
-    DataCenter, DualActivePlacement, PlaceableKind, QuotaPool, ResourceRequest, Tenant, condition, find_condition,
+    DataCenter, DualActivePlacement, DualActivePlacementStatus, PlaceableKind, QuotaPool, ResourceRequest, Tenant,
+    condition, find_condition,
 };
 use futures::StreamExt as _;
 use jiff::Timestamp;
@@ -27,6 +28,7 @@ use plan::placement::status::status;
 use plan::placement::template::{self, Key, Template};
 use prometheus::Registry;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use crate::cache::{Cache, NotReady, Reader};
 use crate::call::CallError;
@@ -38,8 +40,10 @@ use crate::pass::{Rhythm, drive};
 use crate::rows::{Rows, count};
 use crate::templates::{Found, Templates, plain};
 
-/// Writes under way at once.
-const AT_ONCE: usize = 8;
+/// Writes under way at once; more than the rows of one agent, which report on them.
+const AT_ONCE: usize = 16;
+/// While placements follow one another, statuses of those that are decided may be this old.
+const PUBLISH_INTERVAL: Duration = Duration::from_secs(2);
 /// How often ages of reports are looked at while something is placed.
 const LOOK: Duration = Duration::from_secs(5);
 
@@ -144,6 +148,7 @@ pub async fn run(common: Common, epoch: i64, figures: Figures, fail_points: Fail
         kinds,
         templates,
         texts: observe::Texts::default(),
+        next_publish: Instant::now(),
     };
     controller.ready().await?;
     tokio::select! {
@@ -212,19 +217,25 @@ impl Controller {
             .replace(by_reason.into_iter().map(|(why, number)| (vec![why], count(number))));
         // What grows is written first: an object that changes hands is wanted by the next before the last lets it go.
         let (grows, rest): (Vec<_>, Vec<_>) = next.into_iter().partition(|(p, d, _)| apply::grows(p, d));
-        let mut first = Ok(Some(LOOK));
-        for half in [grows, rest] {
-            let writes = half
-                .iter()
-                .map(|(placement, decision, status)| self.write(placement, decision, status));
-            let outcomes: Vec<_> = futures::stream::iter(writes).buffer_unordered(AT_ONCE).collect().await;
-            first = outcomes.into_iter().fold(first, |first, outcome| match outcome {
-                Ok(()) => first,
-                Err(error) => first.and(Err(error)),
-            });
+        let grown = self.write_all(&grows).await;
+        if grown.is_ok() && !grows.is_empty() && Instant::now() < self.next_publish {
+            // Others may have come meanwhile, and the API server has only so many writes a second.
+            return Ok(Some(Rhythm::default().gather));
         }
+        let written = self.write_all(&rest).await;
         let shown = self.write_back(placements, &decisions, &templates, now).await;
-        shown.and(first)
+        self.next_publish = Instant::now() + PUBLISH_INTERVAL;
+        let next = shown?.map_or(LOOK, |due| due.min(LOOK));
+        grown.and(written).map(|()| Some(next))
+    }
+
+    /// Writes what differs of each. The first error is answered after all were tried.
+    async fn write_all(&self, all: &[Outcome<'_>]) -> Result<(), CallError> {
+        let writes = all
+            .iter()
+            .map(|(placement, decision, status)| self.write(placement, decision, status));
+        let outcomes: Vec<_> = futures::stream::iter(writes).buffer_unordered(AT_ONCE).collect().await;
+        outcomes.into_iter().fold(Ok(()), Result::and)
     }
 
     fn known_centres(&self, now: Timestamp) -> BTreeMap<String, Centre> {

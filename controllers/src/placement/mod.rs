@@ -63,7 +63,11 @@ struct Controller {
     kinds: Cache<PlaceableKind, Placeable>,
     templates: Templates<Template>,
     texts: observe::Texts,
+    next_publish: Instant,
 }
+
+/// A placement, what was decided on it, and what its status says then.
+type Outcome<'a> = (&'a Arc<DualActivePlacement>, &'a Decision, DualActivePlacementStatus);
 
 /// Figures of placements.
 #[derive(Clone, Debug)]

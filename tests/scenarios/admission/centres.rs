@@ -117,7 +117,18 @@ async fn rows_of_placements(cloud: &Cloud) {
         let said = agent.writes_status(PLACEMENT, "dept-yibao", &status).await;
         refused(said, "NotOwnRow", &status);
     }
-    li_na.may(&["delete", PLACEMENT, "-n", "dept-yibao"]).await;
+    // Guarded as it was made: nobody lets it go here, where no operator runs.
+    li_na
+        .may(&["delete", PLACEMENT, "-n", "dept-yibao", "--wait=false"])
+        .await;
+    let guarded = [
+        "get",
+        PLACEMENT,
+        "-n",
+        "dept-yibao",
+        "-o=jsonpath={.metadata.finalizers}",
+    ];
+    assert_eq!(li_na.may(&guarded).await, r#"["xiangyun.io/placed"]"#);
 }
 
 async fn strangers(cloud: &Cloud) {

@@ -221,8 +221,8 @@ impl Controller {
             .replace(by_reason.into_iter().map(|(why, number)| (vec![why], count(number))));
         // What grows is written first: an object that changes hands is wanted by the next before the last lets it go.
         let (grows, rest): (Vec<_>, Vec<_>) = next.into_iter().partition(|(p, d, _)| apply::grows(p, d));
-        let grown = self.write_all(&grows).await;
-        if grown.is_ok() && !grows.is_empty() && Instant::now() < self.next_publish {
+        let first = self.write_all(&grows).await;
+        if first.is_ok() && !grows.is_empty() && Instant::now() < self.next_publish {
             // Others may have come meanwhile, and the API server has only so many writes a second.
             return Ok(Some(Rhythm::default().gather));
         }
@@ -230,7 +230,7 @@ impl Controller {
         let shown = self.write_back(placements, &decisions, &templates, now).await;
         self.next_publish = Instant::now() + PUBLISH_INTERVAL;
         let next = shown?.map_or(LOOK, |due| due.min(LOOK));
-        grown.and(written).map(|()| Some(next))
+        first.and(written).map(|()| Some(next))
     }
 
     /// Writes what differs of each. The first error is answered after all were tried.

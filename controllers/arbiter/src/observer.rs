@@ -50,11 +50,6 @@ impl Observer {
         (now.checked_sub(*since)? >= self.timing.silence()).then_some(*m)
     }
 
-    /// Since when it saw no other beat of that place.
-    pub fn since(&self, place: &str) -> Option<Duration> {
-        self.seen.get(place).map(|(_, since)| *since)
-    }
-
     /// Whether the operator that decides was silent for as long.
     pub fn operator_silent(&self, now: Duration) -> bool {
         self.silent(OPERATOR, now).is_some()

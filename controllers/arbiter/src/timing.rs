@@ -57,6 +57,10 @@ pub enum TimingError {
 
 /// What g has above G: the longest that a write of a permit may take in the kernel.
 pub const MARGIN_MS: u64 = 500;
+/// G, where nothing else is said: how long a pod may go on after everything that feeds its gate has died.
+pub const PERMIT_MS: u64 = 2_000;
+/// ρ, where nothing else is said.
+pub const RATE_PPM: u64 = 10_000;
 const MILLION: u64 = 1_000_000;
 
 impl Default for Timing {
@@ -66,9 +70,9 @@ impl Default for Timing {
             ttl_ms: 10_000,
             beat_ms: 2_000,
             call_ms: 1_300,
-            rate_ppm: 10_000,
+            rate_ppm: RATE_PPM,
             guard_ms: 2_500,
-            permit_ms: 2_000,
+            permit_ms: PERMIT_MS,
         }
     }
 }
@@ -98,7 +102,7 @@ impl Timing {
             return Err(TimingError::Guard { guard, needed });
         }
         let needed = 3 * self.beat_ms + self.call_ms;
-        let left = self.shrunk(self.ttl_ms).saturating_sub(self.guard_ms);
+        let left = shrunk(self.ttl_ms, self.rate_ppm).saturating_sub(self.guard_ms);
         if needed > left {
             return Err(TimingError::Beats { needed, left });
         }
@@ -107,7 +111,7 @@ impl Timing {
 
     /// T(1−2ρ) − g: how long a holder may act after it *sent* a beat that was answered, on its own clock.
     pub fn left(&self) -> Duration {
-        Duration::from_millis(self.shrunk(self.ttl_ms).saturating_sub(self.guard_ms))
+        Duration::from_millis(shrunk(self.ttl_ms, self.rate_ppm).saturating_sub(self.guard_ms))
     }
 
     /// T(1+2ρ): how long an observer must have seen a beat unchanged, on its own clock.
@@ -130,14 +134,14 @@ impl Timing {
     /// above G, never past `left(1−2ρ)`.
     pub fn permit(&self, left: Duration) -> Duration {
         let left = u64::try_from(left.as_millis()).unwrap_or(u64::MAX / MILLION);
-        Duration::from_millis(self.shrunk(left).min(self.permit_ms))
+        Duration::from_millis(shrunk(left, self.rate_ppm).min(self.permit_ms))
     }
+}
 
-    /// A time less twice the clock rate, rounded down.
-    fn shrunk(&self, ms: u64) -> u64 {
-        let shrunk = u128::from(ms) * u128::from(MILLION - 2 * self.rate_ppm) / u128::from(MILLION);
-        u64::try_from(shrunk).unwrap_or(ms)
-    }
+/// A time less twice the clock rate, `ms(1−2ρ)`, rounded down: how much of another clock's time counts on one's own.
+pub fn shrunk(ms: u64, rate_ppm: u64) -> u64 {
+    let shrunk = u128::from(ms) * u128::from(MILLION.saturating_sub(2 * rate_ppm)) / u128::from(MILLION);
+    u64::try_from(shrunk).unwrap_or(ms)
 }
 
 #[cfg(test)]

@@ -1,10 +1,9 @@
 //! The times of the gate, all in milliseconds.
 
+pub use arbiter::timing::PERMIT_MS;
+use arbiter::timing::{RATE_PPM, shrunk};
 use thiserror::Error;
 
-/// G, the longest life of a permit: how long a pod may go on after everything that feeds its gate has died. The guard g
-/// of the arbiter's deadline must be at least G + 500.
-pub const PERMIT_MS: u64 = 2_000;
 /// Life of a ticket: a gate that sleeps longer between its question and its write opens nothing.
 pub const TICKET_MS: u64 = 2_000;
 /// Permits shorter than this are not given. The kernel counts in ticks, 10 ms at the coarsest (HZ=100), and on some
@@ -13,14 +12,12 @@ pub const SHORTEST_MS: u64 = 20;
 /// A permit ends at its deadline even when nft takes this long to write it; it takes some 10. Whatever takes longer is
 /// bounded by the ticket, and that is what g ≥ G + 500 is for.
 pub const WRITE_MS: u64 = 50;
-/// ρ, the bound on how far two clocks drift apart, in millionths.
-pub const RHO_PPM: u64 = 10_000;
 /// No agent promises more; it keeps sums in range.
 const LONGEST_LEFT_MS: u64 = 24 * 3_600 * 1_000;
 
 /// `left(1 − 2ρ)`, rounded down: how much of the agent's time counts on this node's clock.
 pub fn usable_ms(left_ms: u64) -> u64 {
-    left_ms.min(LONGEST_LEFT_MS) * (1_000_000 - 2 * RHO_PPM) / 1_000_000
+    shrunk(left_ms.min(LONGEST_LEFT_MS), RATE_PPM)
 }
 
 /// Why the times cannot be used.

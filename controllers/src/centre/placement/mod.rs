@@ -24,6 +24,7 @@ use plan::placement::confirm::{self, Contents};
 use plan::placement::kinds::{Kinds, Why};
 use plan::placement::row::State;
 use plan::placement::template::Template;
+use serde_json::Value;
 use tokio::sync::{Notify, watch};
 
 use super::metrics::Metrics;
@@ -49,22 +50,21 @@ pub(super) struct HubTemplate {
     content: String,
 }
 
-fn template((kind, resource, object): Found<'_>) -> HubTemplate {
+fn read((kind, resource, object): Found<'_>, content: fn(&TemplateKind, &Value) -> String) -> HubTemplate {
     let value = plain(object, resource);
     HubTemplate {
         facts: plan::placement::template::read(kind, &value),
         text: value.to_string(),
-        content: String::new(),
+        content: content(kind, &value),
     }
 }
 
-fn template_of_member((kind, resource, object): Found<'_>) -> HubTemplate {
-    let value = plain(object, resource);
-    HubTemplate {
-        facts: plan::placement::template::read(kind, &value),
-        text: value.to_string(),
-        content: confirm::content(kind, &value),
-    }
+fn template(found: Found<'_>) -> HubTemplate {
+    read(found, |_, _| String::new())
+}
+
+fn template_of_member(found: Found<'_>) -> HubTemplate {
+    read(found, confirm::content)
 }
 
 /// What the agent knows of each object.

@@ -320,4 +320,9 @@ impl DualActivePlacement {
     pub fn rows(&self) -> &[PlacementRow] {
         self.status.as_ref().map(|s| s.centres.as_slice()).unwrap_or_default()
     }
+
+    /// What that centre says.
+    pub fn row(&self, centre: &str) -> Option<&PlacementRow> {
+        self.rows().iter().find(|row| row.name == centre)
+    }
 }

@@ -134,8 +134,7 @@ fn part(
     stands: bool,
 ) -> Part {
     let here = assignment.centre(s.centre).is_some() && assignment.leaving.is_none();
-    let mut rows = placement.status.iter().flat_map(|s| &s.centres);
-    let row = rows.find(|r| r.name == s.centre);
+    let row = placement.row(s.centre);
     let done = row.is_some_and(|r| r.number == assignment.number);
     // Where nothing is to be written, nobody has to allow it.
     let something = here || stands || row.is_some_and(|r| r.reason != reason::REMOVED);

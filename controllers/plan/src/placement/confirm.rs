@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crds::{Assignment, DataCenter, DualActivePlacement, PlacedObject, PlacementRow, TemplateKind, label};
+use crds::{Assignment, DataCenter, DualActivePlacement, PlacedObject, TemplateKind, label};
 use serde_json::{Value, json};
 
 use super::centre::{Part, Source, source};
@@ -48,19 +48,16 @@ pub fn named(placement: &DualActivePlacement, assignment: &Assignment, centre: &
     format!("{}-{:08x}", assignment.number, fingerprint(&all) >> 32)
 }
 
-fn annotation<'a>(placement: &'a DualActivePlacement, centre: &str) -> Option<&'a str> {
+/// The name that a person of the member cloud confirmed last.
+pub fn said<'a>(placement: &'a DualActivePlacement, centre: &str) -> Option<&'a str> {
     let all = placement.metadata.annotations.as_ref()?;
     all.get(&format!("{}{centre}", label::CONFIRMED)).map(String::as_str)
 }
 
-fn row<'a>(placement: &'a DualActivePlacement, centre: &str) -> Option<&'a PlacementRow> {
-    placement.rows().iter().find(|r| r.name == centre)
-}
-
 /// Whether somebody confirmed it, or it was carried out before anybody had to.
 pub fn confirmed(placement: &DualActivePlacement, centre: &str, name: &str) -> bool {
-    let runs = row(placement, centre).and_then(|r| r.content.as_deref());
-    annotation(placement, centre) == Some(name) || runs == Some(name)
+    let runs = placement.row(centre).and_then(|r| r.content.as_deref());
+    said(placement, centre) == Some(name) || runs == Some(name)
 }
 
 /// Namespaces of the centre in which a person confirmed a placement of their tenant: its decision and content as they are
@@ -73,10 +70,12 @@ pub fn namespaces(
     parts: &BTreeMap<(String, String), Part>,
 ) -> BTreeSet<String> {
     let holds = |placement: &Arc<DualActivePlacement>| {
-        let (part, said) = (parts.get(&key(placement))?, annotation(placement, centre)?);
+        let (part, said) = (parts.get(&key(placement))?, said(placement, centre)?);
         let current = part.here && placement.assignment() == Some(&part.assignment);
         let runs = format!("{}-", part.assignment.number);
-        let runs = row(placement, centre).and_then(|r| r.content.as_deref().filter(|c| c.starts_with(&runs)));
+        let runs = placement
+            .row(centre)
+            .and_then(|r| r.content.as_deref().filter(|c| c.starts_with(&runs)));
         let shown = part.content.as_deref() == Some(said) || runs == Some(said);
         (current && shown).then(|| part.namespace.clone())
     };
@@ -115,9 +114,14 @@ pub fn words(
     }
 }
 
+/// How a person of the member cloud confirms that name.
+pub fn command(placement: &DualActivePlacement, centre: &str, name: &str) -> String {
+    let ((tenant, placed), confirmed) = (key(placement), label::CONFIRMED);
+    format!("kubectl annotate dap/{placed} -n {tenant} {confirmed}{centre}={name} --overwrite")
+}
+
 /// What waits for a person, in words.
 fn question(placement: &DualActivePlacement, assignment: &Assignment, centre: &str, name: &str) -> String {
-    let (tenant, placed) = key(placement);
     let mine = assignment.centre(centre);
     let (what_en, what_zh) = match mine.filter(|_| assignment.leaving.is_none()) {
         None => ("takes away all of it".to_owned(), "全部移除".to_owned()),
@@ -135,10 +139,7 @@ fn question(placement: &DualActivePlacement, assignment: &Assignment, centre: &s
         }
     };
     let number = assignment.number;
-    let command = format!(
-        "kubectl annotate dap/{placed} -n {tenant} {}{centre}={name} --overwrite",
-        label::CONFIRMED
-    );
+    let command = command(placement, centre, name);
     format!(
         "decision {number} waits for a person of {centre}; it {what_en}; what runs stays; to confirm: {command} | 第 {number} 号分派待 {centre} 人员确认：{what_zh}；已运行的不变；确认命令同左"
     )
@@ -146,7 +147,7 @@ fn question(placement: &DualActivePlacement, assignment: &Assignment, centre: &s
 
 #[cfg(test)]
 mod tests {
-    use crds::{CentreAssignment, DualActivePlacementStatus, WorkloadCopies};
+    use crds::{CentreAssignment, DualActivePlacementStatus, PlacementRow, WorkloadCopies};
 
     use super::super::template::object;
     use super::*;

@@ -1,8 +1,8 @@
 //! Of a member cloud at stage Advised: whether a person of it confirmed what is decided, and whose word it waits for.
 
-use crds::{DualActivePlacement, MemberStage, group, label};
+use crds::{DualActivePlacement, MemberStage, group};
 use plan::centre::stage::Stage;
-use plan::placement::decide::key;
+use plan::placement::confirm;
 use serde::Serialize;
 
 use super::seen::Seen;
@@ -44,7 +44,7 @@ pub fn confirmation(
     centre: &str,
     undecided: bool,
 ) -> Option<Confirmation> {
-    let row = placement.rows().iter().find(|r| r.name == centre);
+    let row = placement.row(centre);
     let waits = row.and_then(|r| r.confirm.clone());
     let all = seen.province.centres.iter().flatten();
     let found = all.into_iter().find(|c| c.metadata.name.as_deref() == Some(centre));
@@ -52,12 +52,11 @@ pub fn confirmation(
     if !advised && waits.is_none() {
         return None;
     }
-    let annotations = placement.metadata.annotations.as_ref();
-    let said = annotations.and_then(|a| a.get(&format!("{}{centre}", label::CONFIRMED)));
+    let said = confirm::said(placement, centre);
     let content = waits.clone().or_else(|| row.and_then(|r| r.content.clone()));
     let state = match &content {
         _ if waits.is_some() => ConfirmationState::Waits,
-        Some(content) if said == Some(content) => ConfirmationState::Confirmed,
+        Some(content) if said == Some(content.as_str()) => ConfirmationState::Confirmed,
         Some(_) => ConfirmationState::NotNeeded,
         None => ConfirmationState::Unknown,
     };
@@ -86,13 +85,9 @@ fn words(
     (centre, group): (&str, &str),
     name: &str,
 ) -> String {
-    let (namespace, placed) = key(placement);
     match state {
         ConfirmationState::Waits => {
-            let command = format!(
-                "kubectl annotate dap/{placed} -n {namespace} {}{centre}={name} --overwrite",
-                label::CONFIRMED
-            );
+            let command = confirm::command(placement, centre, name);
             both(
                 format!("{name} waits for a person of {group}: {command}"),
                 format!("{name} 待 {group} 人员确认：{command}"),

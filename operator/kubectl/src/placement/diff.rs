@@ -142,7 +142,7 @@ struct Sides<'a> {
 
 impl Sides<'_> {
     fn centre(&self, name: &str) -> CentreDiff {
-        let row = self.placement.rows().iter().find(|r| r.name == name);
+        let row = self.placement.row(name);
         let mut out = CentreDiff {
             name: name.to_owned(),
             reason: row.map(|r| r.reason.clone()),

@@ -204,7 +204,7 @@ fn centres(placement: &DualActivePlacement, now: Timestamp) -> Vec<CentreLine> {
         }
     }
     let line = |name: &str| {
-        let row = placement.rows().iter().find(|r| r.name == name);
+        let row = placement.row(name);
         let here = assigned.iter().find(|c| c.name == name);
         CentreLine {
             name: name.to_owned(),

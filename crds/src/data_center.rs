@@ -6,7 +6,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Amounts, Condition, Member, MemberStage};
+use crate::{Amounts, CentreWitness, Condition, Member, MemberStage};
 
 /// Reasons of a centre's conditions.
 pub mod reason {
@@ -72,6 +72,9 @@ impl Ownership {
         type_ = "string",
         json_path = ".status.conditions[?(@.type==\"Ready\")].reason"
     ),
+    printcolumn(name = "Witness", type_ = "string", json_path = ".status.witness.state"),
+    printcolumn(name = "Serving", type_ = "integer", json_path = ".status.serving"),
+    printcolumn(name = "Headroom", type_ = "string", json_path = ".status.headroom"),
     printcolumn(name = "Nodes", type_ = "integer", json_path = ".status.report.readyNodes"),
     printcolumn(name = "Reported", type_ = "date", json_path = ".status.report.reportedAt"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
@@ -98,6 +101,13 @@ pub struct DataCenterSpec {
     /// How far a member cloud has joined, and what it lends; with role `Member` alone | 成员云的接入阶段与出借额度
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub member: Option<Member>,
+    /// Addresses at which users' traffic enters the centre | 业务入口地址
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        length(max = 16),
+        inner(length(min = 2, max = 45), regex(pattern = r"^[0-9a-fA-F:.]+$"))
+    )]
+    pub ingress: Vec<String>,
     /// Short code of the site | 机房代码
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
@@ -143,6 +153,15 @@ pub struct DataCenterStatus {
     /// Written by the centre's agent alone | 仅由该中心的代理写入
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub report: Option<CentreReport>,
+    /// What the arbiter says of it; left out where none is there | 仲裁见证
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub witness: Option<CentreWitness>,
+    /// Placements that it runs | 承载的部署数
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub serving: Option<i64>,
+    /// What it has left beside everything that it runs or must be able to run alone, of the scarcest resource, in percent | 余量
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub headroom: Option<String>,
     /// Generation that the conditions speak of | 条件所对应的版本
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,

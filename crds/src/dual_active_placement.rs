@@ -7,7 +7,10 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Assignment, DualActivePlacementStatus, Override, PlacementRow, Rollout, TemplateKind};
+use crate::{
+    Assignment, Criticality, DualActivePlacementStatus, FailbackPolicy, FailoverPolicy, Override, PlacementRow,
+    Rollout, TemplateKind, Traffic,
+};
 
 /// Reasons of a placement's conditions and of the centres' rows.
 pub mod reason {
@@ -75,6 +78,26 @@ pub mod reason {
     pub const AWAITING_CONFIRMATION: &str = "AwaitingConfirmation";
     /// In a row: the member cloud is only observed; nothing is written there.
     pub const STAGE_OBSERVED: &str = "StageObserved";
+    /// In a row: the centre may not run it now, and does not.
+    pub const NO_RIGHT: &str = "NoRight";
+    /// In a row: the centre lost its right, and what ran is being stopped.
+    pub const FENCED: &str = "Fenced";
+    /// Of FailoverArmed: a loss of its centre would be answered.
+    pub const ARMED: &str = "Armed";
+    /// Of FailoverArmed: no arbiter is there, or nobody reads it.
+    pub const NO_ARBITER: &str = "NoArbiter";
+    /// Of FailoverArmed: the witness is silent, so nobody could decide.
+    pub const WITNESS_LOST: &str = "WitnessLost";
+    /// Of FailoverArmed: no other centre could take it.
+    pub const NO_TARGET: &str = "NoTarget";
+    /// Of FailoverArmed: nothing could prove that the old side is silent.
+    pub const FENCE_UNAVAILABLE: &str = "FenceUnavailable";
+    /// Of FailoverArmed: the other side keeps too little for it.
+    pub const RESERVE_MISSING: &str = "ReserveMissing";
+    /// Of FailoverArmed: its policy leaves it to people.
+    pub const MANUAL_ONLY: &str = "ManualOnly";
+    /// Of FailoverArmed: a move is under way, or was a moment ago.
+    pub const MOVING: &str = "Moving";
     /// In a row: nothing of the placement is left there.
     pub const REMOVED: &str = "Removed";
     /// Of EffectivelyActiveActive: ready copies and endpoints in every centre.
@@ -296,6 +319,18 @@ pub struct DualActivePlacementSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64))]
     pub overrides: Vec<Override>,
+    /// What comes first when a centre is lost | 关键程度
+    #[serde(default)]
+    pub criticality: Criticality,
+    /// What happens when its centre is lost; `Automatic` within 300s where it is left out | 切换策略，缺省为自动、300s
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failover: Option<FailoverPolicy>,
+    /// How it comes back; `Manual` where it is left out | 回切策略，缺省为人工
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failback: Option<FailbackPolicy>,
+    /// Where its users reach it | 对外访问
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traffic: Option<Traffic>,
     /// How new versions of workloads reach the centres; at once and without a way back where it is left out | 升级方式，缺省为各中心同时且不可退回
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rollout: Option<Rollout>,

@@ -11,9 +11,12 @@ mod conditions;
 mod data_center;
 mod dual_active_placement;
 mod expansion_phase;
+mod failover;
+mod failover_approval;
 mod member;
 mod names;
 mod placeable_kind;
+mod placement_failover;
 mod placement_override;
 mod placement_rollout;
 mod placement_status;
@@ -47,9 +50,21 @@ pub use expansion_phase::{
     Acceptance, Delivery, ExpansionPhase, ExpansionPhaseSpec, ExpansionPhaseStatus, PhaseRow, PhaseStage, PlanProgress,
     reason as phase_reason,
 };
+pub use failover::{
+    Failover, FailoverPhase, FailoverSpec, FailoverStamp, FailoverStatus, FailoverStep, FailoverType, FencingProof,
+    PlacementRef, ProofKind, reason as failover_reason,
+};
+pub use failover_approval::{
+    FailoverApproval, FailoverApprovalSpec, FailoverApprovalStatus, FailoverRef, FailoverWord,
+    reason as failover_approval_reason,
+};
 pub use member::{Lent, Member, MemberStage, MemberType};
 pub use names::{condition, group, label, object, refusal, role};
 pub use placeable_kind::{PlaceableKind, PlaceableKindSpec, PlaceableKindStatus, reason as placeable_reason};
+pub use placement_failover::{
+    CentreWitness, Criticality, FailbackPolicy, FailoverMode, FailoverPolicy, FenceRow, LastFailover, RightEpoch,
+    Traffic, WitnessState,
+};
 pub use placement_override::{ArgsOverride, EnvOverride, ImageOverride, Override, OverrideTarget, PatchOp, PatchStep};
 pub use placement_rollout::{CentreRevision, OnFailure, Rollout, RolloutOrder, WorkloadRollout};
 pub use placement_status::{
@@ -108,5 +123,7 @@ pub fn all() -> Vec<CustomResourceDefinition> {
         ReclaimPolicy::crd(),
         DualActivePlacement::crd(),
         PlaceableKind::crd(),
+        Failover::crd(),
+        FailoverApproval::crd(),
     ]
 }

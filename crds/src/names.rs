@@ -25,6 +25,16 @@ pub mod label {
     /// Start of the annotation on a placement with which a person of a member cloud confirms a decision; the cloud's name
     /// follows. The value is what the cloud's row says under `confirm`.
     pub const CONFIRMED: &str = "confirmed.xiangyun.io/";
+    /// Annotation on an exclusive object and on its pods: epoch of the right that it runs under, `incarnation.counter`.
+    pub const RIGHT: &str = "xiangyun.io/right";
+    /// Label on an exclusive object and on its pods: its placement.
+    pub const EXCLUSIVE: &str = "xiangyun.io/exclusive";
+    /// On a node: a gate stands there, and exclusive pods may run on it.
+    pub const GATE: &str = "xiangyun.io/gate";
+    /// Annotation on a Failover: it is to be given up, and why.
+    pub const ABORT: &str = "xiangyun.io/abort";
+    /// Label on whatever is of one cause, and word of every event about it.
+    pub const INCIDENT: &str = "xiangyun.io/incident";
     /// Finalizer of a placement while a centre may hold something of it.
     pub const PLACED: &str = "xiangyun.io/placed";
 }
@@ -59,6 +69,10 @@ pub mod condition {
     pub const EFFECTIVELY_ACTIVE_ACTIVE: &str = "EffectivelyActiveActive";
     /// Pods of a placement hold devices: they cannot move, only start anew.
     pub const RESTART_ONLY: &str = "RestartOnly";
+    /// A loss of the placement's centre would be answered.
+    pub const FAILOVER_ARMED: &str = "FailoverArmed";
+    /// A move is done.
+    pub const COMPLETE: &str = "Complete";
     /// An approval counted for its request.
     pub const COUNTED: &str = "Counted";
 }

@@ -6,7 +6,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Condition, Override, Removal, TemplateKind, WorkloadRollout};
+use crate::{Condition, FenceRow, LastFailover, Override, Removal, RightEpoch, TemplateKind, WorkloadRollout};
 
 /// Copies of one workload in one centre | 一个工作负载在一个中心的副本
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -83,6 +83,12 @@ pub struct Assignment {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 2000))]
     pub rollouts: Vec<WorkloadRollout>,
+    /// Centre that the user named as the active one when this was decided | 决策时用户指定的主侧
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub home: Option<String>,
+    /// Centre that runs it; not with `ActiveActive` | 实际主侧
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub active: Option<String>,
     /// Set when the placement is being deleted: what becomes of the objects | 删除中：对象的处理
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub leaving: Option<Removal>,
@@ -276,6 +282,15 @@ pub struct PlacementRow {
     /// Service by service, with what serves behind it | 各服务
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub services: Vec<ServiceRow>,
+    /// With `Exclusive`: epoch of the right that the centre holds | 所持独占权的epoch
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub right: Option<RightEpoch>,
+    /// With `Exclusive`: since when it was stopped because its right ended, RFC 3339 | 隔离起始时间
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fenced_since: Option<String>,
+    /// With `Exclusive`: what could prove that it is silent here | 隔离条件
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fence: Option<FenceRow>,
     /// Of a member cloud: what has to be confirmed there before it is carried out; it names the decision and the content of
     /// its templates | 待成员云确认的分派与内容
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -331,6 +346,12 @@ pub struct DualActivePlacementStatus {
     #[serde(default)]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub centres: Vec<PlacementRow>,
+    /// With `Exclusive`: epoch of the right that is held now, or was last | 独占权的epoch
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epoch: Option<RightEpoch>,
+    /// The last move | 最近一次切换
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_failover: Option<LastFailover>,
     /// Six layers | 六层
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]

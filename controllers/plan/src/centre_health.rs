@@ -42,6 +42,7 @@ mod tests {
             operator: "x".into(),
             ownership: Ownership::Government,
             member: None,
+            ingress: Vec::new(),
             site_code: None,
             metric_sources: Vec::new(),
         };

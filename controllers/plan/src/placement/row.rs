@@ -141,6 +141,9 @@ pub fn row(
         workloads,
         jobs: jobs(part, old, seen),
         services: services(part, ready),
+        right: None,
+        fenced_since: None,
+        fence: None,
         confirm: part.content.clone().filter(|_| part.unconfirmed),
         content: match old {
             _ if done => part.content.clone(),

@@ -24,7 +24,7 @@ use crate::fail_point::FailPoints;
 use crate::lease::{End, LeaseName, lead};
 use crate::pass::Passes;
 use crate::rows::Rows;
-use crate::{data_center, metering, placement, tenant};
+use crate::{data_center, metering, placement, quorum, tenant};
 
 /// What the operator needs.
 pub struct Options {
@@ -38,6 +38,8 @@ pub struct Options {
     pub ready: Arc<AtomicBool>,
     /// Its wall clock.
     pub clock: Clock,
+    /// How to reach the arbiter, and the name of the place from where; without one nothing fails over.
+    pub arbiter: Option<(quorum::Config, String)>,
     /// Where a drill ends or stops it.
     pub fail_points: FailPoints,
 }

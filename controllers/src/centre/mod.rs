@@ -22,6 +22,7 @@ mod stage;
 mod usage;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -40,6 +41,7 @@ use crate::clock::Clock;
 use crate::fail_point::FailPoints;
 use crate::lease::{End, LeaseName, lead};
 use crate::pass::{Passes, Rhythm, drive};
+use crate::quorum;
 use metrics::Metrics;
 use observe::{Caches, Signals};
 use own_rows::OwnRows;
@@ -61,6 +63,10 @@ pub struct Options {
     pub hub: Client,
     /// Client of the centre's own cluster; its configuration has no retries.
     pub cluster: Client,
+    /// How to reach the arbiter.
+    pub arbiter: Option<quorum::Config>,
+    /// Where the gates of the nodes ask.
+    pub permits: Option<SocketAddr>,
     /// Where its metrics are registered.
     pub registry: prometheus::Registry,
     /// Set once the first complete lists are there.

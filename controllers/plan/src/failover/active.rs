@@ -152,7 +152,10 @@ mod tests {
         let centre = |arbiter| active(&one, &known(arbiter, centres(GRANTED, GRANTED, GRANTED), &[])).centre;
         assert_eq!(centre(Arbiter::Absent).as_deref(), Some("a"));
         assert_eq!(centre(seen(None)).as_deref(), Some("a"));
-        assert_eq!(centre(seen(Some(right(2, Some("b"), Stage::Held)))).as_deref(), Some("b"));
+        assert_eq!(
+            centre(seen(Some(right(2, Some("b"), Stage::Held)))).as_deref(),
+            Some("b")
+        );
         assert_eq!(centre(seen(Some(right(2, None, Stage::Fencing)))).as_deref(), Some("a"));
         assert_eq!(centre(Arbiter::Silent).as_deref(), Some("a"));
     }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crds::{
-    Approver, Failover, FailoverApproval, FailoverPhase, FailoverType, FailoverWord, PlacementMode,
-    approval_reason, condition, condition_is_true, failover_approval_reason, group,
+    Approver, Failover, FailoverApproval, FailoverPhase, FailoverType, FailoverWord, PlacementMode, approval_reason,
+    condition, condition_is_true, failover_approval_reason, group,
 };
 
 /// People who must see a fence, each of another organisation.
@@ -163,7 +163,9 @@ pub fn words(reason: &str) -> &'static str {
         approval_reason::SELF_APPROVAL => {
             "whoever asked for the move does not decide it; another person is needed | 发起人不得自行确认，需另一人"
         }
-        approval_reason::SAME_PERSON => "this person said it already; a second person is needed | 同一人已表态，需另一人",
+        approval_reason::SAME_PERSON => {
+            "this person said it already; a second person is needed | 同一人已表态，需另一人"
+        }
         approval_reason::SAME_ORGANISATION => {
             "another person of the same organisation said it already; one of another organisation is needed | 同一单位已有人表态，需另一单位人员"
         }

@@ -51,7 +51,8 @@ pub fn armed(
     if policy.mode == FailoverMode::Manual && !by_itself {
         return (
             reason::MANUAL_ONLY,
-            "failover.mode is Manual: a move waits for one approval | failover.mode 为 Manual，切换须经人工批准".to_owned(),
+            "failover.mode is Manual: a move waits for one approval | failover.mode 为 Manual，切换须经人工批准"
+                .to_owned(),
         );
     }
     let moves = known.moves(key(placement));
@@ -67,7 +68,10 @@ pub fn armed(
     }
     (
         reason::ARMED,
-        format!("a loss would be answered within {} | 失联将自动切换，声明 RTO {}", policy.rto, policy.rto),
+        format!(
+            "a loss would be answered within {} | 失联将自动切换，声明 RTO {}",
+            policy.rto, policy.rto
+        ),
     )
 }
 
@@ -94,7 +98,9 @@ fn unwitnessed(placement: &DualActivePlacement, known: &Known, runs: Option<&str
     let mine = placement.spec.centres.iter().map(|c| c.name.as_str());
     let concerned = mine.filter(|c| runs.is_none_or(|runs| runs == *c));
     for centre in concerned {
-        let observers = known.places().filter(|(name, _)| *name != centre && hears(known.state(name)));
+        let observers = known
+            .places()
+            .filter(|(name, _)| *name != centre && hears(known.state(name)));
         let observers = observers.count();
         if observers < OBSERVERS {
             return Some(format!(
@@ -130,7 +136,12 @@ mod tests {
     use super::*;
     use crds::{Failover, FailoverType, FenceRow, PlacementRow};
 
-    fn why(placement: &DualActivePlacement, arbiter: Arbiter, lost: [WitnessState; 3], moves: &[Failover]) -> &'static str {
+    fn why(
+        placement: &DualActivePlacement,
+        arbiter: Arbiter,
+        lost: [WitnessState; 3],
+        moves: &[Failover],
+    ) -> &'static str {
         let [a, b, c] = lost;
         armed(placement, &known(arbiter, centres(a, b, c), moves), None, at(0)).0
     }
@@ -166,7 +177,10 @@ mod tests {
         assert_eq!(why(&one, seen(None), ALL, &[]), "Armed");
         let short = (false, "short".to_owned());
         let all = known(seen(None), centres(GRANTED, GRANTED, GRANTED), &[]);
-        assert_eq!(armed(&one, &all, Some(&short), at(0)), ("ReserveMissing", "short".into()));
+        assert_eq!(
+            armed(&one, &all, Some(&short), at(0)),
+            ("ReserveMissing", "short".into())
+        );
     }
 
     #[test]
@@ -178,7 +192,11 @@ mod tests {
             name: "a".into(),
             ..PlacementRow::default()
         };
-        for (fence, armed) in [((3, 2), "FenceUnavailable"), ((0, 0), "FenceUnavailable"), ((3, 3), "Armed")] {
+        for (fence, armed) in [
+            ((3, 2), "FenceUnavailable"),
+            ((0, 0), "FenceUnavailable"),
+            ((3, 3), "Armed"),
+        ] {
             row.fence = Some(FenceRow {
                 nodes: fence.0,
                 ready: fence.1,

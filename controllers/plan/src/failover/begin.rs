@@ -59,7 +59,11 @@ fn elsewhere<'a>(placement: &'a DualActivePlacement, known: &Known, from: &str) 
         let centre = known.centres.get(name);
         centre.is_some_and(|c| c.reports && c.role != CentreRole::Member) && !known.is_lost(name)
     };
-    let others = placement.spec.centres.iter().filter(|c| c.name != from && there(&c.name));
+    let others = placement
+        .spec
+        .centres
+        .iter()
+        .filter(|c| c.name != from && there(&c.name));
     let best = others.max_by_key(|c| (c.weight, std::cmp::Reverse(c.name.as_str())));
     best.map(|c| c.name.as_str())
 }
@@ -233,10 +237,7 @@ mod tests {
             let one = placement(r#""mode": "ActiveStandby", "active": "a""#);
             [Arc::new(assigned(one, Some(active)))]
         };
-        assert_eq!(
-            names(&begin(&standby("a"), &lost(seen(None)), at(20))),
-            ["p-a-17"]
-        );
+        assert_eq!(names(&begin(&standby("a"), &lost(seen(None)), at(20))), ["p-a-17"]);
         assert_eq!(begin(&standby("b"), &lost(seen(None)), at(20)), []);
         let exclusive = [Arc::new(placement(r#""mode": "Exclusive", "active": "a""#))];
         assert_eq!(begin(&exclusive, &lost(seen(None)), at(20)), []);
@@ -247,7 +248,8 @@ mod tests {
 
     #[test]
     fn it_comes_back_by_itself_after_the_time_that_it_says() {
-        let text = r#""mode": "ActiveStandby", "active": "a", "failback": {"mode": "Automatic", "stabilization": "1m"}"#;
+        let text =
+            r#""mode": "ActiveStandby", "active": "a", "failback": {"mode": "Automatic", "stabilization": "1m"}"#;
         let one = assigned(placement(text), Some("b"));
         let mut two = one.clone();
         two.metadata.name = Some("q".into());

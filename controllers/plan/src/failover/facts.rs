@@ -102,7 +102,12 @@ impl Known {
             let key = (namespace, one.spec.placement_ref.name.clone());
             by_placement.entry(key).or_default().push(Arc::clone(one));
         }
-        let age = |f: &Arc<Failover>| (f.metadata.creation_timestamp.clone().map(|t| t.0), f.metadata.name.clone());
+        let age = |f: &Arc<Failover>| {
+            (
+                f.metadata.creation_timestamp.clone().map(|t| t.0),
+                f.metadata.name.clone(),
+            )
+        };
         by_placement.values_mut().for_each(|all| all.sort_by_key(age));
         Self {
             arbiter,

@@ -24,11 +24,7 @@ fn began(failover: &Failover) -> Option<Timestamp> {
 /// When it ended well.
 fn ended(failover: &Failover) -> Option<Timestamp> {
     let over = failover.phase() == FailoverPhase::Succeeded;
-    failover
-        .reached(FailoverStep::Verified)
-        .filter(|_| over)?
-        .parse()
-        .ok()
+    failover.reached(FailoverStep::Verified).filter(|_| over)?.parse().ok()
 }
 
 /// Why the placement does not move by itself now, in words; `None` where it may. `moves` are those of the placement.

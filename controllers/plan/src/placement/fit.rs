@@ -68,10 +68,7 @@ pub fn sum<'a>(grants: impl IntoIterator<Item = &'a Read>) -> BTreeMap<Scope, Gr
 }
 
 /// The same while centres are away: where another centre of a grant is, what the grant keeps for that is in force.
-pub fn sum_while<'a>(
-    grants: impl IntoIterator<Item = &'a Read>,
-    away: &BTreeSet<String>,
-) -> BTreeMap<Scope, Granted> {
+pub fn sum_while<'a>(grants: impl IntoIterator<Item = &'a Read>, away: &BTreeSet<String>) -> BTreeMap<Scope, Granted> {
     let mut all: BTreeMap<Scope, Granted> = BTreeMap::new();
     for (scope, granted) in grants.into_iter().flatten() {
         let slot = all.entry(scope.clone()).or_default();
@@ -152,7 +149,10 @@ mod tests {
         // Its only centre is away: nothing else holds anything of it.
         let away = ["a".to_owned()].into();
         let one = sum_while(&[request("")], &away);
-        assert_eq!(one[&("dept".to_owned(), "x86".to_owned())].centres["a"].in_force, cpu(4));
+        assert_eq!(
+            one[&("dept".to_owned(), "x86".to_owned())].centres["a"].in_force,
+            cpu(4)
+        );
     }
 
     #[test]

@@ -186,5 +186,4 @@ fn asked(from: &str) -> String {
 }
 
 /// The arbiter was restored.
-pub(super) const REGRANT: &str =
-    "the arbiter was restored and asks who ran it last | 仲裁已恢复，正在确认原持有者";
+pub(super) const REGRANT: &str = "the arbiter was restored and asks who ran it last | 仲裁已恢复，正在确认原持有者";

@@ -44,7 +44,11 @@ impl One<'_> {
                 name: name.clone(),
                 weight: centre.map_or(0, |c| i128::from(c.weight)),
                 min: *share,
-                max: Some(fit::carries(copies, self.each_in(name, object), &granted, name).min(most).max(*share)),
+                max: Some(
+                    fit::carries(copies, self.each_in(name, object), &granted, name)
+                        .min(most)
+                        .max(*share),
+                ),
             }
         };
         let parts: Vec<Part> = shares.iter().filter(|(name, _)| name != lost).map(part).collect();

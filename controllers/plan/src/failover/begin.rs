@@ -96,7 +96,7 @@ fn back(placement: &DualActivePlacement, known: &Known, now: Timestamp) -> Optio
     }
     let witness = known.witness(home).filter(|w| w.state == WitnessState::Returned)?;
     let since: Timestamp = witness.since.parse().ok()?;
-    let stable = now.duration_since(since) >= stabilization(&policy.stabilization)?;
+    let stable = now.duration_since(since) >= duration(&policy.stabilization)?;
     if !stable || !known.centres.get(home).is_some_and(|c| c.reports) {
         return None;
     }
@@ -106,8 +106,8 @@ fn back(placement: &DualActivePlacement, known: &Known, now: Timestamp) -> Optio
     made(placement, known, &format!("{name}-back-{number}"), spec, None)
 }
 
-/// `30s`, `30m`, `2h`.
-fn stabilization(text: &str) -> Option<SignedDuration> {
+/// A time as policies write it: `30s`, `30m`, `2h`; `None` where it is none.
+pub fn duration(text: &str) -> Option<SignedDuration> {
     let unit = text.chars().last()?;
     let number: i64 = text.strip_suffix(unit)?.parse().ok()?;
     match unit {

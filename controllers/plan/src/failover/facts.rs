@@ -108,7 +108,9 @@ impl Known {
                 f.metadata.name.clone(),
             )
         };
-        by_placement.values_mut().for_each(|all| all.sort_by_key(age));
+        for all in by_placement.values_mut() {
+            all.sort_by_key(age);
+        }
         Self {
             arbiter,
             centres,

@@ -6,6 +6,7 @@ pub mod active;
 pub mod approvals;
 pub mod armed;
 pub mod begin;
+pub mod centres;
 pub mod facts;
 pub mod guard;
 pub mod machine;

@@ -53,17 +53,14 @@ impl Step<'_> {
             return;
         }
         let counts = format!("{given} of {needed} approvals were given");
-        match self.seen.guarded.filter(|_| self.unplanned()) {
-            Some(guarded) => {
-                let message = format!("{counts}; {guarded}");
-                self.wait(reason::FLAP_GUARD, message);
-            }
-            None => {
-                let message = format!(
-                    "{counts}; write a FailoverApproval with word Approve | 已批准 {given}/{needed}，请创建 FailoverApproval（Approve）"
-                );
-                self.wait(reason::AWAITING_APPROVAL, message);
-            }
+        if let Some(guarded) = self.seen.guarded.filter(|_| self.unplanned()) {
+            let message = format!("{counts}; {guarded}");
+            self.wait(reason::FLAP_GUARD, message);
+        } else {
+            let message = format!(
+                "{counts}; write a FailoverApproval with word Approve | 已批准 {given}/{needed}，请创建 FailoverApproval（Approve）"
+            );
+            self.wait(reason::AWAITING_APPROVAL, message);
         }
     }
 

@@ -20,15 +20,16 @@ impl Step<'_> {
         match (right.stage, right.holder.as_deref()) {
             (_, Some(holder)) if holder == to => self.is_released(right),
             (_, Some(holder)) if holder != from => self.is_elsewhere(holder),
-            (Stage::Draining, _) if self.is_lost(from) => self.next.status.phase = FailoverPhase::Fencing,
             (Stage::Fencing, _) => self.next.status.phase = FailoverPhase::Fencing,
+            (Stage::Held | Stage::Draining, _) if self.is_lost(from) => {
+                self.next.status.phase = FailoverPhase::Fencing;
+            }
             (Stage::Released, _) if back => {
                 self.next.orders.push(Order::HandOver(from.to_owned()));
                 let message = format!("given up; {from} starts it again | 已中止，{from} 正在恢复");
                 self.wait(reason::DRAINING, message);
             }
             (Stage::Released, _) => self.is_released(right),
-            (Stage::Held, _) if self.is_lost(from) => self.next.status.phase = FailoverPhase::Fencing,
             (Stage::Held | Stage::Pinned | Stage::Unpinning, _) if back => {
                 let why = self.abort().unwrap_or("the target is lost | 目标中心失联");
                 let message = format!("given up: {why}; it runs in {from} | 已中止：{why}，仍在 {from} 运行");

@@ -1,6 +1,7 @@
+use crds::FailoverStep::{AppReady, DataReady, Decided, Detected, Fault, Traffic, Verified};
 use crds::{
-    Assignment, CentreAssignment, DualActivePlacementStatus, FenceRow, ProofKind, TemplateKind, WitnessState,
-    WorkloadCopies,
+    Assignment, CentreAssignment, DualActivePlacementStatus, FenceRow, PlacementRow, ProofKind, TemplateKind,
+    WitnessState, WorkloadCopies,
 };
 
 use super::super::facts::{Arbiter, Stage};
@@ -29,8 +30,6 @@ fn row(centre: &str, ready: i64) -> PlacementRow {
         ..PlacementRow::default()
     }
 }
-
-use crds::PlacementRow;
 
 fn scene(type_: FailoverType, rest: &str) -> Scene {
     let mut placement = placement(rest);
@@ -155,7 +154,6 @@ fn a_standby_takes_over_and_the_time_is_measured_from_the_last_sign_of_life() {
     s.now = 31;
     s.look();
     phase_is(&s, FailoverPhase::Succeeded, "Verified");
-    use FailoverStep::{AppReady, DataReady, Decided, Detected, Fault, Traffic, Verified};
     assert_eq!(
         s.steps(),
         [Fault, Detected, Decided, DataReady, AppReady, Traffic, Verified]

@@ -85,6 +85,7 @@ pub async fn run(options: Options, stop: CancellationToken) -> Result<(), Error>
         namespace: options.namespace,
         name: object::CONTROLLER.to_owned(),
         floor,
+        told: None,
     };
     let work = async |epoch| {
         gauge.set(epoch);

@@ -33,6 +33,12 @@ pub struct Options {
     pub dir: Option<PathBuf>,
     /// Nodes of each metro centre in profile `full`; 125 if `None`.
     pub nodes: Option<u32>,
+    /// Nodes of each metro centre whose pods are real processes where they ask for that; profile `full`.
+    pub runners: u8,
+    /// A gate on each of these nodes.
+    pub gates: bool,
+    /// Times of the arbiter, as its configuration has them; its own if `None`.
+    pub timing: Option<serde_json::Value>,
     /// Start our own operators and agents too.
     pub operators: bool,
     /// Folder of the charts; the repository's own if `None`.
@@ -53,6 +59,9 @@ impl Default for Options {
             mode: Mode::Netns,
             dir: None,
             nodes: None,
+            runners: 0,
+            gates: false,
+            timing: None,
             operators: true,
             charts: None,
             xiangyun_bin: None,

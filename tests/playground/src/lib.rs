@@ -25,6 +25,7 @@ mod process;
 mod prometheus;
 mod ready;
 mod relay;
+mod runner;
 mod startup;
 mod state;
 mod status;
@@ -33,6 +34,7 @@ mod teardown;
 mod tools;
 mod users;
 mod voters;
+mod work;
 mod workers;
 
 pub use access::eventually;
@@ -44,6 +46,7 @@ pub use process::Condition;
 pub use relay::Withhold;
 pub use tools::ensure as tools;
 pub use users::{ADMIN, USERS, User};
+pub use work::{CentreCount, Counted, Landed, RightEpoch, Silence, Verdict, Violation, Write, judge, read_writes};
 
 /// The root of the repository that this crate was built from.
 pub(crate) fn repository() -> PathBuf {

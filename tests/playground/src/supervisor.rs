@@ -16,6 +16,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::oneshot;
 
 use crate::access::eventually;
+use crate::mode::Mode;
 use crate::process::{Identity, Spec};
 use crate::state::{Held, Process, State};
 
@@ -337,7 +338,10 @@ fn spawn(state: &State, spec: &Spec) -> Result<Child> {
         .open(&log)
         .with_context(|| format!("{}", log.display()))?;
     let err = out.try_clone().context("cannot share the log")?;
-    let mut line = state.prefix(spec.place)?;
+    let mut line = match &spec.netns {
+        Some(netns) => Mode::entering(netns),
+        None => state.prefix(spec.place)?,
+    };
     line.extend(["setpriv", "--pdeathsig", "KILL", "--"].map(str::to_owned));
     let (first, rest) = line.split_first().context("nothing to run")?;
     Command::new(first)

@@ -23,10 +23,15 @@ pub(crate) fn find_binary(named: Option<&Path>) -> Result<PathBuf> {
 }
 
 /// A program beside this one. Tests run from target/debug/deps, the playground from target/debug.
-fn find(program: &str) -> Option<PathBuf> {
+pub(crate) fn find(program: &str) -> Option<PathBuf> {
     let own = std::env::current_exe().ok()?;
     let near = own.ancestors().skip(1).take(2);
     near.map(|dir| dir.join(program)).find(|path| path.is_file())
+}
+
+/// This program itself.
+pub(crate) fn own() -> Result<PathBuf> {
+    find("playground").context("the `playground` program is not built: run `cargo build`")
 }
 
 /// The operators and agents of a cloud.
@@ -99,7 +104,7 @@ pub(crate) fn relay(state: &State, fault: Fault, place: Place, other: Place) -> 
     let mut args = vec!["relay".to_owned(), format!("--port={port}")];
     args.push(format!("--order-file={}", state.order(&name).display()));
     args.extend(delay);
-    let program = find("playground").context("the `playground` program is not built: run `cargo build`")?;
+    let program = own()?;
     Ok(Spec {
         name,
         place,
@@ -109,6 +114,8 @@ pub(crate) fn relay(state: &State, fault: Fault, place: Place, other: Place) -> 
         env: Vec::new(),
         ready: Ready::Port(state.address(place)?, port),
         restart: true,
+        netns: None,
+        pod: None,
     })
 }
 
@@ -128,5 +135,7 @@ fn spec(state: &State, name: String, place: Place, port: u16, mut args: Vec<Stri
         env: Vec::new(),
         ready,
         restart: true,
+        netns: None,
+        pod: None,
     })
 }

@@ -291,9 +291,11 @@ impl Cloud {
         for stage in Stage::ALL {
             let of_stage: Vec<&&Process> = processes.iter().filter(|p| p.spec.stage == stage).collect();
             for process in &of_stage {
-                supervisor::ask(&state, &Request::Again(process.spec.name.clone())).await?;
+                supervisor::ask(&state, &Request::Revive(process.spec.name.clone())).await?;
             }
-            try_join_all(of_stage.iter().map(|process| self.ready(&process.spec, READY))).await?;
+            // Pods come and go meanwhile.
+            let stay = of_stage.iter().filter(|process| process.spec.pod.is_none());
+            try_join_all(stay.map(|process| self.ready(&process.spec, READY))).await?;
         }
         Ok(())
     }

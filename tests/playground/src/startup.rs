@@ -12,7 +12,7 @@ use crate::mode::Mode;
 use crate::process::{Identity, Spec, Stage};
 use crate::state::{Process, State};
 use crate::supervisor::{self, InThread, Request};
-use crate::{certs, cluster, manifests, net, nodes, prometheus, runner, teardown, tools, workers};
+use crate::{arbiter, certs, cluster, manifests, net, nodes, prometheus, runner, teardown, tools, workers};
 
 /// How often a program of ours may end by itself while it is waited for.
 const RESTARTS: u32 = 2;
@@ -44,7 +44,7 @@ impl Cloud {
             supervisor: None,
             owned: true,
         };
-        write_files(&state).await?;
+        write_files(&state, options.timing).await?;
         net::create(&state).await?;
         runner::lay(&state).await?;
         cloud.supervisor = supervise(&cloud.dir)?;
@@ -189,7 +189,7 @@ fn describe(dir: &Path, subnet: u8, options: &Options, temporary: bool, tools: P
     })
 }
 
-async fn write_files(state: &State) -> Result<()> {
+async fn write_files(state: &State, timing: Option<serde_json::Value>) -> Result<()> {
     let state = state.clone();
     let write = move || {
         for folder in ["logs", "audit", "data", "clock", "orders", "writes"] {
@@ -197,6 +197,9 @@ async fn write_files(state: &State) -> Result<()> {
         }
         std::fs::write(state.dir.join("audit/policy.yaml"), cluster::AUDIT_POLICY).context("audit policy")?;
         std::fs::write(state.dir.join(cluster::USAGE_FILE), cluster::USAGE).context("usage of kwok's pods")?;
+        if arbiter::exists(state.profile) {
+            arbiter::write(&state, timing.as_ref())?;
+        }
         certs::write_all(&state).context("cannot write the certificates")
     };
     tokio::task::spawn_blocking(write).await?

@@ -34,6 +34,8 @@ pub(crate) enum Request {
     Start(Box<Spec>),
     /// Start a known process again, unless it runs.
     Again(String),
+    /// The same, but only where the process is still known and was not stopped on purpose.
+    Revive(String),
     /// SIGKILL; stays dead until it is started again.
     Kill(String),
     /// SIGTERM, then SIGKILL; `heal` does not bring it back.
@@ -165,6 +167,15 @@ impl Supervisor {
         match request {
             Request::Start(spec) => self.start(*spec),
             Request::Again(name) => self.again(&name),
+            Request::Revive(name) => {
+                let known = self
+                    .lock()
+                    .state
+                    .processes
+                    .get(&name)
+                    .is_some_and(|p| p.held != Held::Stopped);
+                if known { self.again(&name) } else { Ok(()) }
+            }
             Request::Kill(name) => self.end(&name, Held::Killed, &[Signal::SIGKILL]).await,
             Request::Stop(name) => {
                 self.end(&name, Held::Stopped, &[Signal::SIGCONT, Signal::SIGTERM])

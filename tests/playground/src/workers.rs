@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
+use crate::arbiter;
 use crate::cluster::kubeconfig;
 use crate::fault::{Fault, relay_port};
-use crate::place::{OPERATOR_PLACES, Place, port};
+use crate::place::{OPERATOR_PLACES, Place, RUNNER_PLACES, port};
 use crate::process::{Spec, Stage};
 use crate::ready::Ready;
 use crate::state::State;
@@ -51,11 +52,15 @@ pub(crate) fn specs(state: &State, binary: &Path) -> Result<Vec<Spec>> {
 fn operator(state: &State, place: Place, binary: &Path) -> Result<Spec> {
     let name = format!("operator@{place}");
     let hub = kubeconfig(state, &hub_of(state, place), "xiangyun:controller");
-    let args = vec![
+    let mut args = vec![
         "operator".to_owned(),
         format!("--kubeconfig={}", hub.display()),
         format!("--fail-point-file={}", state.order(&name).display()),
     ];
+    if arbiter::exists(state.profile) {
+        args.push(format!("--arbiter-config={}", arbiter::file(state, place).display()));
+        args.push(format!("--place={place}"));
+    }
     spec(state, name, place, port::OPERATOR, args, binary)
 }
 
@@ -71,7 +76,7 @@ fn hub_of(state: &State, place: Place) -> String {
 fn agent(state: &State, place: Place, number: u16, binary: &Path) -> Result<Spec> {
     let user = format!("xiangyun:centre:{place}");
     let name = format!("agent-{number}@{place}");
-    let args = vec![
+    let mut args = vec![
         "agent".to_owned(),
         format!("--centre={place}"),
         format!(
@@ -84,6 +89,13 @@ fn agent(state: &State, place: Place, number: u16, binary: &Path) -> Result<Spec
         ),
         format!("--fail-point-file={}", state.order(&name).display()),
     ];
+    if arbiter::exists(state.profile) {
+        args.push(format!("--arbiter-config={}", arbiter::file(state, place).display()));
+        if state.runners.gates && RUNNER_PLACES.contains(&place) {
+            let address = state.address(place)?;
+            args.push(format!("--permits-addr={address}:{}", port::PERMITS + number));
+        }
+    }
     spec(state, name, place, port::OPERATOR + number, args, binary)
 }
 

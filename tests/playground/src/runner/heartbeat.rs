@@ -45,7 +45,8 @@ pub(crate) async fn keep(client: kube::Client, node: RunnerNode) {
 
 async fn beat(client: &kube::Client, node: &RunnerNode) -> Result<()> {
     let nodes: Api<Node> = Api::all(client.clone());
-    let found = nodes.get(&node.name).await.context("its node")?;
+    let found = nodes.get_opt(&node.name).await.context("its node")?;
+    let found = found.context("it is not there yet")?;
     let conditions = found.status.as_ref().and_then(|status| status.conditions.as_deref());
     let ready = conditions
         .unwrap_or_default()

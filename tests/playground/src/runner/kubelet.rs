@@ -55,6 +55,8 @@ pub(crate) struct Kubelet {
     pub(crate) backends: Backends,
     /// Address of each pod, by uid.
     pub(crate) given: BTreeMap<String, Ipv4Addr>,
+    /// The address that was given last, to an exclusive pod or another.
+    pub(crate) last: BTreeMap<bool, Ipv4Addr>,
     /// Probes in a row that failed, by uid; those that never answered are not in it.
     pub(crate) misses: BTreeMap<String, u8>,
 }
@@ -150,7 +152,12 @@ impl Kubelet {
             }
             let taken: BTreeSet<Ipv4Addr> = self.given.values().copied().collect();
             let free = if wanted.run.is_some() || wanted.exclusive {
-                self.node.addresses(wanted.exclusive).find(|a| !taken.contains(a))
+                next(
+                    self.node.addresses(wanted.exclusive),
+                    &taken,
+                    &mut self.last,
+                    wanted.exclusive,
+                )
             } else {
                 Some(unreal(&wanted.uid))
             };
@@ -323,6 +330,21 @@ fn processes(state: &State, node: &RunnerNode) -> BTreeMap<String, Process> {
     all.collect()
 }
 
+/// The first free address after the last one that was given: a permit of a pod that is gone may stand for a moment.
+fn next(
+    all: impl Iterator<Item = Ipv4Addr>,
+    taken: &BTreeSet<Ipv4Addr>,
+    last: &mut BTreeMap<bool, Ipv4Addr>,
+    exclusive: bool,
+) -> Option<Ipv4Addr> {
+    let free: Vec<Ipv4Addr> = all.filter(|address| !taken.contains(address)).collect();
+    let after = last.get(&exclusive).copied();
+    let later = free.iter().find(|address| after.is_none_or(|after| **address > after));
+    let given = later.or_else(|| free.first()).copied()?;
+    last.insert(exclusive, given);
+    Some(given)
+}
+
 /// An address for a pod without a network.
 fn unreal(uid: &str) -> Ipv4Addr {
     let sum = uid
@@ -330,4 +352,24 @@ fn unreal(uid: &str) -> Ipv4Addr {
         .fold(5381_u32, |sum, byte| sum.wrapping_mul(33) ^ u32::from(byte));
     let [_, b, c, d] = sum.to_be_bytes();
     Ipv4Addr::new(10, b, c, d)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_not_given_again_at_once() {
+        let all = || (2..5).map(|last| Ipv4Addr::new(198, 18, 2, last));
+        let mut last = BTreeMap::new();
+        let mut give = |taken: &[u8]| {
+            let taken = taken.iter().map(|last| Ipv4Addr::new(198, 18, 2, *last)).collect();
+            next(all(), &taken, &mut last, true).map(|a| a.octets()[3])
+        };
+        assert_eq!(give(&[]), Some(2));
+        assert_eq!(give(&[]), Some(3));
+        assert_eq!(give(&[2]), Some(4));
+        assert_eq!(give(&[4]), Some(2));
+        assert_eq!(give(&[2, 3, 4]), None);
+    }
 }

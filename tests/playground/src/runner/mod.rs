@@ -138,6 +138,7 @@ pub(crate) async fn run(dir: &Path, args: RunnerArgs) -> Result<()> {
             sink,
             backends: backends.clone(),
             given: BTreeMap::new(),
+            last: BTreeMap::new(),
             misses: BTreeMap::new(),
         };
         kubelet.run()

@@ -1,4 +1,6 @@
-//! A node that is switched off and on.
+//! A node that is looked into, or switched off and on.
+
+use std::process::{Output, Stdio};
 
 use anyhow::{Context, Result};
 
@@ -13,9 +15,7 @@ impl Cloud {
     /// made anew and shut, then the gate and the pods start again. Pods that end meanwhile stay ended.
     pub async fn reboot_node(&self, place: Place, node: &str) -> Result<()> {
         let state = self.state()?;
-        let nodes = RunnerNode::of(&state, place)?;
-        let node = nodes.iter().find(|n| n.name == node);
-        let node = node.with_context(|| format!("{place} has no such node with real processes"))?;
+        let node = &find(&state, place, node)?;
         let pods: Vec<String> = pods(&state, node).collect();
         let gate = gates::name(node);
         let gate = state.processes.contains_key(&gate).then_some(gate);
@@ -33,7 +33,7 @@ impl Cloud {
             };
             if let Some(pod) = &process.spec.pod {
                 net::lay_pod(node, pod.address).await?;
-                supervisor::ask(&state, &Request::Again(name.clone())).await?;
+                supervisor::ask(&state, &Request::Revive(name.clone())).await?;
             }
         }
         if let Some(gate) = gate {
@@ -42,6 +42,23 @@ impl Cloud {
         }
         Ok(())
     }
+
+    /// Runs a command in the network of such a node to its end; the exit code is the caller's to judge.
+    pub async fn exec_on_node(&self, place: Place, node: &str, program: &str, args: &[&str]) -> Result<Output> {
+        let node = find(&self.state()?, place, node)?;
+        let mut command = tokio::process::Command::new("ip");
+        command.args(["netns", "exec", &node.netns, program]).args(args);
+        command.stdin(Stdio::null()).kill_on_drop(true);
+        command
+            .output()
+            .await
+            .with_context(|| format!("cannot run `{program}`"))
+    }
+}
+
+fn find(state: &State, place: Place, node: &str) -> Result<RunnerNode> {
+    let found = RunnerNode::of(state, place)?.into_iter().find(|n| n.name == node);
+    found.with_context(|| format!("{place} has no node {node} with real processes"))
 }
 
 /// Names of the processes of a node's pods.

@@ -89,11 +89,6 @@ impl Wanted {
         format!("pod-{}.{}@{}", self.namespace, self.name, node.place)
     }
 
-    /// Whether it has a network of its own.
-    pub(crate) fn is_real(&self) -> bool {
-        self.run.is_some() && !self.ended
-    }
-
     /// Its process; `None` where it asks for none.
     pub(crate) fn spec(
         &self,
@@ -173,8 +168,8 @@ mod tests {
             ("dept-rsj/portal", "0.0")
         );
         assert_eq!(
-            (wanted.run, wanted.exclusive, wanted.is_real()),
-            (Some(Run::Http), false, false)
+            (wanted.run, wanted.exclusive, wanted.ended),
+            (Some(Run::Http), false, true)
         );
     }
 }

@@ -26,7 +26,7 @@ pub use self::client::{CentreCount, Counted};
 pub(crate) use self::client::{ClientArgs, run as run_client};
 pub use self::record::{Landed, RightEpoch, Write};
 pub(crate) use self::sink::{SinkArgs, run as run_sink};
-pub use self::verdict::{Silence, Verdict, Violation, judge, read_writes};
+pub use self::verdict::{Silence, Turn, Verdict, Violation, judge, read_writes};
 
 /// Where the sink stands: no cut hides it from any writer.
 pub(crate) const SINK_PLACE: Place = Place::Hub;

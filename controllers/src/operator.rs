@@ -92,6 +92,7 @@ pub async fn run(options: Options, stop: CancellationToken) -> Result<(), Error>
         namespace: options.namespace,
         name: object::CONTROLLER.to_owned(),
         floor,
+        told: None,
     };
     let (deciding, timing) = (arbiter.deciding.clone(), arbiter.timing);
     let work = async |epoch| {

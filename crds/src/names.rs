@@ -151,6 +151,10 @@ pub mod refusal {
     pub const POOL_MISMATCH: &str = "PoolMismatch";
     /// Whoever confirms for a member cloud belongs to it, and changes nothing else.
     pub const NOT_THE_MEMBER: &str = "NotTheMember";
+    /// What is written is of a right that has ended.
+    pub const STALE_EPOCH: &str = "StaleEpoch";
+    /// The copies of an exclusive placement are the agent's alone.
+    pub const EXCLUSIVE_SCALE: &str = "ExclusiveScale";
     /// A pod names its node.
     pub const NODE_NAME_FORBIDDEN: &str = "NodeNameForbidden";
 }

@@ -157,13 +157,14 @@ impl Controller {
                 continue;
             };
             let before = about.witness.clone();
+            let returned = before.as_ref().is_some_and(|w| w.state == WitnessState::Returned);
             let witness = match &beats {
                 Some(beats) => next(
                     &About {
                         name: &name,
                         before: before.as_ref(),
                         reports: about.reports,
-                        settled: settled(&name, known, placements, now),
+                        settled: returned && settled(&name, known, placements, now),
                     },
                     beats,
                     now,

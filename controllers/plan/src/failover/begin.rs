@@ -9,7 +9,7 @@ use crds::{
 use jiff::{SignedDuration, Timestamp};
 
 use super::active::active;
-use super::facts::{Known, key};
+use super::facts::{Known, Stage, key};
 use super::guard::automatic;
 
 /// Moves that are made in one go; the next look makes the next ones.
@@ -47,9 +47,11 @@ fn runs_in(placement: &DualActivePlacement, known: &Known, centre: &str) -> bool
             part.is_some_and(|c| c.jobs || c.copies.iter().any(|w| w.copies > 0))
         }
         PlacementMode::ActiveStandby => active(placement, known).centre.as_deref() == Some(centre),
-        PlacementMode::Exclusive => known
-            .right(key(placement))
-            .is_some_and(|r| r.holder.as_deref() == Some(centre)),
+        PlacementMode::Exclusive => known.right(key(placement)).is_some_and(|r| {
+            // Taken from it already, by a move that somebody deleted: another one goes on.
+            let taken = r.stage == Stage::Fencing && r.from.as_deref() == Some(centre);
+            r.holder.as_deref() == Some(centre) || taken
+        }),
     }
 }
 
@@ -155,7 +157,6 @@ fn made(
 
 #[cfg(test)]
 mod tests {
-    use super::super::facts::Stage;
     use super::super::testing::*;
     use super::*;
     use crds::{
@@ -244,6 +245,8 @@ mod tests {
         let held = |holder| seen(Some(right(1, Some(holder), Stage::Held)));
         assert_eq!(names(&begin(&exclusive, &lost(held("a")), at(20))), ["p-a-17"]);
         assert_eq!(begin(&exclusive, &lost(held("b")), at(20)), []);
+        let taken = seen(Some(right(2, None, Stage::Fencing)));
+        assert_eq!(names(&begin(&exclusive, &lost(taken), at(20))), ["p-a-17"]);
     }
 
     #[test]

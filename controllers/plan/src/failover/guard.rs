@@ -5,6 +5,8 @@ use std::sync::Arc;
 use crds::{Failover, FailoverPhase, FailoverStep, FailoverType, group};
 use jiff::{SignedDuration, Timestamp};
 
+use super::facts::stamp;
+
 /// Between the end of an automatic move and the next one.
 const APART: SignedDuration = SignedDuration::from_mins(10);
 /// Automatic moves of a placement within [`DAY`].
@@ -32,11 +34,10 @@ pub fn guarded(moves: &[Arc<Failover>], now: Timestamp) -> Option<String> {
     let automatic = || moves.iter().filter(|f| automatic(f));
     let last = automatic().filter_map(|f| ended(f)).max();
     if let Some(last) = last.filter(|last| now.duration_since(*last) < APART) {
-        let minutes = now.duration_since(last).as_mins();
+        // No age: it would change while nothing happens.
+        let (at, apart) = (stamp(last), APART.as_mins());
         return Some(format!(
-            "it moved by itself {minutes} min ago, at least {} min lie between two such moves | {minutes} 分钟前刚自动切换，两次自动切换至少间隔 {} 分钟",
-            APART.as_mins(),
-            APART.as_mins()
+            "it moved by itself until {at}, at least {apart} min lie between two such moves | 上次自动切换于 {at} 完成，两次自动切换至少间隔 {apart} 分钟"
         ));
     }
     let today = automatic()
@@ -74,7 +75,7 @@ mod tests {
         assert!(
             guarded(&[Arc::clone(&one)], at(60 + 599))
                 .unwrap()
-                .contains("9 min ago")
+                .contains("until 1970-01-01T00:01:00.000Z")
         );
         assert_eq!(guarded(&[Arc::clone(&one)], at(60 + 600)), None);
         let two = moved("p-2", 1000, 1060);

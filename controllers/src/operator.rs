@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use arbiter::timing::Timing;
 use crds::{QuotaLedger, object};
 use futures::future::LocalBoxFuture;
 use futures::stream::FuturesUnordered;
@@ -12,7 +13,7 @@ use futures::{FutureExt as _, StreamExt as _};
 use kube::core::DeserializeGuard;
 use kube::{Api, Client};
 use prometheus::Registry;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
@@ -23,8 +24,9 @@ use crate::events::Events;
 use crate::fail_point::FailPoints;
 use crate::lease::{End, LeaseName, lead};
 use crate::pass::Passes;
+use crate::quorum::Deciding;
 use crate::rows::Rows;
-use crate::{data_center, metering, placement, quorum, tenant};
+use crate::{data_center, failover, metering, placement, quorum, tenant};
 
 /// What the operator needs.
 pub struct Options {
@@ -53,6 +55,9 @@ pub enum Error {
     /// A controller ended, which none does by itself.
     #[error("controller {0} ended: {1}")]
     Ended(&'static str, String),
+    /// The machine gives no thread to the arbiter.
+    #[error("the arbiter's thread: {0}")]
+    Thread(#[from] std::io::Error),
     /// A metric is registered twice.
     #[error("metrics: {0}")]
     Metrics(#[from] prometheus::Error),
@@ -73,8 +78,10 @@ pub async fn run(options: Options, stop: CancellationToken) -> Result<(), Error>
         tenants: tenant::figures(&options.registry)?,
         centres: data_center::Figures::new(&options.registry)?,
         placements: placement::Figures::new(&options.registry)?,
+        moves: failover::Figures::new(&options.registry)?,
         passes: Passes::new(&options.registry)?,
     };
+    let mut arbiter = Arbiter::start(options.arbiter, &options.clock)?;
     let Some(floor) = stored_epoch(&options.client, &stop).await else {
         return Ok(());
     };
@@ -87,17 +94,72 @@ pub async fn run(options: Options, stop: CancellationToken) -> Result<(), Error>
         floor,
         told: None,
     };
+    let (deciding, timing) = (arbiter.deciding.clone(), arbiter.timing);
     let work = async |epoch| {
         gauge.set(epoch);
-        start(client, epoch, options.clock, options.fail_points, figures, &stop)
-            .next()
-            .await
+        if let Some(deciding) = &deciding {
+            deciding.lead(true);
+        }
+        let leader = Leader {
+            client,
+            epoch,
+            clock: options.clock,
+            fail_points: options.fail_points,
+            arbiter: (deciding, timing),
+        };
+        start(leader, figures, &stop).next().await
     };
-    match lead(lease, &stop, work).await {
-        End::Stopped | End::Ended(None) => Ok(()),
-        End::Lost => Err(Error::LeaseLost),
-        End::Ended(Some(error)) => Err(error),
+    tokio::select! {
+        end = lead(lease, &stop, work) => match end {
+            End::Stopped | End::Ended(None) => Ok(()),
+            End::Lost => Err(Error::LeaseLost),
+            End::Ended(Some(error)) => Err(error),
+        },
+        () = arbiter.ended() => Err(Error::Ended("arbiter", "its thread is over".to_owned())),
     }
+}
+
+/// The arbiter's thread, where one is configured.
+struct Arbiter {
+    deciding: Option<Deciding>,
+    timing: Timing,
+    over: Option<oneshot::Receiver<()>>,
+}
+
+impl Arbiter {
+    fn start(configured: Option<(quorum::Config, String)>, clock: &Clock) -> Result<Self, Error> {
+        let Some((config, place)) = configured else {
+            return Ok(Self {
+                deciding: None,
+                timing: Timing::default(),
+                over: None,
+            });
+        };
+        let timing = config.timing;
+        let (deciding, over) = Deciding::start(&place, config, clock.clone())?;
+        Ok(Self {
+            deciding: Some(deciding),
+            timing,
+            over: Some(over),
+        })
+    }
+
+    /// Its end, which does not come by itself.
+    async fn ended(&mut self) {
+        match &mut self.over {
+            Some(over) => drop(over.await),
+            None => std::future::pending().await,
+        }
+    }
+}
+
+/// Who leads, and with what.
+struct Leader {
+    client: Client,
+    epoch: i64,
+    clock: Clock,
+    fail_points: FailPoints,
+    arbiter: (Option<Deciding>, Timing),
 }
 
 /// The epoch in the ledger, once the hub answers; `None` when `stop` came first.
@@ -139,23 +201,25 @@ struct Figures {
     tenants: Rows,
     centres: data_center::Figures,
     placements: placement::Figures,
+    moves: failover::Figures,
     passes: Passes,
 }
 
 /// The controllers: one line each.
-fn start(
-    client: Client,
-    epoch: i64,
-    clock: Clock,
-    fail_points: FailPoints,
-    figures: Figures,
-    stop: &CancellationToken,
-) -> Controllers {
+fn start(leader: Leader, figures: Figures, stop: &CancellationToken) -> Controllers {
+    let Leader {
+        client,
+        epoch,
+        clock,
+        fail_points,
+        arbiter: (deciding, timing),
+    } = leader;
     let Figures {
         admission: metrics,
         tenants,
         centres,
         placements,
+        moves,
         passes,
     } = figures;
     let (events, deliver) = Events::new(client.clone(), object::CONTROLLER);
@@ -185,8 +249,13 @@ fn start(
     };
     controllers.push(named("tenant", tenant::run(common.clone(), tenants)));
     controllers.push(named("data-center", data_center::run(common.clone(), centres)));
-    let placing = placement::run(common.clone(), epoch, placements, fail_points);
-    controllers.push(named("placement", placing));
+    let (placing, moving) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (sight, seen) = failover::watch(&common.client, deciding, &placing, &moving);
+    controllers.push(named("moves", seen));
+    let move_all = failover::run(common.clone(), sight.clone(), moving, moves, timing);
+    controllers.push(named("failover", move_all));
+    let place_all = placement::run(common.clone(), epoch, (sight, placing), placements, fail_points);
+    controllers.push(named("placement", place_all));
     controllers.push(named("metering", metering::run(common, requests, meters)));
     controllers
 }

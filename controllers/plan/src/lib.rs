@@ -29,3 +29,4 @@ pub mod request_status;
 pub mod subtree;
 pub mod tenants;
 pub mod terms;
+pub mod traffic;

@@ -1,6 +1,7 @@
 //! The operator: leadership first, then every controller under it. The process ends when any of them ends.
 
 use std::fmt::Display;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -11,7 +12,7 @@ use futures::stream::FuturesUnordered;
 use futures::{FutureExt as _, StreamExt as _};
 use kube::core::DeserializeGuard;
 use kube::{Api, Client};
-use prometheus::Registry;
+use prometheus::{IntCounterVec, Registry};
 use tokio::sync::Notify;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -24,7 +25,8 @@ use crate::fail_point::FailPoints;
 use crate::lease::{End, LeaseName, lead};
 use crate::pass::Passes;
 use crate::rows::Rows;
-use crate::{data_center, metering, placement, tenant};
+use crate::traffic::Word;
+use crate::{data_center, metering, notify, placement, tenant, traffic};
 
 /// What the operator needs.
 pub struct Options {
@@ -40,6 +42,8 @@ pub struct Options {
     pub clock: Clock,
     /// Where a drill ends or stops it.
     pub fail_points: FailPoints,
+    /// File with the key under which notices to contacts are signed; without one nobody is told.
+    pub notify_key: Option<PathBuf>,
 }
 
 /// Why the operator ended.
@@ -71,6 +75,8 @@ pub async fn run(options: Options, stop: CancellationToken) -> Result<(), Error>
         tenants: tenant::figures(&options.registry)?,
         centres: data_center::Figures::new(&options.registry)?,
         placements: placement::Figures::new(&options.registry)?,
+        traffic: traffic::figures(&options.registry)?,
+        notices: notify::figures(&options.registry)?,
         passes: Passes::new(&options.registry)?,
     };
     let Some(floor) = stored_epoch(&options.client, &stop).await else {
@@ -86,7 +92,8 @@ pub async fn run(options: Options, stop: CancellationToken) -> Result<(), Error>
     };
     let work = async |epoch| {
         gauge.set(epoch);
-        start(client, epoch, options.clock, options.fail_points, figures, &stop)
+        let drill = (options.clock, options.fail_points);
+        start(client, epoch, drill, figures, options.notify_key, &stop)
             .next()
             .await
     };
@@ -136,6 +143,8 @@ struct Figures {
     tenants: Rows,
     centres: data_center::Figures,
     placements: placement::Figures,
+    traffic: Rows,
+    notices: IntCounterVec,
     passes: Passes,
 }
 
@@ -143,9 +152,9 @@ struct Figures {
 fn start(
     client: Client,
     epoch: i64,
-    clock: Clock,
-    fail_points: FailPoints,
+    (clock, fail_points): (Clock, FailPoints),
     figures: Figures,
+    notify_key: Option<PathBuf>,
     stop: &CancellationToken,
 ) -> Controllers {
     let Figures {
@@ -153,6 +162,8 @@ fn start(
         tenants,
         centres,
         placements,
+        traffic: weights,
+        notices,
         passes,
     } = figures;
     let (events, deliver) = Events::new(client.clone(), object::CONTROLLER);
@@ -182,8 +193,11 @@ fn start(
     };
     controllers.push(named("tenant", tenant::run(common.clone(), tenants)));
     controllers.push(named("data-center", data_center::run(common.clone(), centres)));
-    let placing = placement::run(common.clone(), epoch, placements, fail_points);
+    let (says, word) = Word::channel();
+    let placing = placement::run(common.clone(), epoch, placements, word, fail_points);
     controllers.push(named("placement", placing));
+    controllers.push(named("traffic", traffic::run(common.clone(), weights, says)));
+    controllers.push(named("notify", notify::run(common.clone(), notices, notify_key)));
     controllers.push(named("metering", metering::run(common, requests, meters)));
     controllers
 }

@@ -33,7 +33,7 @@ pub mod label {
     pub const GATE: &str = "xiangyun.io/gate";
     /// Annotation on a Failover: it is to be given up, and why.
     pub const ABORT: &str = "xiangyun.io/abort";
-    /// Annotation on a Failover: the phase of which the tenant's contacts were told last.
+    /// Annotation on a Failover: what the tenant's contacts were told of it, separated by commas.
     pub const NOTIFIED: &str = "xiangyun.io/notified";
     /// Label on whatever is of one cause, and word of every event about it.
     pub const INCIDENT: &str = "xiangyun.io/incident";

@@ -17,6 +17,7 @@ pub mod loss;
 pub mod market;
 pub mod metering;
 pub mod needs;
+pub mod notice;
 pub mod phase;
 pub mod placement;
 pub mod pool;

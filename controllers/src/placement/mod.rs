@@ -39,6 +39,7 @@ use crate::operator::Common;
 use crate::pass::{Rhythm, drive};
 use crate::rows::{Rows, count};
 use crate::templates::{Found, Templates, plain};
+use crate::traffic::Word;
 
 /// Writes under way at once; more than the rows of one agent, which report on them.
 const AT_ONCE: usize = 16;
@@ -62,6 +63,7 @@ struct Controller {
     tenants: Cache<Tenant>,
     kinds: Cache<PlaceableKind, Placeable>,
     templates: Templates<Template>,
+    traffic: Word,
     texts: observe::Texts,
     next_publish: Instant,
 }
@@ -105,7 +107,13 @@ impl Figures {
 ///
 /// # Errors
 /// A cache that never filled.
-pub async fn run(common: Common, epoch: i64, figures: Figures, fail_points: FailPoints) -> Result<(), NotReady> {
+pub async fn run(
+    common: Common,
+    epoch: i64,
+    figures: Figures,
+    traffic: Word,
+    fail_points: FailPoints,
+) -> Result<(), NotReady> {
     let Common {
         client,
         events,
@@ -151,6 +159,7 @@ pub async fn run(common: Common, epoch: i64, figures: Figures, fail_points: Fail
         tenants,
         kinds,
         templates,
+        traffic,
         texts: observe::Texts::default(),
         next_publish: Instant::now(),
     };
@@ -208,7 +217,8 @@ impl Controller {
         let decisions = self.decide((placements, kinds), &templates, &centres, now).await;
         let next = placements.iter().filter_map(|placement| {
             let decision = decisions.get(&key(placement))?;
-            Some((placement, decision, status(placement, decision, &centres, now)))
+            let status = status(placement, decision, &centres, now);
+            Some((placement, decision, self.traffic.tell(placement, status, now)))
         });
         let next: Vec<_> = next.collect();
         let mut by_reason: BTreeMap<String, usize> = BTreeMap::new();

@@ -2,7 +2,6 @@
 //! Each is compared as what it says, so that nothing is written that stands there already.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 
 use crds::{DualActivePlacement, Traffic, label, object};
 use serde_json::{Value, json};
@@ -47,18 +46,12 @@ impl Owner {
         })
     }
 
-    fn metadata(&self, name: &str, labels: Value, annotations: Value) -> Value {
-        let mut metadata = json!({
+    fn metadata(&self, name: &str, labels: &Value, annotations: &Value) -> Value {
+        json!({
             "name": name, "namespace": self.namespace, "labels": labels, "annotations": annotations,
             "ownerReferences": [{"apiVersion": "xiangyun.io/v1alpha1", "kind": "DualActivePlacement", "name": self.name,
                 "uid": self.uid, "controller": true, "blockOwnerDeletion": true}],
-        });
-        for list in ["labels", "annotations"] {
-            if let Some(list) = metadata.get_mut(list).and_then(Value::as_object_mut) {
-                list.retain(|_, v| !v.is_null());
-            }
-        }
-        metadata
+        })
     }
 }
 
@@ -102,7 +95,7 @@ impl Slice {
         let endpoint = |address| json!({"addresses": [address], "conditions": {"ready": self.ready}});
         json!({
             "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": self.family,
-            "metadata": self.owner.metadata(&self.name(), labels, json!({label::WEIGHT: self.weight.to_string()})),
+            "metadata": self.owner.metadata(&self.name(), &labels, &json!({label::WEIGHT: self.weight.to_string()})),
             "endpoints": self.addresses.iter().map(endpoint).collect::<Vec<_>>(),
             "ports": [{"name": "", "protocol": "TCP"}],
         })
@@ -159,12 +152,12 @@ pub fn slices(placement: &DualActivePlacement, weights: &Weights, sites: &BTreeM
 /// Addresses of a centre by family; a family without any is left out.
 fn families(site: Option<&Site>) -> impl Iterator<Item = (&'static str, Vec<String>)> {
     let all = site.map(|s| s.ingress.clone()).unwrap_or_default();
-    let of = move |(family, wanted): (&'static str, fn(&IpAddr) -> bool)| {
-        let found = all.iter().filter(|a| wanted(a)).map(ToString::to_string);
+    let of = move |(family, fourth): (&'static str, bool)| {
+        let found = all.iter().filter(|a| a.is_ipv4() == fourth).map(ToString::to_string);
         (family, found.collect::<Vec<_>>())
     };
-    let both: [(&str, fn(&IpAddr) -> bool); 2] = [("IPv4", IpAddr::is_ipv4), ("IPv6", IpAddr::is_ipv6)];
-    both.into_iter().map(of).filter(|(_, found)| !found.is_empty())
+    let both = [("IPv4", true), ("IPv6", false)].into_iter();
+    both.map(of).filter(|(_, found)| !found.is_empty())
 }
 
 /// One weighted record of a name.
@@ -238,7 +231,7 @@ impl Names {
         };
         json!({
             "apiVersion": format!("{group}/{version}"), "kind": kind,
-            "metadata": self.owner.metadata(&self.owner.name, labels, json!({})),
+            "metadata": self.owner.metadata(&self.owner.name, &labels, &json!({})),
             "spec": {"endpoints": self.records.iter().map(endpoint).collect::<Vec<_>>()},
         })
     }
@@ -275,8 +268,8 @@ fn weight(endpoint: &Value) -> Option<i64> {
 
 /// What was published last: as the slices have it, or the names where there is no service. It is what stays while nobody
 /// knows better, also after a restart.
-pub fn published<'a>(owner: &Owner, slices: impl Iterator<Item = &'a Slice>, names: Option<&Names>) -> Weights {
-    let named = names.into_iter().flat_map(|n| &n.records);
+pub fn published<'a>(owner: &Owner, slices: impl Iterator<Item = &'a Slice>, records: Option<&Names>) -> Weights {
+    let named = records.into_iter().flat_map(|n| &n.records);
     let mut all: Weights = named.map(|r| (r.centre.clone(), r.weight)).collect();
     let own = slices.filter(|s| s.owner == *owner);
     all.extend(own.map(|s| (s.centre.clone(), s.weight)));

@@ -139,20 +139,20 @@ fn what_is_published_reads_back_as_it_was_written() {
     );
 
     let traffic = placement.spec.traffic.clone().unwrap();
-    let named = Names::of(&placement, &traffic, &weights([4, 0]), &sites, None);
-    assert_eq!(Names::read(&named.object()).as_ref(), Some(&named));
-    let endpoint = &named.object()["spec"]["endpoints"][0];
+    let leads = Names::of(&placement, &traffic, &weights([4, 0]), &sites, None);
+    assert_eq!(Names::read(&leads.object()).as_ref(), Some(&leads));
+    let endpoint = &leads.object()["spec"]["endpoints"][0];
     assert_eq!(
         *endpoint,
         json!({"dnsName": "shop.jl.gov.cn", "recordType": "A", "targets": ["10.1.0.1"], "recordTTL": 10,
             "setIdentifier": "jishi", "providerSpecific": [{"name": "weight", "value": "4"}]})
     );
     assert!(
-        named.records.iter().all(|r| r.centre == "jishi"),
+        leads.records.iter().all(|r| r.centre == "jishi"),
         "who is given none is not named"
     );
-    let nobody = Names::of(&placement, &traffic, &weights([0, 0]), &sites, Some(&named));
-    assert_eq!(nobody, named, "a name never leads nowhere");
+    let nobody = Names::of(&placement, &traffic, &weights([0, 0]), &sites, Some(&leads));
+    assert_eq!(nobody, leads, "a name never leads nowhere");
 }
 
 #[test]

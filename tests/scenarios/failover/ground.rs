@@ -45,7 +45,11 @@ pub(crate) fn real(name: &str, run: &str, replicas: i64) -> Value {
 
 /// An exclusive placement that runs in jishi.
 pub(crate) fn exclusive(name: &str) -> Value {
-    placement(name, name, json!({"mode": "Exclusive", "active": "jishi", "criticality": "Key"}))
+    placement(
+        name,
+        name,
+        json!({"mode": "Exclusive", "active": "jishi", "criticality": "Key"}),
+    )
 }
 
 impl World {

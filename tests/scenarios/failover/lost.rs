@@ -20,7 +20,9 @@ pub(crate) async fn silent_agents_move_nothing(w: &World) -> Result<()> {
     }
     w.witness("jishi", "AgentDown").await?;
     let shut = w.landed(EXAM)?;
-    let moves = w.get("hub", &["failovers", "-n", NS, "-l", "xiangyun.io/incident"]).await?;
+    let moves = w
+        .get("hub", &["failovers", "-n", NS, "-l", "xiangyun.io/incident"])
+        .await?;
     ensure!(moves["items"].as_array().is_some_and(Vec::is_empty), "{moves}");
     ensure!(w.landed(EXAM)? == shut, "it wrote behind a shut gate");
     for agent in ["agent-1@jishi", "agent-2@jishi"] {
@@ -36,7 +38,8 @@ pub(crate) async fn silent_agents_move_nothing(w: &World) -> Result<()> {
 /// The whole place stands still: survivors rise, what stands by is promoted, what is exclusive moves behind its proof.
 pub(crate) async fn a_frozen_centre_is_carried(w: &World) -> Result<()> {
     w.put(&real("web", "http", 4)).await?;
-    w.put(&placement("web", "web", json!({"criticality": "Important"}))).await?;
+    w.put(&placement("web", "web", json!({"criticality": "Important"})))
+        .await?;
     w.put(&real("api", "http", 2)).await?;
     let one_sided = json!({"mode": "ActiveStandby", "active": "jishi"});
     w.put(&placement("api", "api", one_sided)).await?;
@@ -50,10 +53,22 @@ pub(crate) async fn a_frozen_centre_is_carried(w: &World) -> Result<()> {
     let witness = w.witness("jishi", "Lost").await?;
     println!("verdict after {:.1} s", begun.elapsed().as_secs_f32());
     let incident = witness["incident"].as_str().context("an incident")?;
-    for (name, proof) in [(EXAM, json!("PermitExpired")), ("web", json!(null)), ("api", json!(null))] {
+    for (name, proof) in [
+        (EXAM, json!("PermitExpired")),
+        ("web", json!(null)),
+        ("api", json!(null)),
+    ] {
         let done = w.phase(&format!("{name}-{incident}"), "Succeeded").await?;
-        ensure!(done["status"]["proof"]["kind"] == proof, "{name}: {}", done["status"]["proof"]);
-        println!("{name}: RTO {} s, {:.1} s after the loss", rto(&done)?, begun.elapsed().as_secs_f32());
+        ensure!(
+            done["status"]["proof"]["kind"] == proof,
+            "{name}: {}",
+            done["status"]["proof"]
+        );
+        println!(
+            "{name}: RTO {} s, {:.1} s after the loss",
+            rto(&done)?,
+            begun.elapsed().as_secs_f32()
+        );
     }
     w.writes_in(EXAM, "jiyidong").await?;
     for (name, copies) in [("web", 4), ("api", 2)] {
@@ -75,7 +90,11 @@ pub(crate) async fn what_came_back_never_spoke(w: &World) -> Result<()> {
     let pods = ["pods", "-n", NS, "-l", "xiangyun.io/exclusive=exam"];
     eventually(LONG, "the stale pod is gone from jishi", || async {
         let found = w.get("jishi", &pods).await?;
-        ensure!(found["items"].as_array().is_some_and(Vec::is_empty), "{} pods", found["items"]);
+        ensure!(
+            found["items"].as_array().is_some_and(Vec::is_empty),
+            "{} pods",
+            found["items"]
+        );
         Ok(())
     })
     .await?;

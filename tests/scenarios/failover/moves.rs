@@ -10,7 +10,11 @@ use crate::world::World;
 pub(crate) async fn a_planned_move_and_back(w: &World) -> Result<()> {
     w.moves("drill", EXAM, "Planned", ["jishi", "jiyidong"]).await?;
     let done = w.phase("drill", "Succeeded").await?;
-    ensure!(done["status"]["proof"]["kind"] == "Acked", "{}", done["status"]["proof"]);
+    ensure!(
+        done["status"]["proof"]["kind"] == "Acked",
+        "{}",
+        done["status"]["proof"]
+    );
     println!("planned move: RTO {} s", rto(&done)?);
     w.writes_in(EXAM, "jiyidong").await?;
     // What was left behind is still there, at none and refused to whoever comes late.

@@ -1,6 +1,7 @@
 //! The operator: leadership first, then every controller under it. The process ends when any of them ends.
 
 use std::fmt::Display;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -12,7 +13,7 @@ use futures::stream::FuturesUnordered;
 use futures::{FutureExt as _, StreamExt as _};
 use kube::core::DeserializeGuard;
 use kube::{Api, Client};
-use prometheus::Registry;
+use prometheus::{IntCounterVec, Registry};
 use tokio::sync::{Notify, oneshot};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -26,7 +27,8 @@ use crate::lease::{End, LeaseName, lead};
 use crate::pass::Passes;
 use crate::quorum::Deciding;
 use crate::rows::Rows;
-use crate::{data_center, failover, metering, placement, quorum, tenant};
+use crate::traffic::Word;
+use crate::{data_center, failover, metering, notify, placement, quorum, tenant, traffic};
 
 /// What the operator needs.
 pub struct Options {
@@ -44,6 +46,8 @@ pub struct Options {
     pub arbiter: Option<(quorum::Config, String)>,
     /// Where a drill ends or stops it.
     pub fail_points: FailPoints,
+    /// File with the key under which notices to contacts are signed; without one nobody is told.
+    pub notify_key: Option<PathBuf>,
 }
 
 /// Why the operator ended.
@@ -79,6 +83,8 @@ pub async fn run(options: Options, stop: CancellationToken) -> Result<(), Error>
         centres: data_center::Figures::new(&options.registry)?,
         placements: placement::Figures::new(&options.registry)?,
         moves: failover::Figures::new(&options.registry)?,
+        traffic: traffic::figures(&options.registry)?,
+        notices: notify::figures(&options.registry)?,
         passes: Passes::new(&options.registry)?,
     };
     let mut arbiter = Arbiter::start(options.arbiter, &options.clock)?;
@@ -106,6 +112,7 @@ pub async fn run(options: Options, stop: CancellationToken) -> Result<(), Error>
             clock: options.clock,
             fail_points: options.fail_points,
             arbiter: (deciding, timing),
+            notify_key: options.notify_key,
         };
         start(leader, figures, &stop).next().await
     };
@@ -160,6 +167,7 @@ struct Leader {
     clock: Clock,
     fail_points: FailPoints,
     arbiter: (Option<Deciding>, Timing),
+    notify_key: Option<PathBuf>,
 }
 
 /// The epoch in the ledger, once the hub answers; `None` when `stop` came first.
@@ -202,6 +210,8 @@ struct Figures {
     centres: data_center::Figures,
     placements: placement::Figures,
     moves: failover::Figures,
+    traffic: Rows,
+    notices: IntCounterVec,
     passes: Passes,
 }
 
@@ -213,6 +223,7 @@ fn start(leader: Leader, figures: Figures, stop: &CancellationToken) -> Controll
         clock,
         fail_points,
         arbiter: (deciding, timing),
+        notify_key,
     } = leader;
     let Figures {
         admission: metrics,
@@ -220,6 +231,8 @@ fn start(leader: Leader, figures: Figures, stop: &CancellationToken) -> Controll
         centres,
         placements,
         moves,
+        traffic: weights,
+        notices,
         passes,
     } = figures;
     let (events, deliver) = Events::new(client.clone(), object::CONTROLLER);
@@ -254,8 +267,11 @@ fn start(leader: Leader, figures: Figures, stop: &CancellationToken) -> Controll
     controllers.push(named("moves", seen));
     let move_all = failover::run(common.clone(), sight.clone(), moving, moves, timing);
     controllers.push(named("failover", move_all));
-    let place_all = placement::run(common.clone(), epoch, (sight, placing), placements, fail_points);
+    let (says, word) = Word::channel();
+    let place_all = placement::run(common.clone(), epoch, (sight, placing), (placements, word), fail_points);
     controllers.push(named("placement", place_all));
+    controllers.push(named("traffic", traffic::run(common.clone(), weights, says)));
+    controllers.push(named("notify", notify::run(common.clone(), notices, notify_key)));
     controllers.push(named("metering", metering::run(common, requests, meters)));
     controllers
 }

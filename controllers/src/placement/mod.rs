@@ -42,6 +42,7 @@ use crate::operator::Common;
 use crate::pass::{Rhythm, drive};
 use crate::rows::{Rows, count};
 use crate::templates::{Found, Templates, plain};
+use crate::traffic::Word;
 
 /// Writes under way at once; more than the rows of one agent, which report on them.
 const AT_ONCE: usize = 16;
@@ -64,6 +65,7 @@ struct Controller {
     tenants: Cache<Tenant>,
     kinds: Cache<PlaceableKind, Placeable>,
     templates: Templates<Template>,
+    traffic: Word,
     texts: observe::Texts,
     next_publish: Instant,
 }
@@ -111,7 +113,7 @@ pub async fn run(
     common: Common,
     epoch: i64,
     (sight, changed): (Sight, Arc<Notify>),
-    figures: Figures,
+    (figures, traffic): (Figures, Word),
     fail_points: FailPoints,
 ) -> Result<(), NotReady> {
     let Common {
@@ -147,6 +149,7 @@ pub async fn run(
         tenants,
         kinds,
         templates,
+        traffic,
         texts: observe::Texts::default(),
         next_publish: Instant::now(),
     };
@@ -208,7 +211,7 @@ impl Controller {
             let decision = decisions.get(&key(placement))?;
             let mut status = status(placement, decision, &centres, now);
             describe(placement, &known, decision.survivable.as_ref(), &mut status, now);
-            Some((placement, decision, status))
+            Some((placement, decision, self.traffic.tell(placement, status, now)))
         });
         let next: Vec<_> = next.collect();
         let mut by_reason: BTreeMap<String, usize> = BTreeMap::new();

@@ -146,6 +146,8 @@ fn every_reason_refusal_and_alert_is_explained() {
         "reclaim_policy",
         "dual_active_placement",
         "placeable_kind",
+        "failover",
+        "failover_approval",
     ] {
         words.extend(constants(&format!("crds/src/{kind}.rs")));
     }

@@ -98,6 +98,10 @@ pub mod reason {
     pub const MANUAL_ONLY: &str = "ManualOnly";
     /// Of FailoverArmed: a move is under way, or was a moment ago.
     pub const MOVING: &str = "Moving";
+    /// Of TrafficPublished: the weights of the centres are published.
+    pub const PUBLISHED: &str = "Published";
+    /// Of TrafficPublished: a centre does not say where traffic enters it.
+    pub const INGRESS_MISSING: &str = "IngressMissing";
     /// In a row: nothing of the placement is left there.
     pub const REMOVED: &str = "Removed";
     /// Of EffectivelyActiveActive: ready copies and endpoints in every centre.

@@ -98,7 +98,8 @@ pub use resource_request::{
 pub use resources::Resources;
 pub use template_kind::{Address, NoTemplateKind, TemplateKind};
 pub use tenant::{
-    Administrator, AdministratorKind, Ceiling, Tenant, TenantLevel, TenantSpec, TenantStatus, reason as tenant_reason,
+    Administrator, AdministratorKind, Ceiling, Contact, Tenant, TenantLevel, TenantSpec, TenantStatus,
+    reason as tenant_reason,
 };
 pub use usage_report::{
     ExactUsage, HistoryEntry, UsageFigures, UsageReport, UsageReportSpec, UsageReportStatus, UsageRow,

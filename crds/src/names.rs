@@ -33,8 +33,14 @@ pub mod label {
     pub const GATE: &str = "xiangyun.io/gate";
     /// Annotation on a Failover: it is to be given up, and why.
     pub const ABORT: &str = "xiangyun.io/abort";
+    /// Annotation on a Failover: what the tenant's contacts were told of it, separated by commas.
+    pub const NOTIFIED: &str = "xiangyun.io/notified";
     /// Label on whatever is of one cause, and word of every event about it.
     pub const INCIDENT: &str = "xiangyun.io/incident";
+    /// Annotation on what publishes traffic: the weight of its centre.
+    pub const WEIGHT: &str = "xiangyun.io/weight";
+    /// Label beside it: the centre.
+    pub const CENTRE: &str = "xiangyun.io/centre";
     /// Finalizer of a placement while a centre may hold something of it.
     pub const PLACED: &str = "xiangyun.io/placed";
 }
@@ -71,6 +77,8 @@ pub mod condition {
     pub const RESTART_ONLY: &str = "RestartOnly";
     /// A loss of the placement's centre would be answered.
     pub const FAILOVER_ARMED: &str = "FailoverArmed";
+    /// The weights of a placement's centres are where traffic is steered by them.
+    pub const TRAFFIC_PUBLISHED: &str = "TrafficPublished";
     /// A move is done.
     pub const COMPLETE: &str = "Complete";
     /// An approval counted for its request.
@@ -151,6 +159,12 @@ pub mod refusal {
     pub const POOL_MISMATCH: &str = "PoolMismatch";
     /// Whoever confirms for a member cloud belongs to it, and changes nothing else.
     pub const NOT_THE_MEMBER: &str = "NotTheMember";
+    /// What is written is of a right that has ended.
+    pub const STALE_EPOCH: &str = "StaleEpoch";
+    /// The copies of an exclusive placement are the agent's alone.
+    pub const EXCLUSIVE_SCALE: &str = "ExclusiveScale";
+    /// Of a move, something that the operator alone writes.
+    pub const OPERATOR_ONLY: &str = "OperatorOnly";
     /// A pod names its node.
     pub const NODE_NAME_FORBIDDEN: &str = "NodeNameForbidden";
 }

@@ -63,6 +63,20 @@ pub struct Administrator {
     pub name: String,
 }
 
+/// Whom to tell when something of the tenant moves between centres | 切换时通知的联系人
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Contact {
+    /// Who it is | 名称
+    #[schemars(length(min = 1, max = 63))]
+    pub name: String,
+    /// Address to which it is posted, signed | 接收通知的地址
+    #[schemars(
+        length(max = 512),
+        regex(pattern = r"^https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~/%-]*)?(\?[A-Za-z0-9._~/%&=+-]*)?$")
+    )]
+    pub webhook: String,
+}
+
 /// A ceiling over the sum of grants in the subtree | 对子树授予总量的上限
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -114,6 +128,11 @@ pub struct TenantSpec {
     #[serde(default)]
     #[schemars(length(max = 32))]
     pub administrators: Vec<Administrator>,
+    /// Whom to tell of its moves; the subtree is told only what it asks for itself | 切换通知联系人
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub contacts: Vec<Contact>,
     /// Highest level of the multi-level protection scheme it holds | 等级保护级别
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 3))]

@@ -83,7 +83,7 @@ fn conditions_are_maps_by_type() {
         );
         seen += 1;
     }
-    assert_eq!(seen, 9, "kinds with conditions");
+    assert_eq!(seen, 11, "kinds with conditions");
 }
 
 /// kubectl reads `on:` in a definition as the boolean true, and the field vanishes in silence.

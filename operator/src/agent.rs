@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
-use controllers::centre::{self, Options};
+use controllers::centre::{self, Options, RightOptions};
 use controllers::fail_point::FailPoints;
 use controllers::quorum::Config;
 use controllers::serve::Port;
@@ -55,8 +55,11 @@ pub(crate) struct AgentArgs {
 pub(crate) async fn run(args: AgentArgs, port: Port, stop: CancellationToken) -> anyhow::Result<()> {
     let arbiter = args.arbiter_config.as_deref().map(Config::read).transpose()?;
     let options = Options {
-        arbiter,
-        permits: args.permits_addr,
+        rights: arbiter.map(|config| RightOptions {
+            config,
+            permits: args.permits_addr,
+            kubeconfig: args.centre_kubeconfig.clone(),
+        }),
         centre: args.centre,
         hub: controllers::client::connect(Some(&args.hub_kubeconfig)).await?,
         cluster: controllers::client::connect(args.centre_kubeconfig.as_deref()).await?,

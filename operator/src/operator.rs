@@ -42,6 +42,9 @@ pub(crate) struct OperatorArgs {
     /// Namespace of the leader lease
     #[arg(long, env = "XIANGYUN_LEASE_NAMESPACE", default_value = crds::object::SYSTEM, value_name = "NAMESPACE")]
     lease_namespace: String,
+    /// File with the key under which notices of moves are signed; without it the tenants' contacts are told nothing
+    #[arg(long, env = "XIANGYUN_NOTIFY_KEY_FILE", value_name = "FILE")]
+    notify_key_file: Option<PathBuf>,
 }
 
 pub(crate) async fn run(args: OperatorArgs, port: Port, stop: CancellationToken) -> anyhow::Result<()> {
@@ -57,6 +60,7 @@ pub(crate) async fn run(args: OperatorArgs, port: Port, stop: CancellationToken)
         fail_points: FailPoints {
             file: args.fail_point_file,
         },
+        notify_key: args.notify_key_file,
     };
     let work = async { Ok(controllers::operator::run(options, stop).await?) };
     beside_port(args.metrics_addr, port, work).await

@@ -26,6 +26,8 @@ mod centres;
 mod kubectl;
 #[path = "admission/limits.rs"]
 mod limits;
+#[path = "admission/moves.rs"]
+mod moves;
 #[path = "admission/people.rs"]
 mod people;
 #[path = "admission/rights.rs"]
@@ -49,6 +51,8 @@ async fn admission() {
     people::departments_keep_to_their_own(&cloud).await;
     people::two_people_decide(&cloud).await;
     people::self_approval_example_is_refused(&cloud).await;
+    moves::are_asked_for_by_people(&cloud).await;
+    moves::nobody_confirms_their_own(&cloud).await;
     centres::agents_write_their_own_rows(&cloud).await;
     people::live_grants_stay(&cloud).await;
     limits::are_enforced_with_the_numbers(&cloud).await;

@@ -185,6 +185,7 @@ mod tests {
             level: TenantLevel::City,
             parent_ref: parent.map(Into::into),
             administrators: vec![],
+            contacts: Vec::new(),
             mlps_level: None,
             ceilings: vec![],
             approval: None,

@@ -7,6 +7,7 @@ use clap_complete::Shell;
 use crds::MemberStage;
 use plan::metering::Month;
 
+use crate::failover::args::{FailbackCommand, FailoverCommand, FenceCommand};
 use crate::lang::Lang;
 use crate::spelling::{About, CentreContext, about, centre_context, placement_name, request_name};
 
@@ -15,7 +16,7 @@ const EXIT_CODES: &str = "\
 Exit codes:
   0  done; `why`: granted, or the placement runs; `diff`: nothing differs
   1  refused by the server, or failed; `diff`: something differs;
-     `why`: refused for good, ended, or held until somebody acts
+     `why`: refused for good, ended, or held until somebody acts; `failover plan`: something is in the way
   2  the command line or the file cannot be read
   3  not found, or the hub cannot be reached; `diff`: any failure
   4  `why` only: pending";
@@ -39,6 +40,12 @@ Examples:
   kubectl xiangyun reject rreq/ocr-2026 -n dept-yibao --comment 'no funding'
   # Keep what is to be taken back because it is idle
   kubectl xiangyun keep rreq/ocr-2026 -n dept-yibao --reason 'needed from December on'
+  # Move a placement, follow it, and say that a lost side is silent
+  kubectl xiangyun failover plan dap/ledger --to jiyidong -n dept-yibao
+  kubectl xiangyun failover start dap/ledger --to jiyidong -n dept-yibao --comment drill
+  kubectl xiangyun failover status -A
+  kubectl xiangyun failover confirm-fence fo/ledger-jishi-4711 -n dept-yibao --comment 'racks are without power'
+  kubectl xiangyun fence status -A
   # What a member cloud applies in its own cluster to join
   kubectl xiangyun join yanbian > yanbian.yaml
   # What a department held in a month, and what it costs
@@ -222,6 +229,15 @@ reason stand in the grant's condition Idle, for everybody to read.")]
         #[arg(long)]
         reason: String,
     },
+    /// Moves of placements between centres: what one would do, asking for it, following it, agreeing, confirming a fence
+    #[command(subcommand)]
+    Failover(FailoverCommand),
+    /// Back to where a placement belongs
+    #[command(subcommand)]
+    Failback(FailbackCommand),
+    /// What stands between an exclusive placement and a second writer
+    #[command(subcommand)]
+    Fence(FenceCommand),
     /// What was held in a month and what it costs, request by request
     #[command(after_help = "\
 Examples:

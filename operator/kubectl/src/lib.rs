@@ -11,6 +11,7 @@ pub mod connect;
 pub mod decide;
 pub mod document;
 pub mod dry_run;
+pub mod failover;
 pub mod failure;
 pub mod floor;
 pub mod join;

@@ -16,6 +16,7 @@ use crate::connect::Hub;
 use crate::decide::{self, Decided, Wanted};
 use crate::document::{documents, read as read_file, text_at};
 use crate::dry_run::{Answer, dry_run};
+use crate::failover;
 use crate::failure::Failure;
 use crate::floor::Province;
 use crate::join;
@@ -91,6 +92,9 @@ pub async fn run(cli: Cli, lang: Lang) -> Result<u8, Failure> {
             write(&join::manifest(&joining, lang)?);
             Ok(0)
         }
+        Command::Failover(command) => failover::run::failover(&hub, command, out).await,
+        Command::Failback(command) => failover::run::failback(&hub, command, out).await,
+        Command::Fence(command) => failover::run::fence(&hub, command, out).await,
         Command::Usage { month, all_namespaces } => show_usage(&hub, month, all_namespaces, out).await,
         Command::Completion { .. } => Ok(0),
     }

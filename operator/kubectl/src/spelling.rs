@@ -36,6 +36,12 @@ const PLACEMENT: Kind = Kind {
     plural: "dualactiveplacements",
 };
 
+const FAILOVER: Kind = Kind {
+    name: "Failover",
+    short: "fo",
+    plural: "failovers",
+};
+
 impl Kind {
     fn is(&self, spelling: &str) -> bool {
         let spelling = spelling.to_ascii_lowercase();
@@ -66,6 +72,11 @@ pub(crate) fn request_name(text: &str) -> Result<String, String> {
 /// The name of a placement.
 pub(crate) fn placement_name(text: &str) -> Result<String, String> {
     PLACEMENT.named(text)
+}
+
+/// The name of a move.
+pub(crate) fn failover_name(text: &str) -> Result<String, String> {
+    FAILOVER.named(text)
 }
 
 /// A bare name is a request's.

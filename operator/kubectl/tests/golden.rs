@@ -16,6 +16,7 @@ use kubectl_xiangyun::verdict::{State, verdict};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+mod failovers;
 mod placements;
 
 fn file(name: &str) -> PathBuf {

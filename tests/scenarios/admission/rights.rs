@@ -67,13 +67,16 @@ fn department() -> BTreeSet<String> {
         .flat_map(|verb| TEMPLATES.iter().map(move |kind| format!("{verb} {kind}")));
     templates
         .chain(["create resourcerequests", "delete resourcerequests"].map(str::to_owned))
+        .chain(["create failovers", "patch failovers"].map(str::to_owned))
         .collect()
 }
 
-const APPROVER: &[&str] = &["create requestapprovals"];
+const APPROVER: &[&str] = &["create failoverapprovals", "create requestapprovals"];
 const PLATFORM: &[&str] = &[
     "create datacenters",
     "create expansionphases",
+    "create failoverapprovals",
+    "create failovers",
     "create placeablekinds",
     "create quotapools",
     "create reclaimpolicies",
@@ -86,6 +89,7 @@ const PLATFORM: &[&str] = &[
     "delete tenants",
     "patch datacenters",
     "patch expansionphases",
+    "patch failovers",
     "patch placeablekinds",
     "patch quotapools",
     "patch reclaimpolicies",
@@ -106,22 +110,32 @@ const CONTROLLER: &[&str] = &[
     "bind clusterroles=xiangyun-requester",
     "create admissionlimits",
     "create controllerrevisions",
+    "create dnsendpoints",
+    "create endpointslices",
     "create events",
+    "create failovers",
     "create namespaces",
     "create poolqueues",
     "create quotaledgers",
     "create rolebindings",
     "create usagereports",
     "delete controllerrevisions",
+    "delete dnsendpoints",
+    "delete endpointslices",
     "patch admissionlimits",
     "patch cronjobs/status",
     "patch daemonsets/status",
     "patch datacenters/status",
     "patch deployments/status",
+    "patch dnsendpoints",
     "patch dualactiveplacements",
     "patch dualactiveplacements/status",
+    "patch endpointslices",
     "patch events",
     "patch expansionphases/status",
+    "patch failoverapprovals/status",
+    "patch failovers",
+    "patch failovers/status",
     "patch jobs/status",
     "patch placeablekinds/status",
     "patch poolqueues",

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 
 use super::ranges::RunnerNode;
+use super::status::now;
 
 /// Between two beats; four may be lost before the node counts as dead.
 const BEAT: Duration = Duration::from_secs(10);
@@ -53,7 +54,7 @@ async fn beat(client: &kube::Client, node: &RunnerNode) -> Result<()> {
         .iter()
         .any(|c| c.type_ == "Ready" && c.status == "True");
     if !ready {
-        let status = status(&node.name, node.outside.1, Timestamp::now());
+        let status = status(&node.name, node.outside.1, now());
         nodes
             .patch_status(&node.name, &PatchParams::default(), &Patch::Strategic(status))
             .await
@@ -67,7 +68,7 @@ async fn beat(client: &kube::Client, node: &RunnerNode) -> Result<()> {
         "spec": {
             "holderIdentity": node.name,
             "leaseDurationSeconds": LEASE_SECONDS,
-            "renewTime": format!("{:.6}", Timestamp::now()),
+            "renewTime": format!("{:.6}", now()),
         },
     });
     let params = PatchParams::apply("playground-runner").force();

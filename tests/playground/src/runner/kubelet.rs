@@ -12,7 +12,6 @@ use anyhow::{Context, Result};
 use futures::StreamExt;
 use futures::future::join_all;
 use k8s_openapi::api::core::v1::Pod;
-use k8s_openapi::jiff::Timestamp;
 use kube::Api;
 use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
 use kube::runtime::{reflector, watcher};
@@ -145,7 +144,7 @@ impl Kubelet {
                 self.given.insert(seen.wanted.uid.clone(), address);
             }
         }
-        for seen in seen.iter().filter(|s| !s.wanted.leaves && !s.wanted.ended) {
+        for seen in seen.iter().filter(|s| !s.wanted.leaves && !status::over(&s.pod)) {
             let wanted = &seen.wanted;
             if self.given.contains_key(&wanted.uid) {
                 continue;
@@ -222,14 +221,14 @@ impl Kubelet {
         if wanted.leaves {
             return self.end(state, seen).await;
         }
-        if wanted.ended {
+        if status::over(pod) {
             return Ok(());
         }
         let Some(address) = self.given.get(&wanted.uid).copied() else {
             return Ok(());
         };
         if wanted.run.is_none() && wanted.of_a_job {
-            return self.say(pod, &status::ended(pod, 0, Timestamp::now())).await;
+            return self.say(pod, &status::ended(pod, 0, status::now())).await;
         }
         if process.is_none()
             && let Some(spec) = wanted.spec(&self.node, address, self.sink, &self.program, &self.dir)
@@ -249,7 +248,7 @@ impl Kubelet {
         if status::known(pod, &looks) {
             return Ok(());
         }
-        let patch = status::running(pod, &looks, self.node.outside.1, Timestamp::now());
+        let patch = status::running(pod, &looks, self.node.outside.1, status::now());
         self.say(pod, &patch).await
     }
 
@@ -269,8 +268,8 @@ impl Kubelet {
         } else if wanted.run.is_none() {
             code = 0;
         }
-        if !wanted.ended && !status::known_ended(pod) {
-            self.say(pod, &status::ended(pod, code, Timestamp::now())).await?;
+        if !status::over(pod) && !status::known_ended(pod) {
+            self.say(pod, &status::ended(pod, code, status::now())).await?;
         }
         let api: Api<Pod> = Api::namespaced(self.client.clone(), &wanted.namespace);
         let now = DeleteParams {

@@ -29,6 +29,18 @@ pub(crate) fn exit_code(noted: &str) -> i32 {
         .unwrap_or(KILLED)
 }
 
+/// The time that is written down: that of the machine, as kubelets are no part of what a drill moves.
+#[expect(clippy::disallowed_methods, reason = "no clock of our own programs")]
+pub(crate) fn now() -> Timestamp {
+    Timestamp::now()
+}
+
+/// Whether the API server counts it as over.
+pub(crate) fn over(pod: &Pod) -> bool {
+    let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+    matches!(phase, Some("Succeeded" | "Failed"))
+}
+
 /// Whether the API server knows it already.
 pub(crate) fn known(pod: &Pod, looks: &Looks) -> bool {
     let Some(status) = &pod.status else { return false };

@@ -47,8 +47,6 @@ pub(crate) struct Wanted {
     pub(crate) leaves: bool,
     /// A Job's: where it asks for nothing it is done at once.
     pub(crate) of_a_job: bool,
-    /// The API server knows it as ended.
-    pub(crate) ended: bool,
 }
 
 impl Wanted {
@@ -67,7 +65,6 @@ impl Wanted {
         let app = label("app");
         let exclusive = label(EXCLUSIVE);
         let part = exclusive.clone().or_else(|| label(PLACEMENT)).or_else(|| app.clone());
-        let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
         let owners = metadata.owner_references.as_deref().unwrap_or_default();
         Some(Self {
             uid: metadata.uid.clone()?,
@@ -76,7 +73,6 @@ impl Wanted {
             exclusive: exclusive.is_some(),
             leaves: metadata.deletion_timestamp.is_some(),
             of_a_job: owners.iter().any(|owner| owner.kind == "Job"),
-            ended: matches!(phase, Some("Succeeded" | "Failed")),
             namespace,
             name,
             app,
@@ -161,15 +157,12 @@ mod tests {
             (Some(Run::Writer), true, false)
         );
         let pod = json!({"metadata": {"name": "web", "namespace": "dept-rsj", "uid": "v", "labels": {"app": "portal"},
-            "annotations": {RUN: "http"}}, "status": {"phase": "Succeeded"}});
+            "annotations": {RUN: "http"}}});
         let wanted = Wanted::of(&serde_json::from_value(pod).unwrap()).unwrap();
         assert_eq!(
             (wanted.scope.as_str(), wanted.epoch.as_str()),
             ("dept-rsj/portal", "0.0")
         );
-        assert_eq!(
-            (wanted.run, wanted.exclusive, wanted.ended),
-            (Some(Run::Http), false, true)
-        );
+        assert_eq!((wanted.run, wanted.exclusive), (Some(Run::Http), false));
     }
 }

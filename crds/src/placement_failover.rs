@@ -108,7 +108,7 @@ pub struct Traffic {
     /// Name that is published with the weights of the centres | 域名
     #[schemars(
         length(min = 1, max = 253),
-        regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$")
+        regex(pattern = r"^([a-z0-9]|[a-z0-9][-a-z0-9]*[a-z0-9])(\.([a-z0-9]|[a-z0-9][-a-z0-9]*[a-z0-9]))*$")
     )]
     pub hostname: String,
     /// How long resolvers may remember it, in seconds | 生存时间（秒）

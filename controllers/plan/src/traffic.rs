@@ -1,8 +1,8 @@
 //! Where users' traffic goes: a weight for each centre of a placement. What is not known stays as it was published; a centre
 //! that came back is the last to be given any.
 
+use core::net::IpAddr;
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
 
 use crds::{
     Assignment, DataCenter, DualActivePlacement, PlacementMode, PlacementRow, TemplateKind, WitnessState,

@@ -20,6 +20,7 @@ mod kinds;
 mod plugin;
 mod stage;
 mod three_tiers;
+mod traffic;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn placement() -> anyhow::Result<()> {
@@ -39,6 +40,8 @@ async fn placement() -> anyhow::Result<()> {
         division::exclusive_on_one_side,
         division::a_grant_too_small,
         plugin::the_plugin_explains,
+        traffic::follows_what_serves,
+        traffic::a_move_is_planned,
         keeping::dependencies_before_the_workload,
         keeping::a_shared_dependency_stays,
         keeping::an_edit_is_corrected,

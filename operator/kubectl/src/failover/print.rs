@@ -9,6 +9,11 @@ use super::page::{Move, Reached};
 use super::scheme::{FenceHere, Scheme};
 use crate::print::{Style, ago, lines};
 
+/// A column, in both languages.
+type Name = (&'static str, &'static str);
+/// What stands there of a move.
+type Cell = fn(&Move) -> String;
+
 fn dash() -> String {
     "-".to_owned()
 }
@@ -42,16 +47,21 @@ pub fn scheme(scheme: &Scheme, style: Style) -> String {
     let mut all = vec![
         format!("dap/{} -n {}  {:?}", scheme.name, scheme.namespace, scheme.mode),
         format!("{}  {from} -> {}", style.say("MOVE", "切换"), scheme.to),
-        format!(
-            "{} {}  {} {}  {} {}",
-            style.say("COPIES", "副本"),
-            scheme.copies.map_or_else(dash, |n| n.to_string()),
-            style.say("DECLARED-RTO", "声明RTO"),
-            scheme.rto,
-            style.say("APPROVALS", "须批准"),
-            scheme.approvals,
-        ),
     ];
+    if !scheme.obstacles.is_empty() {
+        let obstacles = scheme.obstacles.iter();
+        all.extend(obstacles.map(|o| format!("HELD  {}", style.lang.half(o))));
+        return lines(all);
+    }
+    all.push(format!(
+        "{} {}  {} {}  {} {}",
+        style.say("COPIES", "副本"),
+        scheme.copies.map_or_else(dash, |n| n.to_string()),
+        style.say("DECLARED-RTO", "声明RTO"),
+        scheme.rto,
+        style.say("APPROVALS", "须批准"),
+        scheme.approvals,
+    ));
     all.extend(
         scheme
             .proof
@@ -69,8 +79,6 @@ pub fn scheme(scheme: &Scheme, style: Style) -> String {
     ));
     let steps = scheme.steps.iter().enumerate();
     all.extend(steps.map(|(i, step)| format!("{}) {}", i + 1, style.lang.half(step))));
-    let obstacles = scheme.obstacles.iter();
-    all.extend(obstacles.map(|o| format!("HELD  {}", style.lang.half(o))));
     lines(all)
 }
 
@@ -84,38 +92,37 @@ pub fn done(done: &Done, style: Style) -> String {
     format!("{name}{}\n", style.lang.half(&done.message))
 }
 
+/// Narrower than this, kind, proof and time of a move stand on its own page alone.
+const WIDE: u16 = 110;
+
 /// `failover status`.
 pub fn moves(all: &[Move], style: Style) -> String {
-    let row = |m: &Move| {
-        vec![
-            m.namespace.clone(),
-            m.name.clone(),
-            format!("{:?}", m.type_),
-            m.from.clone(),
-            m.to.clone(),
-            format!("{:?}", m.phase),
-            m.complete.as_ref().map_or_else(dash, |c| c.reason.clone()),
-            m.proof.as_ref().map_or_else(dash, |p| format!("{:?}", p.kind)),
-            m.rto_seconds.clone().unwrap_or_else(dash),
-            m.age_seconds.map_or_else(dash, ago),
-        ]
-    };
-    let names = [
-        ("NAMESPACE", "部门"),
-        ("NAME", "名称"),
-        ("TYPE", "类型"),
-        ("FROM", "原中心"),
-        ("TO", "目标"),
-        ("PHASE", "阶段"),
-        ("REASON", "原因"),
-        ("PROOF", "证明"),
-        ("RTO", "RTO"),
-        ("AGE", "已过"),
-    ];
-    let rows: Vec<_> = all.iter().map(row).collect();
-    if rows.is_empty() {
+    if all.is_empty() {
         return lines([style.say("no moves", "无切换记录").to_owned()]);
     }
+    let columns: [(Name, Cell); 9] = [
+        (("NAMESPACE", "部门"), |m| m.namespace.clone()),
+        (("NAME", "名称"), |m| m.name.clone()),
+        (("TYPE", "类型"), |m| format!("{:?}", m.type_)),
+        (("MOVE", "切换"), |m| format!("{} -> {}", m.from, m.to)),
+        (("PHASE", "阶段"), |m| format!("{:?}", m.phase)),
+        (("REASON", "原因"), |m| {
+            m.complete.as_ref().map_or_else(dash, |c| c.reason.clone())
+        }),
+        (("PROOF", "证明"), |m| {
+            m.proof.as_ref().map_or_else(dash, |p| format!("{:?}", p.kind))
+        }),
+        (("RTO", "RTO"), |m| m.rto_seconds.clone().unwrap_or_else(dash)),
+        (("AGE", "已过"), |m| m.age_seconds.map_or_else(dash, ago)),
+    ];
+    let wide = style.width.is_none_or(|width| width >= WIDE);
+    let shown: Vec<_> = columns
+        .iter()
+        .filter(|((name, _), _)| wide || !["TYPE", "PROOF", "RTO"].contains(name))
+        .collect();
+    let names: Vec<Name> = shown.iter().map(|(name, _)| *name).collect();
+    let row = |m: &Move| shown.iter().map(|(_, cell)| cell(m)).collect::<Vec<_>>();
+    let rows: Vec<_> = all.iter().map(row).collect();
     let open = all.iter().filter(|m| !m.phase.is_over());
     let waits = open.filter_map(|m| {
         Some(format!(

@@ -95,7 +95,7 @@ pub fn scheme(
         .map(|s| s.conditions.as_slice())
         .unwrap_or_default();
     let exclusive = spec.mode == PlacementMode::Exclusive;
-    let proof = exclusive.then(|| {
+    let proof = (exclusive && !from.is_empty()).then(|| {
         both(
             format!("Acked: the agent of {from} sees every container terminated, or the last permit run out"),
             format!("Acked：{from} 的代理确认容器全部终止，或最后的许可到期"),

@@ -1,0 +1,192 @@
+//! Where traffic goes: the weights of the centres, published in the hub; and how people ask for a move.
+
+use anyhow::{Context as _, Result, ensure};
+use playground::eventually;
+use serde_json::{Value, json};
+
+use crate::stage::{NS, deployment, placement};
+use crate::world::{METRO, PATIENCE, World, condition};
+
+const HOST: &str = "steered.jl.gov.cn";
+
+/// As much of the definition of ExternalDNS as is written.
+fn definition() -> Value {
+    let any = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
+    json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+        "metadata": {"name": "dnsendpoints.externaldns.k8s.io",
+            "annotations": {"api-approved.kubernetes.io": "https://github.com/kubernetes-sigs/external-dns/pull/2007"}},
+        "spec": {"group": "externaldns.k8s.io", "scope": "Namespaced",
+            "names": {"kind": "DNSEndpoint", "plural": "dnsendpoints", "singular": "dnsendpoint"},
+            "versions": [{"name": "v1alpha1", "served": true, "storage": true, "subresources": {"status": {}},
+                "schema": {"openAPIV3Schema": {"type": "object", "properties": {"spec": any, "status": any}}}}]}})
+}
+
+async fn enters(w: &World, centre: &str, addresses: &[&str]) -> Result<()> {
+    let patch = json!({"spec": {"ingress": addresses}}).to_string();
+    let args = ["patch", "dcn", centre, "--type=merge", "-p", &patch];
+    w.ok("hub", Some("zhao.min"), &args).await.map(drop)
+}
+
+/// Waits until the condition TrafficPublished has that reason.
+async fn published(w: &World, reason: &str) -> Result<()> {
+    eventually(PATIENCE, &format!("traffic says {reason}"), || async {
+        let found = w.get("hub", &["dap", "steered", "-n", NS]).await?;
+        let said = condition(&found, "TrafficPublished").cloned().unwrap_or_default();
+        ensure!(said["reason"] == reason, "{said}");
+        Ok(())
+    })
+    .await
+}
+
+/// Waits until a slice has that weight, and is ready where that is above 0.
+async fn weighs(w: &World, slice: &str, address: &str, weight: i64) -> Result<()> {
+    eventually(PATIENCE, &format!("{slice} weighs {weight}"), || async {
+        let found = w.get("hub", &["endpointslice", slice, "-n", NS]).await?;
+        let said = &found["metadata"]["annotations"]["xiangyun.io/weight"];
+        ensure!(*said == weight.to_string(), "it weighs {said}");
+        let endpoint = &found["endpoints"][0];
+        ensure!(endpoint["addresses"] == json!([address]), "{endpoint}");
+        ensure!(endpoint["conditions"]["ready"] == json!(weight > 0), "{endpoint}");
+        ensure!(
+            found["metadata"]["labels"]["kubernetes.io/service-name"] == "steered",
+            "{found}"
+        );
+        Ok(())
+    })
+    .await
+}
+
+/// Waits until the name leads to these addresses, each with its centre and weight.
+async fn leads(w: &World, to: &[(&str, &str, &str, &str)]) -> Result<()> {
+    eventually(PATIENCE, &format!("the name leads to {to:?}"), || async {
+        let found = w.get("hub", &["dnsendpoint", "steered", "-n", NS]).await?;
+        let record = |(kind, address, centre, weight): &(&str, &str, &str, &str)| {
+            json!({"dnsName": HOST, "recordType": kind, "targets": [address], "recordTTL": 30, "setIdentifier": centre,
+                "providerSpecific": [{"name": "weight", "value": weight}]})
+        };
+        let wanted: Vec<Value> = to.iter().map(record).collect();
+        ensure!(found["spec"]["endpoints"] == json!(wanted), "{}", found["spec"]);
+        Ok(())
+    })
+    .await
+}
+
+pub(crate) async fn follows_what_serves(w: &World) -> Result<()> {
+    let service = json!({"apiVersion": "v1", "kind": "Service",
+        "metadata": {"name": "steered", "namespace": NS, "labels": {"app": "steered"}},
+        "spec": {"selector": {"name": "steered"}, "ports": [{"port": 80}]}});
+    w.put(&service).await?;
+    w.put(&deployment("steered", "steered", 4)).await?;
+    let traffic = json!({"hostname": HOST, "ttlSeconds": 30});
+    w.put(&placement("steered", "steered", json!({"traffic": traffic})))
+        .await?;
+    w.copies("steered", "steered", [2, 2]).await?;
+    published(w, "IngressMissing").await?;
+    enters(w, "jishi", &["10.1.0.1", "fd00:1::1"]).await?;
+    enters(w, "jiyidong", &["10.2.0.1"]).await?;
+    // The slices do not wait for a kind that the hub does not serve.
+    published(w, "KindMissing").await?;
+    weighs(w, "steered-jishi", "10.1.0.1", 2).await?;
+    weighs(w, "steered-jishi-ipv6", "fd00:1::1", 2).await?;
+    weighs(w, "steered-jiyidong", "10.2.0.1", 2).await?;
+    w.apply("hub", None, &definition()).await?;
+    published(w, "Published").await?;
+    let jishi = |weight| {
+        [
+            ("A", "10.1.0.1", "jishi", weight),
+            ("AAAA", "fd00:1::1", "jishi", weight),
+        ]
+    };
+    leads(
+        w,
+        &[jishi("2").as_slice(), &[("A", "10.2.0.1", "jiyidong", "2")]].concat(),
+    )
+    .await?;
+
+    // Nothing serves in one centre: its slice stays and is not ready, its record is withdrawn.
+    let centres = json!([{"name": "jishi"}, {"name": "jiyidong", "weight": 0}]);
+    w.put(&placement(
+        "steered",
+        "steered",
+        json!({"traffic": traffic, "centres": centres}),
+    ))
+    .await?;
+    w.copies("steered", "steered", [4, 0]).await?;
+    weighs(w, "steered-jiyidong", "10.2.0.1", 0).await?;
+    leads(w, &jishi("4")).await?;
+    // Of what is taken away by hand nothing is missed for long.
+    w.ok("hub", None, &["delete", "endpointslice", "steered-jishi", "-n", NS])
+        .await?;
+    weighs(w, "steered-jishi", "10.1.0.1", 4).await?;
+
+    w.patch(
+        "hub",
+        crate::stage::LI,
+        &["dap", "steered"],
+        &json!({"spec": {"traffic": null}}),
+    )
+    .await?;
+    for what in [
+        "endpointslice/steered-jishi",
+        "endpointslice/steered-jiyidong",
+        "dnsendpoint/steered",
+    ] {
+        w.is_gone("hub", &[what]).await?;
+    }
+    w.delete(&["dap", "steered"]).await?;
+    w.delete(&["deploy/steered", "service/steered"]).await?;
+    for centre in METRO {
+        enters(w, centre, &[]).await?;
+    }
+    w.ok("hub", None, &["delete", "crd", "dnsendpoints.externaldns.k8s.io"])
+        .await
+        .map(drop)
+}
+
+/// Exit code, answer and error of the plugin, as that person.
+async fn ask(w: &World, person: &str, args: &[&str]) -> Result<(i32, Value, String)> {
+    let output = w.plugin(person, &[args, &["-n", NS, "-o", "json"]].concat()).await?;
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    let answer = serde_json::from_slice(&output.stdout).unwrap_or_default();
+    Ok((output.status.code().context("it was killed")?, answer, error))
+}
+
+/// What a move would do is told, the server checks it without storing anything, and what stands in the way is said.
+pub(crate) async fn a_move_is_planned(w: &World) -> Result<()> {
+    w.put(&deployment("moves", "moves", 2)).await?;
+    let spec = json!({"mode": "ActiveStandby", "active": "jishi", "standby": "Hot", "failover": {"rto": "120s"}});
+    w.put(&placement("moves", "moves", spec)).await?;
+    w.copies("moves", "moves", [2, 2]).await?;
+    let plan = ["failover", "plan", "dap/moves", "--to"];
+    let (code, scheme, error) = ask(w, "li.na", &[plan.as_slice(), &["jiyidong"]].concat()).await?;
+    ensure!(
+        code == 0 && scheme["from"] == "jishi" && scheme["rto"] == "120s",
+        "{code} {scheme} {error}"
+    );
+    ensure!(scheme["steps"].as_array().is_some_and(|s| s.len() == 3), "{scheme}");
+    let (code, scheme, _) = ask(w, "li.na", &[plan.as_slice(), &["jishi"]].concat()).await?;
+    ensure!(
+        code == 1 && scheme["obstacles"].as_array().is_some_and(|o| o.len() == 1),
+        "{code} {scheme}"
+    );
+    let start = [
+        "failover",
+        "start",
+        "dap/moves",
+        "--to",
+        "jiyidong",
+        "--dry-run",
+        "--comment",
+        "演练",
+    ];
+    for (person, code) in [("li.na", 0), ("zhao.min", 0), ("zhang.wei", 1), ("sun.li", 1)] {
+        let (found, answer, error) = ask(w, person, &start).await?;
+        ensure!(found == code, "{person}: {found} {answer} {error}");
+    }
+    let (code, moves, _) = ask(w, "li.na", &["failover", "status"]).await?;
+    ensure!(code == 0 && moves == json!([]), "a dry run stores nothing: {moves}");
+    let (code, _, error) = ask(w, "li.na", &["failback", "start", "moves"]).await?;
+    ensure!(code == 1 && error.contains("runs in jishi already"), "{code} {error}");
+    w.delete(&["dap", "moves"]).await?;
+    w.delete(&["deploy", "moves"]).await
+}

@@ -38,9 +38,11 @@ impl Controller {
                     tracing::info!(namespace, failover = name, incident, "failover made");
                     Ok(Some(Arc::new(made)))
                 }
-                // It is there already, and the watch is behind; or its namespace goes.
+                // It is there already, and the watch is behind.
+                Err(error) if error.is_conflict() => Ok(None),
+                // Its namespace goes, say: the others are not to blame.
                 Err(error) if error.is_refused() => {
-                    tracing::info!(namespace, failover = name, %error, "failover not made");
+                    tracing::warn!(namespace, failover = name, %error, "failover not made");
                     Ok(None)
                 }
                 Err(error) => Err(error),

@@ -199,3 +199,57 @@ fn turns<'a>(known: &'a Known, placements: &Placements) -> Vec<(&'a Arc<Failover
     };
     open.into_iter().map(turn).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn placement(name: &str, criticality: &str) -> Arc<DualActivePlacement> {
+        let text = json!({"apiVersion": "xiangyun.io/v1alpha1", "kind": "DualActivePlacement",
+            "metadata": {"name": name, "namespace": "dept"}, "spec": {"displayName": "p", "pool": "x86",
+            "mode": "ActiveStandby", "active": "a", "criticality": criticality, "select": {"matchLabels": {"a": "b"}},
+            "centres": [{"name": "a"}, {"name": "b"}]}});
+        Arc::new(serde_json::from_value(text).unwrap())
+    }
+
+    fn failover(placement: &str, status: &Value) -> Arc<Failover> {
+        let text = json!({"apiVersion": "xiangyun.io/v1alpha1", "kind": "Failover",
+            "metadata": {"name": format!("{placement}-a-17"), "namespace": "dept"}, "spec": {"type": "Unplanned",
+            "placementRef": {"name": placement}, "from": "a", "to": "b", "incident": "a-17"}, "status": status});
+        Arc::new(serde_json::from_value(text).unwrap())
+    }
+
+    #[test]
+    fn fifty_move_at_once_the_critical_first() {
+        let names: Vec<String> = (0..60).map(|n| format!("p{n:02}")).collect();
+        // The last ones by name are the critical ones.
+        let criticality = |n: usize| if n < 50 { "General" } else { "Key" };
+        let all = names
+            .iter()
+            .enumerate()
+            .map(|(n, name)| placement(name, criticality(n)));
+        let placements: Placements = all.map(|p| (owned(key(&p)), p)).collect();
+        let moves = |first: &Value| {
+            let status = |n: usize| {
+                if n < 5 {
+                    first.clone()
+                } else {
+                    json!({"phase": "Pending"})
+                }
+            };
+            let all = names.iter().enumerate().map(|(n, name)| failover(name, &status(n)));
+            Known::new(Arbiter::Absent, BTreeMap::new(), &all.collect::<Vec<_>>())
+        };
+        let begin = |known: &Known| -> Vec<String> {
+            let all = turns(known, &placements).into_iter().filter(|(_, slot)| *slot);
+            all.map(|(f, _)| f.spec.placement_ref.name.clone()).collect()
+        };
+        let turns = begin(&moves(&json!({"phase": "Pending"})));
+        assert_eq!((turns.len(), turns[0].as_str()), (50, "p50"));
+        assert!(turns.contains(&"p59".to_owned()) && !turns.contains(&"p40".to_owned()));
+        // What works takes a place, what waits for a proof does not.
+        assert_eq!(begin(&moves(&json!({"phase": "Promoting"}))).len(), 50);
+        assert_eq!(begin(&moves(&json!({"phase": "Fencing"}))).len(), 55);
+    }
+}

@@ -110,9 +110,8 @@ mod tests {
     fn the_scarcest_resource_is_what_is_left() {
         let mut pool = crate::centre::testing::pools().remove(0);
         let status: QuotaPoolStatus = serde_json::from_str(
-            r#"{"centres": [{"name": "a", "figures": {
-                "gross": {}, "reserved": {}, "charged": {}, "used": {},
-                "committable": {"cpu": "100", "memory": "100Gi"}, "free": {"cpu": "30", "memory": "9Gi"}}}]}"#,
+            r#"{"centres": [{"name": "a", "committable": {"cpu": "100", "memory": "100Gi"},
+                "free": {"cpu": "30", "memory": "9Gi"}}]}"#,
         )
         .unwrap();
         pool.status = Some(status);

@@ -8,14 +8,26 @@ use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use kube::api::PostParams;
 use kube::{Api, Client, ResourceExt as _};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
+
+use crate::quorum::boot;
 
 /// One call may take this long: shorter than a renew interval, so that a slow server costs one renewal, not the lease.
 const CALL: Duration = Duration::from_millis(1300);
 
 /// A renewal that failed is tried again this soon.
 const RETRY: Duration = Duration::from_millis(250);
+
+/// A leadership, as others of the process may go by it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Leads {
+    /// Its epoch; another one is another leadership, with whatever somebody else did in between.
+    pub epoch: i64,
+    /// Until then, by [`boot`]; in the past where this process does not lead.
+    pub until: Duration,
+}
 
 /// Which lease.
 #[derive(Clone)]
@@ -28,6 +40,8 @@ pub struct LeaseName {
     pub name: String,
     /// Highest epoch known from elsewhere; 0 where receivers compare none.
     pub floor: i64,
+    /// Who is told how long it is held.
+    pub told: Option<watch::Sender<Leads>>,
 }
 
 /// How a leadership ended.
@@ -87,7 +101,6 @@ struct Holder {
     api: Api<Lease>,
     candidate: Candidate,
     timing: Timing,
-    started: Instant,
     /// The lease as this process wrote it last, while nothing says that it changed: a renewal is then one call.
     written: Option<Lease>,
 }
@@ -102,7 +115,6 @@ impl Holder {
             api,
             candidate,
             timing,
-            started: Instant::now(),
             written: None,
         }
     }
@@ -126,7 +138,7 @@ impl Holder {
     async fn step(&mut self) -> Option<i64> {
         let from_memory = self.written.is_some();
         let found = self.read().await?;
-        let sent = self.started.elapsed();
+        let sent = boot();
         let observed = found.as_ref().map(observed);
         let transitions = observed.as_ref().map_or(0, |o| o.transitions);
         let epoch = match self.candidate.observe(observed, sent) {
@@ -147,6 +159,7 @@ impl Holder {
             Ok(Ok(written)) => {
                 self.candidate.wrote(sent);
                 self.written = Some(written);
+                self.tell(epoch);
                 Some(epoch)
             }
             // Somebody may have put a label on it: what counts is the holder that the next read finds.
@@ -156,6 +169,13 @@ impl Holder {
             }
             // It may have landed: the next read tells.
             _ => None,
+        }
+    }
+
+    fn tell(&self, epoch: i64) {
+        let until = self.candidate.leads_until().unwrap_or_default();
+        if let Some(told) = &self.lease.told {
+            told.send_replace(Leads { epoch, until });
         }
     }
 
@@ -183,9 +203,17 @@ impl Holder {
     /// Renews until the lease is lost or `released`; gives it back in the second case.
     async fn keep(mut self, lost: CancellationToken, released: CancellationToken) {
         let _cancel_on_exit = lost.drop_guard();
+        let over = self.lease.told.clone();
+        self.renew(released).await;
+        if let Some(told) = over {
+            told.send_replace(Leads::default());
+        }
+    }
+
+    async fn renew(&mut self, released: CancellationToken) {
         let mut pause = self.timing.renew;
         while let Some(until) = self.candidate.leads_until() {
-            let left = until.saturating_sub(self.started.elapsed());
+            let left = until.saturating_sub(boot());
             if left.is_zero() {
                 break;
             }
@@ -196,7 +224,7 @@ impl Holder {
                 }
                 () = sleep(left.min(pause)) => {}
             }
-            let left = until.saturating_sub(self.started.elapsed());
+            let left = until.saturating_sub(boot());
             // A renewal that does not come back in time must not keep the writers alive past the lease.
             pause = match timeout(left, self.step()).await {
                 Ok(Some(_)) => self.timing.renew,

@@ -13,6 +13,7 @@ pub mod clock;
 pub mod data_center;
 pub mod events;
 pub mod fail_point;
+pub mod failover;
 pub mod lazy;
 pub mod lease;
 pub mod merge;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use arbiter::timing::Timing;
 use crds::{QuotaLedger, object};
 use futures::future::LocalBoxFuture;
 use futures::stream::FuturesUnordered;
@@ -13,7 +14,7 @@ use futures::{FutureExt as _, StreamExt as _};
 use kube::core::DeserializeGuard;
 use kube::{Api, Client};
 use prometheus::{IntCounterVec, Registry};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
@@ -24,9 +25,10 @@ use crate::events::Events;
 use crate::fail_point::FailPoints;
 use crate::lease::{End, LeaseName, lead};
 use crate::pass::Passes;
+use crate::quorum::Deciding;
 use crate::rows::Rows;
 use crate::traffic::Word;
-use crate::{data_center, metering, notify, placement, tenant, traffic};
+use crate::{data_center, failover, metering, notify, placement, quorum, tenant, traffic};
 
 /// What the operator needs.
 pub struct Options {
@@ -40,6 +42,8 @@ pub struct Options {
     pub ready: Arc<AtomicBool>,
     /// Its wall clock.
     pub clock: Clock,
+    /// How to reach the arbiter, and the name of the place from where; without one nothing fails over.
+    pub arbiter: Option<(quorum::Config, String)>,
     /// Where a drill ends or stops it.
     pub fail_points: FailPoints,
     /// File with the key under which notices to contacts are signed; without one nobody is told.
@@ -55,6 +59,9 @@ pub enum Error {
     /// A controller ended, which none does by itself.
     #[error("controller {0} ended: {1}")]
     Ended(&'static str, String),
+    /// The machine gives no thread to the arbiter.
+    #[error("the arbiter's thread: {0}")]
+    Thread(#[from] std::io::Error),
     /// A metric is registered twice.
     #[error("metrics: {0}")]
     Metrics(#[from] prometheus::Error),
@@ -75,10 +82,12 @@ pub async fn run(options: Options, stop: CancellationToken) -> Result<(), Error>
         tenants: tenant::figures(&options.registry)?,
         centres: data_center::Figures::new(&options.registry)?,
         placements: placement::Figures::new(&options.registry)?,
+        moves: failover::Figures::new(&options.registry)?,
         traffic: traffic::figures(&options.registry)?,
         notices: notify::figures(&options.registry)?,
         passes: Passes::new(&options.registry)?,
     };
+    let mut arbiter = Arbiter::start(options.arbiter, &options.clock)?;
     let Some(floor) = stored_epoch(&options.client, &stop).await else {
         return Ok(());
     };
@@ -89,19 +98,76 @@ pub async fn run(options: Options, stop: CancellationToken) -> Result<(), Error>
         namespace: options.namespace,
         name: object::CONTROLLER.to_owned(),
         floor,
+        told: None,
     };
+    let (deciding, timing) = (arbiter.deciding.clone(), arbiter.timing);
     let work = async |epoch| {
         gauge.set(epoch);
-        let drill = (options.clock, options.fail_points);
-        start(client, epoch, drill, figures, options.notify_key, &stop)
-            .next()
-            .await
+        if let Some(deciding) = &deciding {
+            deciding.lead(true);
+        }
+        let leader = Leader {
+            client,
+            epoch,
+            clock: options.clock,
+            fail_points: options.fail_points,
+            arbiter: (deciding, timing),
+            notify_key: options.notify_key,
+        };
+        start(leader, figures, &stop).next().await
     };
-    match lead(lease, &stop, work).await {
-        End::Stopped | End::Ended(None) => Ok(()),
-        End::Lost => Err(Error::LeaseLost),
-        End::Ended(Some(error)) => Err(error),
+    tokio::select! {
+        end = lead(lease, &stop, work) => match end {
+            End::Stopped | End::Ended(None) => Ok(()),
+            End::Lost => Err(Error::LeaseLost),
+            End::Ended(Some(error)) => Err(error),
+        },
+        () = arbiter.ended() => Err(Error::Ended("arbiter", "its thread is over".to_owned())),
     }
+}
+
+/// The arbiter's thread, where one is configured.
+struct Arbiter {
+    deciding: Option<Deciding>,
+    timing: Timing,
+    over: Option<oneshot::Receiver<()>>,
+}
+
+impl Arbiter {
+    fn start(configured: Option<(quorum::Config, String)>, clock: &Clock) -> Result<Self, Error> {
+        let Some((config, place)) = configured else {
+            return Ok(Self {
+                deciding: None,
+                timing: Timing::default(),
+                over: None,
+            });
+        };
+        let timing = config.timing;
+        let (deciding, over) = Deciding::start(&place, config, clock.clone())?;
+        Ok(Self {
+            deciding: Some(deciding),
+            timing,
+            over: Some(over),
+        })
+    }
+
+    /// Its end, which does not come by itself.
+    async fn ended(&mut self) {
+        match &mut self.over {
+            Some(over) => drop(over.await),
+            None => std::future::pending().await,
+        }
+    }
+}
+
+/// Who leads, and with what.
+struct Leader {
+    client: Client,
+    epoch: i64,
+    clock: Clock,
+    fail_points: FailPoints,
+    arbiter: (Option<Deciding>, Timing),
+    notify_key: Option<PathBuf>,
 }
 
 /// The epoch in the ledger, once the hub answers; `None` when `stop` came first.
@@ -143,25 +209,28 @@ struct Figures {
     tenants: Rows,
     centres: data_center::Figures,
     placements: placement::Figures,
+    moves: failover::Figures,
     traffic: Rows,
     notices: IntCounterVec,
     passes: Passes,
 }
 
 /// The controllers: one line each.
-fn start(
-    client: Client,
-    epoch: i64,
-    (clock, fail_points): (Clock, FailPoints),
-    figures: Figures,
-    notify_key: Option<PathBuf>,
-    stop: &CancellationToken,
-) -> Controllers {
+fn start(leader: Leader, figures: Figures, stop: &CancellationToken) -> Controllers {
+    let Leader {
+        client,
+        epoch,
+        clock,
+        fail_points,
+        arbiter: (deciding, timing),
+        notify_key,
+    } = leader;
     let Figures {
         admission: metrics,
         tenants,
         centres,
         placements,
+        moves,
         traffic: weights,
         notices,
         passes,
@@ -193,9 +262,14 @@ fn start(
     };
     controllers.push(named("tenant", tenant::run(common.clone(), tenants)));
     controllers.push(named("data-center", data_center::run(common.clone(), centres)));
+    let (placing, moving) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (sight, seen) = failover::watch(&common.client, deciding, &placing, &moving);
+    controllers.push(named("moves", seen));
+    let move_all = failover::run(common.clone(), sight.clone(), moving, moves, timing);
+    controllers.push(named("failover", move_all));
     let (says, word) = Word::channel();
-    let placing = placement::run(common.clone(), epoch, placements, word, fail_points);
-    controllers.push(named("placement", placing));
+    let place_all = placement::run(common.clone(), epoch, (sight, placing), (placements, word), fail_points);
+    controllers.push(named("placement", place_all));
     controllers.push(named("traffic", traffic::run(common.clone(), weights, says)));
     controllers.push(named("notify", notify::run(common.clone(), notices, notify_key)));
     controllers.push(named("metering", metering::run(common, requests, meters)));

@@ -6,7 +6,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Amounts, CentreWitness, Condition, Member, MemberStage};
+use crate::{Amounts, CentreWitness, Condition, Member, MemberStage, WitnessState};
 
 /// Reasons of a centre's conditions.
 pub mod reason {
@@ -241,4 +241,12 @@ pub struct PhaseCapacity {
     pub name: String,
     /// Sum of what they can allocate | 可分配总量
     pub allocatable: Amounts,
+}
+
+impl DataCenter {
+    /// Whether others carry what belongs here: it is lost, or is back and does not have everything again.
+    pub fn is_carried(&self) -> bool {
+        let witness = self.status.as_ref().and_then(|s| s.witness.as_ref());
+        witness.is_some_and(|w| matches!(w.state, WitnessState::Lost | WitnessState::Returned))
+    }
 }

@@ -159,6 +159,10 @@ pub mod refusal {
     pub const POOL_MISMATCH: &str = "PoolMismatch";
     /// Whoever confirms for a member cloud belongs to it, and changes nothing else.
     pub const NOT_THE_MEMBER: &str = "NotTheMember";
+    /// What is written is of a right that has ended.
+    pub const STALE_EPOCH: &str = "StaleEpoch";
+    /// The copies of an exclusive placement are the agent's alone.
+    pub const EXCLUSIVE_SCALE: &str = "ExclusiveScale";
     /// Of a move, something that the operator alone writes.
     pub const OPERATOR_ONLY: &str = "OperatorOnly";
     /// A pod names its node.

@@ -89,6 +89,9 @@ pub struct Assignment {
     /// Centre that runs it; not with `ActiveActive` | 实际主侧
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub active: Option<String>,
+    /// Uid of the last Failover that it follows | 所依据的切换uid
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failover: Option<String>,
     /// Set when the placement is being deleted: what becomes of the objects | 删除中：对象的处理
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub leaving: Option<Removal>,

@@ -45,6 +45,8 @@ fn every_refusal_speaks_both_languages_and_names_a_known_reason() {
         refusal::ROLE_FORBIDDEN,
         refusal::POOL_MISMATCH,
         refusal::NOT_THE_MEMBER,
+        refusal::STALE_EPOCH,
+        refusal::EXCLUSIVE_SCALE,
         refusal::OPERATOR_ONLY,
         refusal::NODE_NAME_FORBIDDEN,
     ];

@@ -1,6 +1,7 @@
 //! The alerts, and the file that Prometheus loads.
 
 mod control;
+mod failover;
 mod placements;
 mod quota;
 mod servers;
@@ -106,5 +107,12 @@ fn alert(
 
 /// Every alert.
 pub fn alerts() -> Vec<Alert> {
-    [control::all(), quota::all(), placements::all(), servers::all()].concat()
+    [
+        control::all(),
+        quota::all(),
+        placements::all(),
+        failover::all(),
+        servers::all(),
+    ]
+    .concat()
 }

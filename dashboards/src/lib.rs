@@ -2,6 +2,7 @@
 
 mod alerts;
 mod board;
+mod failover;
 mod grafana;
 mod province;
 mod text;
@@ -35,7 +36,7 @@ pub struct Query {
 
 /// Every board.
 pub fn boards() -> Vec<Board> {
-    vec![province::board()]
+    vec![province::board(), failover::board()]
 }
 
 /// Every generated file.

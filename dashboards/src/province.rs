@@ -11,13 +11,13 @@ mod servers;
 use crate::board::{Board, Kind, Panel, Row, Unit};
 use crate::text::{Text, t};
 
-const GREEN: &str = "green";
+pub(crate) const GREEN: &str = "green";
 const YELLOW: &str = "yellow";
-const RED: &str = "red";
+pub(crate) const RED: &str = "red";
 /// Nothing may be there.
-const NONE: &[(f64, &str)] = &[(0.0, GREEN), (1.0, RED)];
+pub(crate) const NONE: &[(f64, &str)] = &[(0.0, GREEN), (1.0, RED)];
 /// Something may be there, and wants to be looked at.
-const SOME: &[(f64, &str)] = &[(0.0, GREEN), (1.0, YELLOW)];
+pub(crate) const SOME: &[(f64, &str)] = &[(0.0, GREEN), (1.0, YELLOW)];
 
 pub(crate) fn board() -> Board {
     Board {
@@ -37,7 +37,7 @@ pub(crate) fn board() -> Board {
     }
 }
 
-fn panel(kind: Kind, unit: Unit, title: Text, description: Text) -> Panel {
+pub(crate) fn panel(kind: Kind, unit: Unit, title: Text, description: Text) -> Panel {
     Panel {
         title,
         description,
@@ -49,27 +49,27 @@ fn panel(kind: Kind, unit: Unit, title: Text, description: Text) -> Panel {
 }
 
 impl Panel {
-    fn query(mut self, expr: impl Into<String>, legend: Text) -> Self {
+    pub(crate) fn query(mut self, expr: impl Into<String>, legend: Text) -> Self {
         self.queries.push((expr.into(), legend));
         self
     }
 
-    const fn colours(mut self, thresholds: &'static [(f64, &'static str)]) -> Self {
+    pub(crate) const fn colours(mut self, thresholds: &'static [(f64, &'static str)]) -> Self {
         self.thresholds = thresholds;
         self
     }
 }
 
-fn stat(title: Text, description: Text) -> Panel {
+pub(crate) fn stat(title: Text, description: Text) -> Panel {
     panel(Kind::Stat, Unit::Number, title, description)
 }
 
-fn row(title: Text, panels: Vec<Panel>) -> Row {
+pub(crate) fn row(title: Text, panels: Vec<Panel>) -> Row {
     Row { title, panels }
 }
 
 /// Legend that is the label's value in both languages.
-const fn label(text: &'static str) -> Text {
+pub(crate) const fn label(text: &'static str) -> Text {
     t(text, text)
 }
 

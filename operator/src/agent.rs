@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
-use controllers::centre::{self, Options};
+use controllers::centre::{self, Options, RightOptions};
 use controllers::fail_point::FailPoints;
+use controllers::quorum::Config;
 use controllers::serve::Port;
 use tokio_util::sync::CancellationToken;
 
@@ -35,13 +36,30 @@ pub(crate) struct AgentArgs {
     metrics_addr: SocketAddr,
     #[command(flatten)]
     clock: ClockArgs,
+    /// Where the arbiter is, as JSON; without it exclusive placements never move
+    #[arg(long, env = "XIANGYUN_ARBITER_CONFIG", value_name = "FILE")]
+    arbiter_config: Option<PathBuf>,
+    /// Address at which the gates of the nodes ask; with it exclusive pods run only on nodes with a gate
+    #[arg(
+        long,
+        env = "XIANGYUN_PERMITS_ADDR",
+        requires = "arbiter_config",
+        value_name = "IP:PORT"
+    )]
+    permits_addr: Option<SocketAddr>,
     /// File that names a step at which this process ends or stops
     #[arg(long, hide = true, requires = "playground", value_name = "FILE")]
     fail_point_file: Option<PathBuf>,
 }
 
 pub(crate) async fn run(args: AgentArgs, port: Port, stop: CancellationToken) -> anyhow::Result<()> {
+    let arbiter = args.arbiter_config.as_deref().map(Config::read).transpose()?;
     let options = Options {
+        rights: arbiter.map(|config| RightOptions {
+            config,
+            permits: args.permits_addr,
+            kubeconfig: args.centre_kubeconfig.clone(),
+        }),
         centre: args.centre,
         hub: controllers::client::connect(Some(&args.hub_kubeconfig)).await?,
         cluster: controllers::client::connect(args.centre_kubeconfig.as_deref()).await?,

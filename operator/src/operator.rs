@@ -7,6 +7,7 @@ use std::sync::Arc;
 use clap::Args;
 use controllers::fail_point::FailPoints;
 use controllers::operator::Options;
+use controllers::quorum::Config;
 use controllers::serve::Port;
 use tokio_util::sync::CancellationToken;
 
@@ -29,6 +30,12 @@ pub(crate) struct OperatorArgs {
     metrics_addr: SocketAddr,
     #[command(flatten)]
     clock: ClockArgs,
+    /// Where the arbiter is, as JSON; without it nothing fails over
+    #[arg(long, env = "XIANGYUN_ARBITER_CONFIG", requires = "place", value_name = "FILE")]
+    arbiter_config: Option<PathBuf>,
+    /// Name of the centre in which this operator runs
+    #[arg(long, env = "XIANGYUN_PLACE", value_name = "NAME")]
+    place: Option<String>,
     /// File that names a step at which this process ends or stops
     #[arg(long, hide = true, requires = "playground", value_name = "FILE")]
     fail_point_file: Option<PathBuf>,
@@ -42,12 +49,14 @@ pub(crate) struct OperatorArgs {
 
 pub(crate) async fn run(args: OperatorArgs, port: Port, stop: CancellationToken) -> anyhow::Result<()> {
     let client = controllers::client::connect(args.kubeconfig.as_deref()).await?;
+    let arbiter = args.arbiter_config.as_deref().map(Config::read).transpose()?;
     let options = Options {
         client,
         namespace: args.lease_namespace,
         registry: port.registry.clone(),
         ready: Arc::clone(&port.ready),
         clock: args.clock.into(),
+        arbiter: arbiter.zip(args.place),
         fail_points: FailPoints {
             file: args.fail_point_file,
         },

@@ -7,6 +7,7 @@
 )]
 
 mod cases;
+mod failover;
 mod idle;
 mod placements;
 mod terms;
@@ -45,6 +46,7 @@ fn cases() -> impl Iterator<Item = &'static Case> {
         .iter()
         .chain(idle::CASES)
         .chain(placements::CASES)
+        .chain(failover::CASES)
         .chain(terms::CASES)
 }
 

@@ -260,6 +260,16 @@ impl Agent {
         (stored.floor == epoch && wanted.floor == epoch && until > now).then_some(Right { epoch, until })
     }
 
+    /// Its place.
+    pub fn place(&self) -> &str {
+        &self.place
+    }
+
+    /// Every scope as this process last saw it.
+    pub fn rows(&self) -> impl Iterator<Item = (&str, &Row)> {
+        self.known.iter().map(|(scope, known)| (scope.as_str(), &known.row))
+    }
+
     /// The row as this process last saw it.
     pub fn row(&self, scope: &str) -> Option<&Row> {
         self.known.get(scope).map(|known| &known.row)

@@ -6,6 +6,7 @@ pub mod agent;
 pub mod lease;
 pub mod observer;
 pub mod operator;
+pub mod permit;
 pub mod record;
 pub mod row;
 pub mod timing;

@@ -57,12 +57,18 @@ impl Observer {
 
     /// Its verdict about that place. It names the beat, and so never holds for a later life.
     pub fn verdict(&self, place: &str, now: Duration) -> Option<Txn> {
+        self.says(key::verdict(&self.name, place), place, now)
+    }
+
+    /// What it says instead where the place's API server still answers: its agents are silent, and nothing moves for that.
+    pub fn down(&self, place: &str, now: Duration) -> Option<Txn> {
+        self.says(key::down(&self.name, place), place, now)
+    }
+
+    fn says(&self, key: String, place: &str, now: Duration) -> Option<Txn> {
         let m = self.silent(place, now)?;
         let txn = Txn::default().finds(key::incarnation(), &self.incarnation?);
-        Some(
-            txn.unchanged(key::beat(place), m)
-                .put(key::verdict(&self.name, place), &m),
-        )
+        Some(txn.unchanged(key::beat(place), m).put(key, &m))
     }
 }
 

@@ -44,6 +44,16 @@ pub mod key {
     pub fn verdict(observer: &str, place: &str) -> String {
         format!("{PREFIX}observers/{observer}/{place}")
     }
+    /// That `observer` found `place` silent, but its API server alive.
+    pub fn down(observer: &str, place: &str) -> String {
+        format!("{PREFIX}down/{observer}/{place}")
+    }
+    /// Observer and place of such a key, below `observers/` or `down/`.
+    pub fn observed(key: &str, below: &str) -> Option<(String, String)> {
+        let rest = key.strip_prefix(PREFIX)?.strip_prefix(below)?;
+        let (observer, place) = rest.split_once('/')?;
+        Some((observer.to_owned(), place.to_owned()))
+    }
     /// Which operator decides.
     pub fn operator() -> String {
         format!("{PREFIX}operator/session")

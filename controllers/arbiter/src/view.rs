@@ -17,6 +17,10 @@ pub struct View {
     pub rows: BTreeMap<String, (Row, u64)>,
     /// Places, and the revision of their last beat.
     pub beats: BTreeMap<String, u64>,
+    /// Beats after which an observer saw a place silent, by observer and place.
+    pub verdicts: BTreeMap<(String, String), u64>,
+    /// The same of places whose API server still answered it.
+    pub downs: BTreeMap<(String, String), u64>,
     /// What places claim, by key.
     pub claims: BTreeMap<String, Claim>,
     /// The operator that decides, and since which revision.
@@ -45,6 +49,10 @@ impl View {
                 view.rows.insert(scope.to_owned(), (row, kv.revision));
             } else if let Some(place) = key::beating(&kv.key) {
                 view.beats.insert(place.to_owned(), kv.revision);
+            } else if let (Some(about), Some(m)) = (key::observed(&kv.key, "observers/"), kv.parse()) {
+                view.verdicts.insert(about, m);
+            } else if let (Some(about), Some(m)) = (key::observed(&kv.key, "down/"), kv.parse()) {
+                view.downs.insert(about, m);
             } else if let (true, Some(claim)) = (key::claims(&kv.key), kv.parse()) {
                 view.claims.insert(kv.key.clone(), claim);
             }

@@ -12,6 +12,7 @@ pub mod centre_health;
 pub mod check;
 pub mod comes;
 pub mod cycle;
+pub mod failover;
 pub mod ledger;
 pub mod loss;
 pub mod market;

@@ -72,6 +72,7 @@ impl Cloud {
             floors: &self.floors,
             stage: Stage::Member(self.stage),
             contents: &contents,
+            rights: None,
         })
     }
 
@@ -104,6 +105,7 @@ impl Cloud {
             unready: &BTreeMap::new(),
             forbidden: &BTreeMap::new(),
             left: 0,
+            fence: None,
         };
         let rows = &self.placement.status.as_ref().unwrap().centres;
         let row = row("yanbian", part, rows.first(), &seen, Timestamp::UNIX_EPOCH).unwrap();

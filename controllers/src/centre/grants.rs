@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crds::{ResourceRequest, Tenant};
 use futures::StreamExt as _;
-use kube::Client;
+use kube::{Client, ResourceExt as _};
 use plan::centre::catalogue::Catalogue;
 use plan::centre::epoch::Floors;
 use plan::centre::grant::{Absent, Answer, Plan, Snapshot, Wanted, plan};
@@ -112,6 +112,12 @@ impl Grants {
             let placements = self.caches.placements.shared();
             self.placed.borrow_and_update().open(&self.centre, &placements)
         };
+        let centres = self.caches.centres.shared();
+        let carried = centres
+            .iter()
+            .filter(|c| c.is_carried())
+            .map(|c| c.name_any())
+            .collect();
         let snapshot = Snapshot {
             centre: &self.centre,
             tenants: &tenants,
@@ -122,6 +128,7 @@ impl Grants {
             gone: &self.gone,
             stage: self.stage,
             confirmed: &confirmed,
+            carried: &carried,
         };
         let first = plan(&snapshot);
         if first.confirm.is_empty() {

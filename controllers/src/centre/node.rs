@@ -48,6 +48,7 @@ impl SlimNode {
             name: self.metadata.name.clone().unwrap_or_default(),
             pool: label(crds::label::POOL),
             phase: label(crds::label::PHASE),
+            gate: label(crds::label::GATE).as_deref() == Some("true"),
             ready: self
                 .status
                 .conditions

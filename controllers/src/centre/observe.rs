@@ -34,7 +34,7 @@ pub(super) struct Signals {
     pub(super) hub: Arc<Notify>,
     /// What is to be measured, and where.
     pub(super) policies: Arc<Notify>,
-    /// The centre's own DataCenter.
+    /// The centre's own DataCenter, or another one.
     pub(super) own: Arc<Notify>,
     /// A placement, its templates, or its objects here.
     pub(super) placements: Arc<Notify>,
@@ -51,8 +51,8 @@ pub(super) struct Caches {
     pub(super) pools: Cache<QuotaPool>,
     pub(super) requests: Cache<ResourceRequest>,
     pub(super) policies: Cache<ReclaimPolicy>,
-    /// The centre's own DataCenter.
-    pub(super) own: Cache<DataCenter>,
+    /// Every centre, its own among them.
+    pub(super) centres: Cache<DataCenter>,
     pub(super) placements: Cache<DualActivePlacement>,
     pub(super) kinds: Cache<PlaceableKind, Placeable>,
     pub(super) nodes: Cache<SlimNode>,
@@ -76,18 +76,17 @@ pub(super) struct Centre {
 
 impl Caches {
     /// Starts every watch. The tasks never end by themselves.
-    pub(super) fn start(
-        hub: &Client,
-        cluster: &Client,
-        centre: &str,
-        signals: &Signals,
-    ) -> (Self, Vec<JoinHandle<()>>) {
+    pub(super) fn start(hub: &Client, cluster: &Client, signals: &Signals) -> (Self, Vec<JoinHandle<()>>) {
         let mut tasks = Vec::new();
         let all = watcher::Config::default;
         let ours = || watcher::Config::default().labels(&format!("{}={}", label::MANAGED_BY, object::AGENT));
-        let named = all().fields(&format!("metadata.name={centre}"));
-        let changed = vec![Arc::clone(&signals.policies), Arc::clone(&signals.own)];
-        let (own, task) = Cache::read(hub.clone(), named, changed, Reader::AS_IT_IS);
+        let changed = [&signals.policies, &signals.own, &signals.hub].map(Arc::clone);
+        let says = Reader {
+            read: Ok,
+            // Reports come all the time, and nobody here goes by them.
+            news: |a: &DataCenter, b| a.spec != b.spec || a.is_carried() != b.is_carried(),
+        };
+        let (centres, task) = Cache::read(hub.clone(), all(), changed.to_vec(), says);
         tasks.push(task);
         let (kinds, kinds_task) = placement::kinds::watch(hub.clone(), Arc::clone(&signals.placements));
         tasks.push(kinds_task);
@@ -97,7 +96,7 @@ impl Caches {
             pools: start(hub, all(), &signals.hub, &mut tasks),
             requests: start(hub, all(), &signals.hub, &mut tasks),
             policies: start(hub, all(), &signals.policies, &mut tasks),
-            own,
+            centres,
             placements: start(hub, all(), &signals.placements, &mut tasks),
             nodes: start(cluster, all(), &signals.nodes, &mut tasks),
             pods: start(cluster, all().fields(RUNNING), &signals.nodes, &mut tasks),
@@ -129,7 +128,7 @@ impl Caches {
         self.tenants.ready().await?;
         self.pools.ready().await?;
         self.policies.ready().await?;
-        self.own.ready().await?;
+        self.centres.ready().await?;
         self.requests.ready().await?;
         self.placements.ready().await?;
         self.kinds.ready().await

@@ -49,7 +49,7 @@ pub(super) struct Asks(BTreeMap<String, Asked>);
 impl Measurements {
     /// Asks what is due. Answers when it wants to be called again.
     pub(super) async fn pass(&mut self) -> Result<Option<Duration>, CallError> {
-        let centres = self.caches.own.list();
+        let centres = self.caches.centres.list();
         let own = centres
             .iter()
             .find(|c| c.metadata.name.as_deref() == Some(&self.centre));

@@ -20,6 +20,8 @@ use jiff::Timestamp;
 use kube::Client;
 use kube::runtime::watcher::Config;
 use plan::centre::catalogue::Catalogue;
+use plan::failover::facts::Known;
+use plan::failover::status::describe;
 use plan::placement::confirm::waiting;
 use plan::placement::decide::{Centre, Decision, World, decide, key};
 use plan::placement::fit;
@@ -35,6 +37,7 @@ use crate::call::CallError;
 use crate::clock::Clock;
 use crate::events::Events;
 use crate::fail_point::FailPoints;
+use crate::failover::Sight;
 use crate::operator::Common;
 use crate::pass::{Rhythm, drive};
 use crate::rows::{Rows, count};
@@ -56,10 +59,9 @@ struct Controller {
     clock: Clock,
     figures: Figures,
     fail_points: FailPoints,
-    placements: Cache<DualActivePlacement>,
+    sight: Sight,
     requests: Cache<ResourceRequest, fit::Read>,
     pools: Cache<QuotaPool>,
-    centres: Cache<DataCenter>,
     tenants: Cache<Tenant>,
     kinds: Cache<PlaceableKind, Placeable>,
     templates: Templates<Template>,
@@ -103,15 +105,15 @@ impl Figures {
     }
 }
 
-/// Runs until it is stopped.
+/// Runs until it is stopped. `sight` tells `changed` of what is new.
 ///
 /// # Errors
 /// A cache that never filled.
 pub async fn run(
     common: Common,
     epoch: i64,
-    figures: Figures,
-    traffic: Word,
+    (sight, changed): (Sight, Arc<Notify>),
+    (figures, traffic): (Figures, Word),
     fail_points: FailPoints,
 ) -> Result<(), NotReady> {
     let Common {
@@ -121,29 +123,18 @@ pub async fn run(
         passes,
         stop,
     } = common;
-    let changed = Arc::new(Notify::new());
     let all = Config::default;
     let grants = Reader {
         read: |request: ResourceRequest| Ok(fit::read(&request)),
         news: |a: &fit::Read, b| a != b,
     };
-    let (placements, placements_task) = Cache::start(client.clone(), all(), Arc::clone(&changed));
     let (requests, requests_task) = Cache::read(client.clone(), all(), vec![Arc::clone(&changed)], grants);
     let (pools, pools_task) = Cache::start(client.clone(), all(), Arc::clone(&changed));
-    // Reports of centres come all the time and concern placements only by their age, which is looked at anyway.
-    let (centres, centres_task) = Cache::start(client.clone(), all(), Arc::new(Notify::new()));
     let (tenants, tenants_task) = Cache::start(client.clone(), all(), Arc::clone(&changed));
     let (kinds, kinds_task) = kinds::watch(client.clone(), Arc::clone(&changed));
     let read = |(kind, resource, object): Found<'_>| template::read(kind, &plain(object, resource));
     let templates = Templates::new(client.clone(), all(), Arc::clone(&changed), read);
-    let tasks = [
-        placements_task,
-        requests_task,
-        pools_task,
-        centres_task,
-        tenants_task,
-        kinds_task,
-    ];
+    let tasks = [requests_task, pools_task, tenants_task, kinds_task];
     let mut controller = Controller {
         client,
         epoch,
@@ -152,10 +143,9 @@ pub async fn run(
         clock,
         figures,
         fail_points,
-        placements,
+        sight,
         requests,
         pools,
-        centres,
         tenants,
         kinds,
         templates,
@@ -172,18 +162,17 @@ pub async fn run(
 
 impl Controller {
     async fn ready(&self) -> Result<(), NotReady> {
-        self.placements.ready().await?;
+        self.sight.ready().await?;
         self.requests.ready().await?;
         self.pools.ready().await?;
-        self.centres.ready().await?;
         self.tenants.ready().await?;
         self.kinds.ready().await
     }
 
     /// One pass over all placements, and over the kinds that they may take.
     async fn pass(&mut self) -> Result<Option<Duration>, CallError> {
-        let (placements, all) = (self.placements.shared(), self.kinds.shared());
-        self.figures.waiting(waiting(&self.centres.shared(), &placements));
+        let (placements, all) = (self.sight.placements.shared(), self.kinds.shared());
+        self.figures.waiting(waiting(&self.sight.centres.shared(), &placements));
         let kinds = Kinds::new(&all);
         self.templates.watch(&kinds, &observe::kinds(&placements, &kinds));
         let next = self.place(&placements, &kinds).await;
@@ -211,13 +200,17 @@ impl Controller {
             self.ledger = observe::ledger(&self.client).await?;
         }
         let now = self.clock.now();
-        let centres = self.known_centres(now);
+        let known = self.sight.known(now);
+        let centres = self.known_centres(&known, now);
         let templates = self.templates.all();
         self.texts.read(&self.client, kinds, placements, &templates).await;
-        let decisions = self.decide((placements, kinds), &templates, &centres, now).await;
+        let decisions = self
+            .decide((placements, kinds), &templates, (&centres, &known), now)
+            .await;
         let next = placements.iter().filter_map(|placement| {
             let decision = decisions.get(&key(placement))?;
-            let status = status(placement, decision, &centres, now);
+            let mut status = status(placement, decision, &centres, now);
+            describe(placement, &known, decision.survivable.as_ref(), &mut status, now);
             Some((placement, decision, self.traffic.tell(placement, status, now)))
         });
         let next: Vec<_> = next.collect();
@@ -252,12 +245,16 @@ impl Controller {
         outcomes.into_iter().fold(Ok(()), Result::and)
     }
 
-    fn known_centres(&self, now: Timestamp) -> BTreeMap<String, Centre> {
-        let centres = self.centres.shared();
-        centres
-            .iter()
-            .filter_map(|c| Some((c.metadata.name.clone()?, facts(c, now))))
-            .collect()
+    fn known_centres(&self, known: &Known, now: Timestamp) -> BTreeMap<String, Centre> {
+        let centres = self.sight.centres.shared();
+        let fact = |c: &Arc<DataCenter>| {
+            let name = c.metadata.name.clone()?;
+            let mut facts = facts(c, now);
+            // Its last report may be younger than its loss.
+            facts.reports &= !known.is_lost(&name);
+            Some((name, facts))
+        };
+        centres.iter().filter_map(fact).collect()
     }
 
     /// Decides, asks the hub about templates that are missing, and decides again with its answers.
@@ -265,11 +262,11 @@ impl Controller {
         &self,
         (placements, kinds): (&[Arc<DualActivePlacement>], &Kinds),
         templates: &BTreeMap<Key, Arc<Template>>,
-        centres: &BTreeMap<String, Centre>,
+        (centres, known): (&BTreeMap<String, Centre>, &Known),
         now: Timestamp,
     ) -> BTreeMap<(String, String), Decision> {
         let grants = self.requests.shared();
-        let grants = fit::sum(grants.iter().map(Arc::as_ref));
+        let grants = fit::sum_while(grants.iter().map(Arc::as_ref), &known.away());
         let catalogue = Catalogue::read(&self.pools.list());
         let tenants: BTreeSet<String> = self
             .tenants
@@ -287,6 +284,7 @@ impl Controller {
             kinds,
             blind: &self.templates.blind(),
             texts: self.texts.all(),
+            failover: known,
             now,
             gone: &BTreeSet::new(),
             ledger: self.ledger.as_deref().unwrap_or_default(),

@@ -1,7 +1,13 @@
 //! The arbiter's store on a real network: the protocol of [`arbiter`] with etcd and the machine's clock.
 
 mod clock;
+mod config;
+mod deciding;
 mod store;
+mod thread;
 
 pub use clock::boot;
+pub use config::{Config, ConfigError, ConnectError};
+pub use deciding::{Deciding, Seen};
 pub use store::{Answer, Identity, Store, Unanswered};
+pub use thread::on_own_thread;

@@ -16,7 +16,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::{Duration, timeout};
 
-use crate::answer::Answer;
+use crate::answer::{Answer, Asking};
 
 /// No node has so many pods that its answer is longer.
 const LONGEST_ANSWER: usize = 1024 * 1024;
@@ -44,7 +44,7 @@ pub trait Ask {
     ///
     /// # Errors
     /// Nobody answered in time.
-    fn ask(&self) -> impl Future<Output = Result<Answer, Unanswered>> + Send;
+    fn ask(&self, asking: Asking) -> impl Future<Output = Result<Answer, Unanswered>> + Send;
 }
 
 /// Where an agent listens.
@@ -101,26 +101,31 @@ impl HttpAgents {
         }
     }
 
-    async fn one(&self, agent: &Agent) -> Result<Answer, Unanswered> {
+    async fn one(&self, agent: &Agent, path_and_query: &str) -> Result<Answer, Unanswered> {
         match agent {
             Agent::Unix(path) => {
                 let stream = UnixStream::connect(path).await.map_err(broken)?;
-                self.over(stream, "agent").await
+                self.over(stream, "agent", path_and_query).await
             }
             Agent::Tcp(host) => {
                 let addresses: Vec<SocketAddr> = tokio::net::lookup_host(host).await.map_err(broken)?.collect();
                 let each = addresses.into_iter().map(async |address| {
                     let stream = TcpStream::connect(address).await.map_err(broken)?;
-                    self.over(stream, host).await
+                    self.over(stream, host, path_and_query).await
                 });
                 first(each).await
             }
         }
     }
 
-    async fn over(&self, stream: impl AsyncRead + AsyncWrite + Unpin, host: &str) -> Result<Answer, Unanswered> {
+    async fn over(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Unpin,
+        host: &str,
+        path_and_query: &str,
+    ) -> Result<Answer, Unanswered> {
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
-        let request = http::Request::get(&self.path)
+        let request = http::Request::get(path_and_query)
             .header(http::header::HOST, host)
             .body(Empty::<Bytes>::new())
             .map_err(broken)?;
@@ -166,8 +171,10 @@ async fn first(
 }
 
 impl Ask for HttpAgents {
-    async fn ask(&self) -> Result<Answer, Unanswered> {
-        let all = first(self.agents.iter().map(|agent| self.one(agent)));
+    async fn ask(&self, Asking { record, ready }: Asking) -> Result<Answer, Unanswered> {
+        let record = record.map(|number| format!("&record={number}")).unwrap_or_default();
+        let question = format!("{}?ready={ready}{record}", self.path);
+        let all = first(self.agents.iter().map(|agent| self.one(agent, &question)));
         let limit = Duration::from_millis(self.call_ms);
         timeout(limit, all).await.unwrap_or(Err(Unanswered::Late(self.call_ms)))
     }

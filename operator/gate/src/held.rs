@@ -14,6 +14,9 @@ use crate::answer::Epoch;
 /// The epochs. They never fall.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Held {
+    /// The highest number of the centre's record.
+    #[serde(default)]
+    record: u64,
     scopes: BTreeMap<String, Epoch>,
 }
 
@@ -21,6 +24,16 @@ impl Held {
     /// The highest epoch permitted for a scope.
     pub fn of(&self, scope: &str) -> Option<Epoch> {
         self.scopes.get(scope).copied()
+    }
+
+    /// The highest number of the centre's record that was ever answered.
+    pub fn record(&self) -> u64 {
+        self.record
+    }
+
+    /// Remembers the number of a record; a lower one changes nothing.
+    pub fn recorded(&mut self, number: u64) {
+        self.record = self.record.max(number);
     }
 
     /// Remembers an epoch; a lower one changes nothing.

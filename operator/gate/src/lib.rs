@@ -4,8 +4,9 @@
 //! [`answer`] is what an agent serves, [`plan`] decides without clock or I/O, [`ruleset`] is the table of a node, and
 //! [`pass`] carries one round out.
 
+pub use arbiter::permit as answer;
+
 pub mod alone;
-pub mod answer;
 pub mod ask;
 pub mod bounds;
 pub mod clock;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use tokio::time::{Duration, MissedTickBehavior, interval};
 
-use crate::answer::Answer;
+use crate::answer::{Answer, Asking};
 use crate::ask::{Ask, Unanswered};
 use crate::bounds::{Bounds, WRITE_MS};
 use crate::clock::{BootTime, boot_time};
@@ -190,7 +190,7 @@ impl<A: Ask> Gate<A> {
         }
         self.setup.fail_points.reached(Step::Ticketed);
         let asked = boot_time()?;
-        let Some(answer) = self.ask(asked).await? else {
+        let Some(answer) = self.ask(asked, held.record()).await? else {
             return Ok((Outcome::Unanswered, nothing()));
         };
         self.setup.fail_points.reached(Step::Answered);
@@ -225,8 +225,13 @@ impl<A: Ask> Gate<A> {
         Ok((outcome, pass))
     }
 
-    async fn ask(&mut self, asked: BootTime) -> nix::Result<Option<Answer>> {
-        let answer = self.setup.agents.ask().await;
+    /// Asks, and says whether the fence stood at the last look.
+    async fn ask(&mut self, asked: BootTime, record: u64) -> nix::Result<Option<Answer>> {
+        let asking = Asking {
+            record: Some(record),
+            ready: self.setup.status.report(asked).ready,
+        };
+        let answer = self.setup.agents.ask(asking).await;
         let took = Duration::from_millis(boot_time()?.since(asked));
         match answer {
             Ok(answer) => {

@@ -54,6 +54,13 @@ impl Opening {
 /// Why a pod gets no permit from this answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Refusal {
+    /// The answer goes by an older record of the centre than one before it: the centre was restored from a copy.
+    CentreRestored {
+        /// Number of its record.
+        named: u64,
+        /// The highest before.
+        held: u64,
+    },
     /// The answer's epoch of the scope is older than one that was permitted on this node.
     StaleEpoch {
         /// What the answer names.
@@ -82,6 +89,7 @@ impl Refusal {
     /// A word for metrics and logs.
     pub const fn word(self) -> &'static str {
         match self {
+            Self::CentreRestored { .. } => "CentreRestored",
             Self::StaleEpoch { .. } => "StaleEpoch",
             Self::NotCurrent { .. } => "NotCurrent",
             Self::OutsideRange => "OutsideRange",
@@ -96,6 +104,7 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.word())?;
         match self {
+            Self::CentreRestored { named, held } => write!(f, " {named} < {held}"),
             Self::StaleEpoch { named, held } => {
                 let (named, held) = named.against(*held);
                 write!(f, " {named} < {held}")
@@ -154,7 +163,10 @@ pub fn plan(answer: &Answer, known: Known<'_>) -> Pass {
     let mut openings: BTreeMap<IpAddr, Opening> = BTreeMap::new();
     for pod in &answer.pods {
         let alone = owners.get(&pod.address).is_some_and(|uids| uids.len() == 1);
-        let judged = if alone {
+        let judged = if answer.record < known.held.record() {
+            let (named, held) = (answer.record, known.held.record());
+            Err(Refusal::CentreRestored { named, held })
+        } else if alone {
             judge(pod, epochs.get(pod.scope.as_str()).copied(), known)
         } else {
             Err(Refusal::TwoPods)
@@ -180,6 +192,7 @@ pub fn plan(answer: &Answer, known: Known<'_>) -> Pass {
     for refused in &pass.refused {
         openings.remove(&refused.address);
     }
+    pass.held.recorded(answer.record);
     for opening in openings.values() {
         pass.held.raise(&opening.scope, opening.epoch);
     }

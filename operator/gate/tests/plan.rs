@@ -89,7 +89,11 @@ fn pod() -> impl Strategy<Value = PodPermit> {
 
 fn world() -> impl Strategy<Value = World> {
     let row = (scope(), epoch()).prop_map(|(scope, epoch)| ScopeEpoch { scope, epoch });
-    let answer = (vec(row, 0..6), vec(pod(), 0..8)).prop_map(|(epochs, pods)| Answer { epochs, pods });
+    let answer = (vec(row, 0..6), vec(pod(), 0..8)).prop_map(|(epochs, pods)| Answer {
+        record: 3,
+        epochs,
+        pods,
+    });
     let held = vec((scope(), epoch()), 0..3).prop_map(|rows| {
         let mut held = Held::default();
         for (scope, epoch) in rows {
@@ -223,6 +227,7 @@ fn a_refusal_says_both_numbers() {
     };
     let world = World {
         answer: Answer {
+            record: 3,
             epochs: vec![row],
             pods: vec![pod],
         },
@@ -233,6 +238,14 @@ fn a_refusal_says_both_numbers() {
         now: BootTime(1),
         later: 0,
     };
-    let refused = world.pass().refused;
-    assert_eq!(refused.first().unwrap().why.to_string(), "StaleEpoch 7 < 8");
+    let pass = world.pass();
+    assert_eq!(pass.refused.first().unwrap().why.to_string(), "StaleEpoch 7 < 8");
+    assert_eq!(pass.held.record(), 3);
+    // A centre that goes by an older record than before was restored from a copy.
+    let mut restored = world;
+    restored.held = Held::default();
+    restored.held.recorded(4);
+    let pass = restored.pass();
+    assert_eq!(pass.refused.first().unwrap().why.to_string(), "CentreRestored 3 < 4");
+    assert!(pass.openings.is_empty() && pass.held.record() == 4);
 }

@@ -12,6 +12,7 @@ use rcgen::{
 };
 
 use crate::access;
+use crate::arbiter;
 use crate::place::{Place, Profile, port};
 use crate::state::State;
 use crate::users::{ADMIN, USERS, User};
@@ -48,6 +49,7 @@ pub(crate) fn write_all(state: &State) -> Result<()> {
         )?;
         issue(&pki, &format!("etcd-{place}"), &stores, "etcd", &[], names)?;
     }
+    issue(&pki, arbiter::CLIENT, &stores, arbiter::CLIENT, &[], Vec::new())?;
     for cluster in state.profile.centres().iter().map(|c| c.name()).chain(["hub"]) {
         let key = KeyPair::generate()?;
         write_private(

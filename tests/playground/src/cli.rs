@@ -1,21 +1,23 @@
 //! The command line. Scripts and drills use it, so verbs and flags are stable. Values go to standard output, all else to
 //! standard error.
 
+mod faults;
+
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
-use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand};
-use futures::future::try_join_all;
 
+use self::faults::FaultVerb;
 use crate::cloud::{Cloud, Options};
-use crate::fault::{Cut, Fault};
 use crate::mode::{self, Mode};
 use crate::place::{Place, Profile};
 use crate::relay::{self, RelayArgs};
+use crate::runner::{self, RunnerArgs};
 use crate::state::{State, absolute};
+use crate::work::{self, ClientArgs, PodArgs, SinkArgs};
 use crate::{status, supervisor, teardown, tools};
 
 /// A real three-centre cloud on one Linux machine
@@ -85,6 +87,20 @@ enum Verb {
     Supervise,
     #[command(hide = true)]
     Relay(RelayArgs),
+    /// Switch a node with real processes off and on
+    Reboot {
+        place: Place,
+        /// Such as `run-001`
+        node: String,
+    },
+    /// Ask a placement from outside at a steady rate and count every answer
+    Client(ClientArgs),
+    #[command(hide = true)]
+    Runner(RunnerArgs),
+    #[command(hide = true)]
+    Pod(PodArgs),
+    #[command(hide = true)]
+    Sink(SinkArgs),
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
@@ -109,6 +125,12 @@ struct Up {
     /// Nodes of each metro centre in profile `full`, 5 at least: every pool keeps its share of the baseline's 125
     #[arg(long)]
     nodes: Option<u32>,
+    /// Nodes of each metro centre, of pool x86, whose pods labelled `playground.xiangyun.io/run` are real processes
+    #[arg(long, default_value_t = 0)]
+    runners: u8,
+    /// A gate on each of these nodes
+    #[arg(long, requires = "runners")]
+    gates: bool,
     /// Start no operators and agents
     #[arg(long)]
     no_operator: bool,
@@ -121,65 +143,6 @@ struct Up {
     /// Folder with ready binaries (also `KUBEBUILDER_ASSETS`); what is missing there is built
     #[arg(long)]
     tools_dir: Option<PathBuf>,
-}
-
-#[derive(Debug, Subcommand)]
-enum FaultVerb {
-    /// SIGKILL a process, or all of a place, until `heal`
-    Kill(Target),
-    /// SIGSTOP
-    Freeze(Target),
-    /// SIGCONT
-    Thaw(Target),
-    /// Cut a place off; the host still reaches it
-    Cut(Between),
-    /// Lose so many percent of the packets
-    Drop {
-        #[command(flatten)]
-        between: Between,
-        #[arg(value_parser = clap::value_parser!(u8).range(1..=100))]
-        percent: u8,
-    },
-    /// Hold everything back for so long, such as 40ms, in each direction; what was connected is reset first
-    Delay {
-        #[command(flatten)]
-        between: Between,
-        #[arg(value_parser = delay)]
-        duration: Duration,
-    },
-    /// Accept connections and keep them open, but let nothing through
-    Blackhole(Between),
-}
-
-#[derive(Debug, Args)]
-struct Between {
-    place: Place,
-    /// Only between it and this place; the place itself with --port: between the programs in there
-    #[arg(long)]
-    from: Option<Place>,
-    /// Lose only the packets that arrive in the place (cut and drop)
-    #[arg(long)]
-    one_way: bool,
-    /// Only TCP connections to this port
-    #[arg(long)]
-    port: Option<u16>,
-}
-
-impl From<Between> for Cut {
-    fn from(between: Between) -> Self {
-        let Between {
-            place,
-            from,
-            one_way,
-            port,
-        } = between;
-        Self {
-            place,
-            from,
-            one_way,
-            port,
-        }
-    }
 }
 
 /// `1h`, `-90s`, `+2m`: seconds.
@@ -202,33 +165,13 @@ fn clock_offset(text: &str) -> Result<i64, String> {
     number.checked_mul(seconds * sign).ok_or_else(|| "too far".to_owned())
 }
 
-/// `40ms` or `2s`.
-fn delay(text: &str) -> Result<Duration, String> {
-    let (number, unit) = text.split_at(text.trim_end_matches(char::is_alphabetic).len());
-    let number: u64 = number
-        .parse()
-        .map_err(|_| format!("{text} is no duration such as 40ms"))?;
-    match unit {
-        "ms" => Ok(Duration::from_millis(number)),
-        "s" => Ok(Duration::from_secs(number)),
-        _ => Err(format!("{text} is no duration such as 40ms or 2s")),
-    }
-}
-
-#[derive(Debug, Args)]
-struct Target {
-    place: Place,
-    /// Such as `etcd`, `apiserver`, `hub-etcd-1`, `operator`; all of the place if not given
-    process: Option<String>,
-}
-
 impl Cli {
     /// Does what the command line says.
     pub fn run(self) -> Result<ExitCode> {
         match &self.verb {
             Verb::Supervise => return supervise(&self.dir),
             Verb::Up(up) => mode::enter_new(up.mode(), up.tools_dir.as_deref())?,
-            Verb::Tools { .. } | Verb::Relay(_) => {}
+            Verb::Tools { .. } | Verb::Relay(_) | Verb::Pod(_) | Verb::Sink(_) => {}
             _ => mode::enter(&self.dir)?,
         }
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -264,6 +207,11 @@ impl Cli {
                 println!("{}", folder.display());
             }
             Verb::Relay(args) => relay::run(args).await?,
+            Verb::Reboot { place, node } => Cloud::attach(dir)?.reboot_node(place, &node).await?,
+            Verb::Client(args) => work::run_client(dir, args).await?,
+            Verb::Runner(args) => runner::run(dir, args).await?,
+            Verb::Pod(args) => work::run_pod(args).await?,
+            Verb::Sink(args) => work::run_sink(args).await?,
             Verb::Supervise => {}
         }
         Ok(ExitCode::SUCCESS)
@@ -290,6 +238,9 @@ impl Up {
             mode,
             dir: Some(dir.to_owned()),
             nodes: self.nodes,
+            runners: self.runners,
+            gates: self.gates,
+            timing: None,
             operators: !self.no_operator,
             charts: self.charts,
             xiangyun_bin: self.xiangyun_bin,
@@ -349,39 +300,6 @@ fn exec(state: &State, place: Option<Place>, command: &[String]) -> Result<ExitC
     Err(becomes.exec()).with_context(|| format!("cannot run `{first}`"))
 }
 
-impl FaultVerb {
-    async fn run(self, cloud: &Cloud) -> Result<()> {
-        // A place fails at once, not one process after the other.
-        match self {
-            Self::Kill(target) => all(target.processes(cloud)?.iter().map(|p| cloud.kill(p))).await,
-            Self::Freeze(target) => all(target.processes(cloud)?.iter().map(|p| cloud.freeze(p))).await,
-            Self::Thaw(target) => all(target.processes(cloud)?.iter().map(|p| cloud.thaw(p))).await,
-            Self::Cut(between) => cloud.cut(between.into()).await,
-            Self::Drop { between, percent } => cloud.fault(Fault::Drop(percent), between.into()).await,
-            Self::Delay { between, duration } => cloud.fault(Fault::Delay(duration), between.into()).await,
-            Self::Blackhole(between) => cloud.fault(Fault::Blackhole, between.into()).await,
-        }
-    }
-}
-
-async fn all(done: impl Iterator<Item = impl Future<Output = Result<()>>>) -> Result<()> {
-    try_join_all(done).await.map(drop)
-}
-
-impl Target {
-    fn processes(&self, cloud: &Cloud) -> Result<Vec<String>> {
-        match &self.process {
-            Some(process) => Ok(vec![format!("{process}@{}", self.place)]),
-            // What is dead already stays as it is.
-            None => Ok(cloud
-                .processes(self.place)?
-                .into_iter()
-                .filter(|p| cloud.pid(p).is_some())
-                .collect()),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -392,7 +310,5 @@ mod tests {
         assert_eq!(clock_offset("-90s"), Ok(-90));
         assert_eq!(clock_offset("2m"), Ok(120));
         assert!(clock_offset("1y").is_err() && clock_offset("h").is_err());
-        assert_eq!(delay("40ms"), Ok(Duration::from_millis(40)));
-        assert!(delay("40").is_err() && delay("-1s").is_err());
     }
 }

@@ -33,6 +33,12 @@ pub struct Options {
     pub dir: Option<PathBuf>,
     /// Nodes of each metro centre in profile `full`; 125 if `None`.
     pub nodes: Option<u32>,
+    /// Nodes of each metro centre whose pods are real processes where they ask for that; profile `full`.
+    pub runners: u8,
+    /// A gate on each of these nodes.
+    pub gates: bool,
+    /// Times of the arbiter, as its configuration has them; its own if `None`.
+    pub timing: Option<serde_json::Value>,
     /// Start our own operators and agents too.
     pub operators: bool,
     /// Folder of the charts; the repository's own if `None`.
@@ -53,6 +59,9 @@ impl Default for Options {
             mode: Mode::Netns,
             dir: None,
             nodes: None,
+            runners: 0,
+            gates: false,
+            timing: None,
             operators: true,
             charts: None,
             xiangyun_bin: None,
@@ -282,9 +291,11 @@ impl Cloud {
         for stage in Stage::ALL {
             let of_stage: Vec<&&Process> = processes.iter().filter(|p| p.spec.stage == stage).collect();
             for process in &of_stage {
-                supervisor::ask(&state, &Request::Again(process.spec.name.clone())).await?;
+                supervisor::ask(&state, &Request::Revive(process.spec.name.clone())).await?;
             }
-            try_join_all(of_stage.iter().map(|process| self.ready(&process.spec, READY))).await?;
+            // Pods come and go meanwhile.
+            let stay = of_stage.iter().filter(|process| process.spec.pod.is_none());
+            try_join_all(stay.map(|process| self.ready(&process.spec, READY))).await?;
         }
         Ok(())
     }

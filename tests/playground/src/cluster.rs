@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 
 use crate::certs::kubeconfig_file;
+use crate::nodes;
 use crate::place::{Place, port};
 use crate::process::{Spec, Stage};
 use crate::ready::Ready;
@@ -48,14 +49,14 @@ pub(crate) fn specs(state: &State) -> Result<Vec<Spec>> {
     if let Some(first) = state.profile.hub_places().first() {
         all.push(controller_manager(state, *first, Role::Hub)?);
     }
-    let nodes = crate::nodes::exist(state.profile);
+    let with_nodes = nodes::exist(state.profile);
     for place in state.profile.centres() {
         let address = state.address(*place)?;
         let peers = format!("etcd@{place}=https://{address}:{}", port::ETCD + 1);
         all.push(etcd(state, *place, format!("etcd@{place}"), port::ETCD, &peers)?);
         all.push(apiserver(state, *place, Role::Centre)?);
         all.push(controller_manager(state, *place, Role::Centre)?);
-        if nodes {
+        if with_nodes {
             all.push(scheduler(state, *place)?);
             all.push(kwok(state, *place)?);
         }
@@ -273,9 +274,15 @@ fn kwok(state: &State, place: Place) -> Result<Spec> {
     );
     args.set("config", state.tools.join(KWOK_STAGES).display());
     args.set("config", state.dir.join(USAGE_FILE).display());
-    args.set("manage-all-nodes", true)
-        .set("node-ip", address)
-        .set("cidr", "10.0.0.0/16");
+    if state.runners.nodes > 0 {
+        args.set("manage-all-nodes", false).set(
+            "manage-nodes-with-annotation-selector",
+            format!("{}={}", nodes::SIMULATED.0, nodes::SIMULATED.1),
+        );
+    } else {
+        args.set("manage-all-nodes", true);
+    }
+    args.set("node-ip", address).set("cidr", "10.0.0.0/16");
     args.set("node-lease-duration-seconds", 40)
         .set("server-address", format!("{address}:{}", port::KWOK));
     let ready = Ready::Http(address, port::KWOK, "/healthz".into());
@@ -311,6 +318,8 @@ pub(crate) fn spec(
         env,
         ready,
         restart: false,
+        netns: None,
+        pod: None,
     }
 }
 

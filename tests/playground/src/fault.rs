@@ -109,6 +109,7 @@ fn rules(fault: Fault, other: Place, range: &str, cut: Cut) -> String {
         "add table {table}
 add chain {table} arriving {{ type filter hook input priority -10; policy accept; }}
 add chain {table} leaving {{ type filter hook output priority -10; policy accept; }}
+add chain {table} passing {{ type filter hook forward priority -10; policy accept; }}
 "
     );
     match fault {
@@ -135,8 +136,10 @@ add chain {table} leaving {{ type filter hook output priority -10; policy accept
 
 /// Packets that match are lost.
 fn lossy(text: &mut String, table: &str, range: &str, cut: Cut, lost: &str) {
+    // What passes is of the place's pods, which have networks of their own behind it.
     let mut add = |chain: &str, matched: String| {
         let _ = writeln!(text, "add rule {table} {chain} {matched} {lost}");
+        let _ = writeln!(text, "add rule {table} passing {matched} {lost}");
     };
     match (cut.port, cut.one_way) {
         (None, _) => add("arriving", format!("ip saddr {range}")),
@@ -175,6 +178,8 @@ add rule {table} leaving ip daddr {range} tcp dport {ports} {verdict}
             "add rule {table} arriving ct mark {MARK} accept
 add rule {table} arriving ct status dnat accept
 add rule {table} arriving ip saddr {range} tcp sport {ports} drop
+add rule {table} passing ip daddr {range} tcp dport {ports} drop
+add rule {table} passing ip saddr {range} tcp sport {ports} drop
 "
         );
     }
@@ -310,24 +315,30 @@ mod tests {
             added(Fault::Cut, false, None),
             [
                 "arriving ip saddr 198.18.3.0/24 drop",
-                "leaving ip daddr 198.18.3.0/24 drop"
+                "passing ip saddr 198.18.3.0/24 drop",
+                "leaving ip daddr 198.18.3.0/24 drop",
+                "passing ip daddr 198.18.3.0/24 drop"
             ]
         );
-        assert_eq!(added(Fault::Cut, true, None), ["arriving ip saddr 198.18.3.0/24 drop"]);
+        let both = |matched: &str| ["arriving", "passing"].map(|chain| format!("{chain} {matched}"));
+        assert_eq!(added(Fault::Cut, true, None), both("ip saddr 198.18.3.0/24 drop"));
         assert_eq!(
             added(Fault::Drop(20), true, None),
-            ["arriving ip saddr 198.18.3.0/24 numgen random mod 100 <= 19 drop"]
+            both("ip saddr 198.18.3.0/24 numgen random mod 100 <= 19 drop")
         );
     }
 
     #[test]
     fn a_port_is_cut_whichever_side_serves_it() {
         let both = added(Fault::Cut, false, Some(2380));
-        assert_eq!(both.len(), 4);
+        assert_eq!(both.len(), 8);
         assert!(both.contains(&"leaving ip daddr 198.18.3.0/24 tcp sport 2380 drop".to_owned()));
         assert_eq!(
             added(Fault::Cut, true, Some(2380)),
-            ["arriving ip saddr 198.18.3.0/24 tcp dport 2380 drop"]
+            [
+                "arriving ip saddr 198.18.3.0/24 tcp dport 2380 drop",
+                "passing ip saddr 198.18.3.0/24 tcp dport 2380 drop"
+            ]
         );
     }
 

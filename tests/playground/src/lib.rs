@@ -10,11 +10,13 @@
 use std::path::{Path, PathBuf};
 
 mod access;
+mod arbiter;
 mod certs;
 pub mod cli;
 mod cloud;
 mod cluster;
 mod command;
+mod drill;
 mod fault;
 mod manifests;
 mod mode;
@@ -25,6 +27,7 @@ mod process;
 mod prometheus;
 mod ready;
 mod relay;
+mod runner;
 mod startup;
 mod state;
 mod status;
@@ -33,6 +36,7 @@ mod teardown;
 mod tools;
 mod users;
 mod voters;
+mod work;
 mod workers;
 
 pub use access::eventually;
@@ -44,6 +48,9 @@ pub use process::Condition;
 pub use relay::Withhold;
 pub use tools::ensure as tools;
 pub use users::{ADMIN, USERS, User};
+pub use work::{
+    CentreCount, Counted, Landed, RightEpoch, Silence, Turn, Verdict, Violation, Write, judge, read_writes,
+};
 
 /// The root of the repository that this crate was built from.
 pub(crate) fn repository() -> PathBuf {

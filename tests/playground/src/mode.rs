@@ -48,7 +48,12 @@ impl Mode {
         };
         let needed: &[(&str, &str)] = match self {
             Self::Loopback => &[("setpriv", "util-linux")],
-            Self::Netns => &[("ip", "iproute2"), ("nft", "nftables"), ("setpriv", "util-linux")],
+            Self::Netns => &[
+                ("ip", "iproute2"),
+                ("nft", "nftables"),
+                ("setpriv", "util-linux"),
+                ("nsenter", "util-linux"),
+            ],
             Self::Rootless => &[
                 ("ip", "iproute2"),
                 ("nft", "nftables"),
@@ -73,6 +78,15 @@ impl Mode {
             Self::Loopback => Vec::new(),
             Self::Netns | Self::Rootless => ["ip", "netns", "exec", netns].map(str::to_owned).to_vec(),
         }
+    }
+
+    /// The same without a view of the file system of its own, so that namespaces that are made there exist everywhere.
+    pub(crate) fn entering(netns: &str) -> Vec<String> {
+        vec![
+            "nsenter".to_owned(),
+            format!("--net=/run/netns/{netns}"),
+            "--".to_owned(),
+        ]
     }
 
     /// Refuses what only namespaces can do.

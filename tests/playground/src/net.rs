@@ -200,10 +200,21 @@ pub(crate) async fn remove(state: &State) -> Result<()> {
             run("ip", &["netns", "delete", &net.netns]).await?;
         }
     }
+    // Nodes with real processes, and their pods, have networks behind those of the places.
+    for netns in behind(&state.id) {
+        run("ip", &["netns", "delete", &netns]).await?;
+    }
     if exists(&state.bridge) {
         run("ip", &["link", "delete", &state.bridge]).await?;
     }
     Ok(())
+}
+
+/// The network namespaces of a cloud that are left.
+fn behind(id: &str) -> Vec<String> {
+    let all = std::fs::read_dir("/run/netns").into_iter().flatten().flatten();
+    let names = all.filter_map(|entry| entry.file_name().into_string().ok());
+    names.filter(|name| name.starts_with(&format!("xy{id}-"))).collect()
 }
 
 #[cfg(test)]

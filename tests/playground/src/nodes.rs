@@ -12,6 +12,7 @@ use serde_json::json;
 
 use crate::access::eventually;
 use crate::place::{Place, Profile};
+use crate::state::Runners;
 
 /// Nodes of a metro centre in the baseline.
 pub(crate) const BASELINE: u32 = 125;
@@ -19,6 +20,12 @@ pub(crate) const BASELINE: u32 = 125;
 const BAICHENG: u32 = 5;
 /// Memory of every node: 540 GB, decimal.
 const MEMORY: &str = "527343750Ki";
+/// Annotation of the nodes that kwok keeps.
+pub(crate) const SIMULATED: (&str, &str) = ("kwok.x-k8s.io/node", "fake");
+/// Label of the nodes whose pods are real processes.
+const RUNNER: &str = "playground.xiangyun.io/runner";
+/// Label of the nodes on which a gate stands.
+const GATE: &str = "xiangyun.io/gate";
 /// Calls in flight while nodes are created; the API server's CPU is the limit anyway.
 const IN_FLIGHT: usize = 16;
 /// How long kwok may take to make all of them Ready.
@@ -81,8 +88,8 @@ pub(crate) const fn exist(profile: Profile) -> bool {
 }
 
 /// The nodes of a centre, `metro` of them in each metro centre. Every pool but x86 gets its share of the baseline's
-/// mix, rounded down, but one node at least; the rest is x86.
-fn table(place: Place, metro: u32) -> Result<Vec<Node>> {
+/// mix, rounded down, but one node at least; the rest is x86, some of it with real processes.
+fn table(place: Place, metro: u32, runners: Runners) -> Result<Vec<Node>> {
     if place == Place::Baicheng {
         return nodes(&X86, BAICHENG);
     }
@@ -96,22 +103,46 @@ fn table(place: Place, metro: u32) -> Result<Vec<Node>> {
             .context("a centre needs 5 nodes: one for each pool")?;
         all.extend(nodes(kind, share)?);
     }
-    all.extend(nodes(&X86, rest)?);
+    let simulated = rest
+        .checked_sub(u32::from(runners.nodes))
+        .with_context(|| format!("{rest} nodes of pool x86 are not enough for {} runners", runners.nodes))?;
+    all.extend(nodes(&X86, simulated)?);
+    for number in 1..=runners.nodes {
+        all.push(with_processes(&runner_name(number), runners.gates)?);
+    }
     Ok(all)
 }
 
-/// Names of the nodes of a centre.
-pub(crate) fn names(place: Place, metro: u32) -> Result<Vec<String>> {
-    let named = table(place, metro)?.into_iter().filter_map(|n| n.metadata.name);
-    Ok(named.collect())
+/// Names of the nodes of a centre that kwok keeps.
+pub(crate) fn simulated(place: Place, metro: u32, runners: Runners) -> Result<Vec<String>> {
+    let all = table(place, metro, runners)?.into_iter();
+    let kept = all.filter(|n| n.metadata.annotations.is_some());
+    Ok(kept.filter_map(|n| n.metadata.name).collect())
+}
+
+/// Name of a node whose pods are real processes.
+pub(crate) fn runner_name(number: u8) -> String {
+    format!("run-{number:03}")
+}
+
+/// A node of the x86 pool that no kwok keeps.
+fn with_processes(name: &str, gate: bool) -> Result<Node> {
+    let mut node = node(&X86, name)?;
+    node.metadata.annotations = None;
+    let labels = node.metadata.labels.get_or_insert_default();
+    labels.insert(RUNNER.to_owned(), "true".to_owned());
+    if gate {
+        labels.insert(GATE.to_owned(), "true".to_owned());
+    }
+    Ok(node)
 }
 
 fn nodes(kind: &Kind, count: u32) -> Result<Vec<Node>> {
-    (1..=count).map(|number| node(kind, number)).collect()
+    let named = (1..=count).map(|number| format!("{}-{number:03}", kind.pool));
+    named.map(|name| node(kind, &name)).collect()
 }
 
-fn node(kind: &Kind, number: u32) -> Result<Node> {
-    let name = format!("{}-{number:03}", kind.pool);
+fn node(kind: &Kind, name: &str) -> Result<Node> {
     let mut resources = BTreeMap::from([
         ("cpu", kind.cpu.to_string()),
         ("memory", MEMORY.into()),
@@ -123,7 +154,7 @@ fn node(kind: &Kind, number: u32) -> Result<Node> {
     let node = json!({
         "metadata": {
             "name": name,
-            "annotations": {"kwok.x-k8s.io/node": "fake"},
+            "annotations": {SIMULATED.0: SIMULATED.1},
             "labels": {
                 "kubernetes.io/arch": kind.architecture,
                 "kubernetes.io/os": "linux",
@@ -137,8 +168,8 @@ fn node(kind: &Kind, number: u32) -> Result<Node> {
 }
 
 /// Creates the nodes of a centre and waits until all are Ready.
-pub(crate) async fn create(client: &kube::Client, place: Place, metro: u32) -> Result<usize> {
-    let table = table(place, metro)?;
+pub(crate) async fn create(client: &kube::Client, place: Place, metro: u32, runners: Runners) -> Result<usize> {
+    let table = table(place, metro, runners)?;
     let count = table.len();
     let api: Api<Node> = Api::all(client.clone());
     let params = PostParams::default();
@@ -169,6 +200,21 @@ fn is_ready(node: &Node) -> bool {
 mod tests {
     use super::*;
 
+    const TWO: Runners = Runners { nodes: 2, gates: true };
+
+    #[test]
+    fn runners_take_the_place_of_simulated_nodes() {
+        let all = table(Place::Jishi, 10, TWO).unwrap();
+        assert_eq!(all.len(), 10);
+        let kept = simulated(Place::Jishi, 10, TWO).unwrap();
+        assert_eq!(kept.len(), 8);
+        assert!(!kept.contains(&runner_name(1)));
+        let gated = |n: &&Node| n.metadata.labels.as_ref().unwrap().contains_key(GATE);
+        let gated: Vec<&Node> = all.iter().filter(gated).collect();
+        assert_eq!(gated.len(), 2);
+        assert_eq!(gated[1].metadata.labels.as_ref().unwrap()["xiangyun.io/pool"], "x86");
+    }
+
     /// vCPU, bytes and cards of some nodes.
     fn sums(nodes: &[Node]) -> (u64, u64, u64) {
         let amount = |node: &Node, name: &str| {
@@ -190,8 +236,8 @@ mod tests {
 
     #[test]
     fn two_centres_hold_the_baseline_exactly() {
-        let mut both = table(Place::Jishi, BASELINE).unwrap();
-        both.extend(table(Place::Jiyidong, BASELINE).unwrap());
+        let mut both = table(Place::Jishi, BASELINE, TWO).unwrap();
+        both.extend(table(Place::Jiyidong, BASELINE, Runners::default()).unwrap());
         assert_eq!(both.len(), 250);
         assert_eq!(sums(&both), (31_800, 135_000_000_000_000, 80));
     }
@@ -199,7 +245,7 @@ mod tests {
     #[test]
     fn any_number_of_nodes_keeps_every_pool() {
         for metro in [5, 10, 60, 125, 500] {
-            let nodes = table(Place::Jishi, metro).unwrap();
+            let nodes = table(Place::Jishi, metro, Runners::default()).unwrap();
             assert_eq!(nodes.len(), metro as usize);
             for pool in ["x86", "arm", "gpu-inference", "gpu-training", "gpu-video"] {
                 assert!(
@@ -210,7 +256,8 @@ mod tests {
                 );
             }
         }
-        assert!(table(Place::Jishi, 4).is_err());
-        assert_eq!(table(Place::Baicheng, 125).unwrap().len(), 5);
+        assert!(table(Place::Jishi, 4, Runners::default()).is_err());
+        assert!(table(Place::Jishi, 5, TWO).is_err(), "one node of x86 cannot be two");
+        assert_eq!(table(Place::Baicheng, 125, TWO).unwrap().len(), 5);
     }
 }

@@ -53,6 +53,9 @@ impl fmt::Display for Place {
 /// The places where the operator runs, in every profile.
 pub(crate) const OPERATOR_PLACES: [Place; 2] = [Place::Jishi, Place::Jiyidong];
 
+/// The places with nodes whose pods are real processes, where a cloud has such.
+pub(crate) const RUNNER_PLACES: [Place; 2] = [Place::Jishi, Place::Jiyidong];
+
 /// How much of a cloud is started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
@@ -135,6 +138,16 @@ pub(crate) mod port {
     pub(crate) const KWOK: u16 = 10247;
     /// Metrics of the operator; the agents follow.
     pub(crate) const OPERATOR: u16 = 9400;
+    /// Where the first agent answers gates; the others follow.
+    pub(crate) const PERMITS: u16 = 9410;
+    /// Metrics of a gate, in the network of its node.
+    pub(crate) const GATE: u16 = 9402;
+    /// The one that writers write to.
+    pub(crate) const SINK: u16 = 9500;
+    /// Where clients from outside reach the pods of a place.
+    pub(crate) const INGRESS: u16 = 8088;
+    /// Where a pod answers.
+    pub(crate) const POD: u16 = 8080;
     /// Prometheus.
     pub(crate) const PROMETHEUS: u16 = 9090;
     /// First of the ports of relays, which stand in the way of connections.

@@ -23,6 +23,21 @@ pub(crate) struct Spec {
     pub(crate) ready: Ready,
     /// Start it again when it ends by itself, as a Deployment would.
     pub(crate) restart: bool,
+    /// Network namespace inside its place, where it is not the place's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) netns: Option<String>,
+    /// The pod that it is the container of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) pod: Option<PodRef>,
+}
+
+/// Which pod a process belongs to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct PodRef {
+    /// Its node, such as `run-001`.
+    pub(crate) node: String,
+    pub(crate) uid: String,
+    pub(crate) address: std::net::Ipv4Addr,
 }
 
 /// The order in which processes are started; each stage is ready before the next one begins.

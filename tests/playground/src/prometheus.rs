@@ -21,6 +21,8 @@ const OFTEN: &str = "5s";
 const SELDOM: &str = "15s";
 /// Job of the simulated kubelets.
 const KUBELETS: &str = "kubelet";
+/// Jobs without metrics.
+const UNSEEN: [&str; 2] = ["runner", "sink"];
 /// What of an API server's twenty thousand series is kept.
 const OF_API_SERVERS: &str =
     "apiserver_request_total|apiserver_request_duration_seconds_.*|apiserver_current_inflight_requests|process_.*";
@@ -65,6 +67,9 @@ pub(crate) fn prepare(state: &State, charts: &Path, targets: &[Spec], metro: u32
 fn config(state: &State, targets: &[Spec], kubelets: &[Value]) -> Value {
     let mut jobs: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
     for spec in targets {
+        if UNSEEN.contains(&job(&spec.name)) {
+            continue;
+        }
         if let Some(address) = address(&spec.ready, state, spec.place) {
             let target = json!({"targets": [address], "labels": {"place": spec.place, "process": spec.name}});
             jobs.entry(job(&spec.name)).or_default().push(target);
@@ -89,7 +94,7 @@ fn kubelets(state: &State, metro: u32) -> Result<Vec<Value>> {
     let metro_centres = state.profile.centres().iter().filter(|p| **p != Place::Baicheng);
     for place in metro_centres.filter(|_| nodes::exist(state.profile)) {
         let address = format!("{}:{}", state.address(*place)?, port::KWOK);
-        for node in nodes::names(*place, metro)? {
+        for node in nodes::simulated(*place, metro, state.runners)? {
             let page = format!("/metrics/nodes/{node}/metrics/resource");
             let labels = json!({"place": place, "process": node, "__metrics_path__": page});
             all.push(json!({"targets": [address], "labels": labels}));
@@ -131,6 +136,7 @@ fn is_https(job: &str) -> bool {
 /// Where a process serves `/metrics`.
 fn address(ready: &Ready, state: &State, place: Place) -> Option<String> {
     match ready {
+        Ready::Started => None,
         Ready::Port(address, number) | Ready::Http(address, number, _) => Some(format!("{address}:{number}")),
         Ready::Apiserver(kubeconfig) => {
             let hub = kubeconfig.file_name()?.to_str()?.starts_with("hub");
@@ -140,8 +146,11 @@ fn address(ready: &Ready, state: &State, place: Place) -> Option<String> {
     }
 }
 
-/// `hub-etcd-1@jishi` is of the job `hub-etcd`.
+/// `hub-etcd-1@jishi` is of the job `hub-etcd`, `gate-run-001@jishi` of `gate`.
 fn job(process: &str) -> &str {
+    if process.starts_with("gate-") {
+        return "gate";
+    }
     let name = process.split('@').next().unwrap_or(process);
     name.trim_end_matches(|c: char| c.is_ascii_digit())
         .trim_end_matches('-')
@@ -156,5 +165,6 @@ mod tests {
         assert_eq!(job("hub-etcd-2@jishi"), "hub-etcd");
         assert_eq!(job("agent-1@baicheng"), "agent");
         assert_eq!(job("hub-apiserver@jishi"), "hub-apiserver");
+        assert_eq!(job("gate-run-001@jishi"), "gate");
     }
 }

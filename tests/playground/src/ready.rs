@@ -21,6 +21,8 @@ pub(crate) enum Ready {
     Port(Ipv4Addr, u16),
     /// A plain HTTP GET answers 200.
     Http(Ipv4Addr, u16, String),
+    /// As soon as it runs.
+    Started,
     /// `/readyz` of an API server answers to the administrator (anonymous `/healthz` says yes too early).
     Apiserver(PathBuf),
 }
@@ -30,6 +32,7 @@ impl Ready {
     pub(crate) async fn check(&self) -> Result<()> {
         let attempt = async {
             match self {
+                Self::Started => Ok(()),
                 Self::Port(address, port) => connect(*address, *port).await.map(drop),
                 Self::Http(address, port, path) => http_ok(*address, *port, path).await,
                 Self::Apiserver(kubeconfig) => {

@@ -12,7 +12,7 @@ use crate::mode::Mode;
 use crate::process::{Identity, Spec, Stage};
 use crate::state::{Process, State};
 use crate::supervisor::{self, InThread, Request};
-use crate::{certs, cluster, manifests, net, nodes, prometheus, teardown, tools, workers};
+use crate::{arbiter, certs, cluster, manifests, net, nodes, prometheus, runner, teardown, tools, workers};
 
 /// How often a program of ours may end by itself while it is waited for.
 const RESTARTS: u32 = 2;
@@ -44,8 +44,9 @@ impl Cloud {
             supervisor: None,
             owned: true,
         };
-        write_files(&state).await?;
+        write_files(&state, options.timing).await?;
         net::create(&state).await?;
+        runner::lay(&state).await?;
         cloud.supervisor = supervise(&cloud.dir)?;
         eventually(READY, "the supervisor answers", || async {
             tokio::net::UnixStream::connect(state.socket())
@@ -61,11 +62,14 @@ impl Cloud {
         progress.say(&format!("{net} and certificates"));
         let servers = cluster::specs(&state)?;
         cloud.start_all(servers.clone(), &progress).await?;
+        let runners = runner::specs(&state)?;
+        cloud.start_all(runners.clone(), &progress).await?;
         let metro = options.nodes.unwrap_or(nodes::BASELINE);
         cloud.fill(&state, &charts, metro, &progress).await?;
         let ours = ours.map_or_else(|| Ok(Vec::new()), |ours| workers::specs(&state, &ours))?;
         cloud.start_all(ours.clone(), &progress).await?;
-        let targets: Vec<Spec> = servers.into_iter().chain(ours).collect();
+        let seen = servers.into_iter().chain(ours).chain(runners);
+        let targets: Vec<Spec> = seen.collect();
         let eyes = prometheus::prepare(&state, &charts, &targets, metro)?;
         cloud.start_all(eyes.into_iter().collect(), &progress).await?;
         Ok(cloud)
@@ -82,11 +86,9 @@ impl Cloud {
             if !nodes::exist(state.profile) {
                 return Ok(());
             }
-            let centres = state
-                .profile
-                .centres()
-                .iter()
-                .map(|place| async { nodes::create(&self.client(place.name(), None).await?, *place, metro).await });
+            let centres = state.profile.centres().iter().map(|place| async {
+                nodes::create(&self.client(place.name(), None).await?, *place, metro, state.runners).await
+            });
             let counts = try_join_all(centres).await?;
             progress.say(&format!("{} nodes Ready", counts.iter().sum::<usize>()));
             Ok(())
@@ -181,19 +183,23 @@ fn describe(dir: &Path, subnet: u8, options: &Options, temporary: bool, tools: P
         tools,
         bridge,
         places,
+        runners: options.runners()?,
         supervisor: Identity::of(std::process::id())?,
         processes: std::collections::BTreeMap::new(),
     })
 }
 
-async fn write_files(state: &State) -> Result<()> {
+async fn write_files(state: &State, timing: Option<serde_json::Value>) -> Result<()> {
     let state = state.clone();
     let write = move || {
-        for folder in ["logs", "audit", "data", "clock", "orders"] {
+        for folder in ["logs", "audit", "data", "clock", "orders", "writes"] {
             std::fs::create_dir_all(state.dir.join(folder)).with_context(|| format!("cannot create {folder}"))?;
         }
         std::fs::write(state.dir.join("audit/policy.yaml"), cluster::AUDIT_POLICY).context("audit policy")?;
         std::fs::write(state.dir.join(cluster::USAGE_FILE), cluster::USAGE).context("usage of kwok's pods")?;
+        if arbiter::exists(state.profile) {
+            arbiter::write(&state, timing.as_ref())?;
+        }
         certs::write_all(&state).context("cannot write the certificates")
     };
     tokio::task::spawn_blocking(write).await?

@@ -44,9 +44,20 @@ pub(crate) struct State {
     pub(crate) tools: PathBuf,
     pub(crate) bridge: String,
     pub(crate) places: BTreeMap<Place, PlaceNet>,
+    #[serde(default)]
+    pub(crate) runners: Runners,
     /// Owner of the processes. Until it runs, the process that starts the cloud.
     pub(crate) supervisor: Identity,
     pub(crate) processes: BTreeMap<String, Process>,
+}
+
+/// Nodes whose pods are real processes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Runners {
+    /// How many of them each metro centre has.
+    pub(crate) nodes: u8,
+    /// Whether a gate stands on each.
+    pub(crate) gates: bool,
 }
 
 /// The network of one place.
@@ -191,6 +202,8 @@ mod tests {
             env: vec![("GOGC".into(), "50".into())],
             ready: Ready::Port(Ipv4Addr::LOCALHOST, 2379),
             restart: false,
+            netns: None,
+            pod: None,
         };
         let running = Some(Identity { pid: 7, started: 99 });
         let process = Process {
@@ -211,6 +224,7 @@ mod tests {
             tools: "/tools".into(),
             bridge,
             places,
+            runners: Runners::default(),
             supervisor: Identity { pid: 8, started: 100 },
             processes: BTreeMap::from([("etcd@jishi".into(), process)]),
         };

@@ -16,6 +16,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::oneshot;
 
 use crate::access::eventually;
+use crate::mode::Mode;
 use crate::process::{Identity, Spec};
 use crate::state::{Held, Process, State};
 
@@ -33,6 +34,8 @@ pub(crate) enum Request {
     Start(Box<Spec>),
     /// Start a known process again, unless it runs.
     Again(String),
+    /// The same, but only where the process is still known and was not stopped on purpose.
+    Revive(String),
     /// SIGKILL; stays dead until it is started again.
     Kill(String),
     /// SIGTERM, then SIGKILL; `heal` does not bring it back.
@@ -164,6 +167,15 @@ impl Supervisor {
         match request {
             Request::Start(spec) => self.start(*spec),
             Request::Again(name) => self.again(&name),
+            Request::Revive(name) => {
+                let known = self
+                    .lock()
+                    .state
+                    .processes
+                    .get(&name)
+                    .is_some_and(|p| p.held != Held::Stopped);
+                if known { self.again(&name) } else { Ok(()) }
+            }
             Request::Kill(name) => self.end(&name, Held::Killed, &[Signal::SIGKILL]).await,
             Request::Stop(name) => {
                 self.end(&name, Held::Stopped, &[Signal::SIGCONT, Signal::SIGTERM])
@@ -337,7 +349,10 @@ fn spawn(state: &State, spec: &Spec) -> Result<Child> {
         .open(&log)
         .with_context(|| format!("{}", log.display()))?;
     let err = out.try_clone().context("cannot share the log")?;
-    let mut line = state.prefix(spec.place)?;
+    let mut line = match &spec.netns {
+        Some(netns) => Mode::entering(netns),
+        None => state.prefix(spec.place)?,
+    };
     line.extend(["setpriv", "--pdeathsig", "KILL", "--"].map(str::to_owned));
     let (first, rest) = line.split_first().context("nothing to run")?;
     Command::new(first)

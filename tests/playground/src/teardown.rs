@@ -15,15 +15,18 @@ use crate::state::State;
 const GONE: Duration = Duration::from_secs(15);
 
 /// Folders that a cloud makes in DIR.
-const FOLDERS: [&str; 8] = [
+const FOLDERS: [&str; 11] = [
+    "arbiter",
     "audit",
     "cache",
     "clock",
     "data",
+    "gates",
     "kubeconfigs",
     "logs",
     "orders",
     "pki",
+    "writes",
 ];
 
 /// Ends all processes of the cloud in `dir` and removes its network, its lock and the folder.

@@ -5,6 +5,9 @@ use crate::place::Place;
 /// The administrator, member of `system:masters`. Its kubeconfigs carry no user in their names.
 pub const ADMIN: &str = "admin";
 
+/// The kubelets of the nodes whose pods are real processes.
+pub(crate) const RUNNER: &str = "playground:runner";
+
 /// Where a user's certificate is given a kubeconfig.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reach {
@@ -96,6 +99,7 @@ pub const USERS: &[User] = &[
     // The group may read `/metrics` of an API server by the roles that each of them is born with.
     process("playground:prometheus", &["system:monitoring"], Reach::Everywhere),
     process("playground:kwok", &["system:masters"], Reach::Everywhere),
+    process(RUNNER, &["system:masters"], Reach::Everywhere),
 ];
 
 /// The user of that name, if there is one.

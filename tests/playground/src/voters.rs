@@ -8,23 +8,16 @@ use std::thread::JoinHandle;
 use anyhow::{Context as _, Result, ensure};
 use nix::sched::{CloneFlags, setns};
 
+use crate::arbiter;
 use crate::cloud::Cloud;
-use crate::cluster::{hub_port, pki};
+use crate::cluster::pki;
 use crate::mode::Mode;
 use crate::place::Place;
 
 impl Cloud {
     /// URLs of the hub's voters, by the name of their place.
     pub fn voters(&self) -> Result<BTreeMap<String, Vec<String>>> {
-        let state = self.state()?;
-        let mut all = BTreeMap::new();
-        for place in state.profile.hub_places() {
-            let address = state.address(*place)?;
-            let voters = 1..=state.profile.voters(*place);
-            let urls = voters.map(|v| format!("https://{address}:{}", hub_port(v)));
-            all.insert(place.to_string(), urls.collect());
-        }
-        Ok(all)
+        arbiter::voters(&self.state()?)
     }
 
     /// Files of a client of the hub's store: authority, certificate, key.

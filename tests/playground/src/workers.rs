@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
+use crate::arbiter;
 use crate::cluster::kubeconfig;
 use crate::fault::{Fault, relay_port};
-use crate::place::{OPERATOR_PLACES, Place, port};
+use crate::place::{OPERATOR_PLACES, Place, RUNNER_PLACES, port};
 use crate::process::{Spec, Stage};
 use crate::ready::Ready;
 use crate::state::State;
@@ -23,10 +24,15 @@ pub(crate) fn find_binary(named: Option<&Path>) -> Result<PathBuf> {
 }
 
 /// A program beside this one. Tests run from target/debug/deps, the playground from target/debug.
-fn find(program: &str) -> Option<PathBuf> {
+pub(crate) fn find(program: &str) -> Option<PathBuf> {
     let own = std::env::current_exe().ok()?;
     let near = own.ancestors().skip(1).take(2);
     near.map(|dir| dir.join(program)).find(|path| path.is_file())
+}
+
+/// This program itself.
+pub(crate) fn own() -> Result<PathBuf> {
+    find("playground").context("the `playground` program is not built: run `cargo build`")
 }
 
 /// The operators and agents of a cloud.
@@ -46,11 +52,15 @@ pub(crate) fn specs(state: &State, binary: &Path) -> Result<Vec<Spec>> {
 fn operator(state: &State, place: Place, binary: &Path) -> Result<Spec> {
     let name = format!("operator@{place}");
     let hub = kubeconfig(state, &hub_of(state, place), "xiangyun:controller");
-    let args = vec![
+    let mut args = vec![
         "operator".to_owned(),
         format!("--kubeconfig={}", hub.display()),
         format!("--fail-point-file={}", state.order(&name).display()),
     ];
+    if arbiter::exists(state.profile) {
+        args.push(format!("--arbiter-config={}", arbiter::file(state, place).display()));
+        args.push(format!("--place={place}"));
+    }
     spec(state, name, place, port::OPERATOR, args, binary)
 }
 
@@ -66,7 +76,7 @@ fn hub_of(state: &State, place: Place) -> String {
 fn agent(state: &State, place: Place, number: u16, binary: &Path) -> Result<Spec> {
     let user = format!("xiangyun:centre:{place}");
     let name = format!("agent-{number}@{place}");
-    let args = vec![
+    let mut args = vec![
         "agent".to_owned(),
         format!("--centre={place}"),
         format!(
@@ -79,6 +89,13 @@ fn agent(state: &State, place: Place, number: u16, binary: &Path) -> Result<Spec
         ),
         format!("--fail-point-file={}", state.order(&name).display()),
     ];
+    if arbiter::exists(state.profile) {
+        args.push(format!("--arbiter-config={}", arbiter::file(state, place).display()));
+        if state.runners.gates && RUNNER_PLACES.contains(&place) {
+            let address = state.address(place)?;
+            args.push(format!("--permits-addr={address}:{}", port::PERMITS + number));
+        }
+    }
     spec(state, name, place, port::OPERATOR + number, args, binary)
 }
 
@@ -99,7 +116,7 @@ pub(crate) fn relay(state: &State, fault: Fault, place: Place, other: Place) -> 
     let mut args = vec!["relay".to_owned(), format!("--port={port}")];
     args.push(format!("--order-file={}", state.order(&name).display()));
     args.extend(delay);
-    let program = find("playground").context("the `playground` program is not built: run `cargo build`")?;
+    let program = own()?;
     Ok(Spec {
         name,
         place,
@@ -109,6 +126,8 @@ pub(crate) fn relay(state: &State, fault: Fault, place: Place, other: Place) -> 
         env: Vec::new(),
         ready: Ready::Port(state.address(place)?, port),
         restart: true,
+        netns: None,
+        pod: None,
     })
 }
 
@@ -128,5 +147,7 @@ fn spec(state: &State, name: String, place: Place, port: u16, mut args: Vec<Stri
         env: Vec::new(),
         ready,
         restart: true,
+        netns: None,
+        pod: None,
     })
 }

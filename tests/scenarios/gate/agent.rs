@@ -156,6 +156,7 @@ fn answer(says: Says) -> Option<Answer> {
         left_ms,
     });
     Some(Answer {
+        record: 0,
         epochs: vec![ScopeEpoch { scope, epoch }],
         pods: pods.to_vec(),
     })

@@ -16,6 +16,8 @@ pub struct NodeFacts {
     pub pool: Option<String>,
     /// Value of its label `xiangyun.io/phase`.
     pub phase: Option<String>,
+    /// Whether its label `xiangyun.io/gate` says that a gate stands there.
+    pub gate: bool,
     /// Whether its condition Ready is True.
     pub ready: bool,
     /// Whether pods may be placed on it.

@@ -63,6 +63,8 @@ pub struct Snapshot<'a> {
     pub stage: Stage,
     /// Namespaces in which a person confirmed a decision that holds.
     pub confirmed: &'a BTreeSet<String>,
+    /// Centres whose load others carry.
+    pub carried: &'a BTreeSet<String>,
 }
 
 /// What a namespace should be.

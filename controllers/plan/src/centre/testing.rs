@@ -60,6 +60,7 @@ pub(crate) fn node(name: &str, pool: &str, cpu: u32, cards: u32) -> NodeFacts {
         name: name.to_owned(),
         pool: Some(pool.to_owned()),
         phase: None,
+        gate: false,
         ready: true,
         schedulable: true,
         allocatable,

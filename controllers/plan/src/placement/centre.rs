@@ -6,11 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crds::{
-    Assignment, Drift, DualActivePlacement, Existing, PlacedObject, Removal, TemplateKind, placement_reason as reason,
+    Assignment, Drift, DualActivePlacement, Existing, PlacedObject, PlacementMode, Removal, TemplateKind,
+    placement_reason as reason,
 };
 
 use super::confirm::{self, Contents};
 use super::decide::key;
+use super::exclusive::{Held, Mark};
 use super::object::Here;
 use super::overrides::concerning;
 use crate::centre::catalogue::Catalogue;
@@ -39,6 +41,23 @@ pub struct Snapshot<'a> {
     pub stage: Stage,
     /// Content of the templates, where a person may have to confirm it.
     pub contents: &'a Contents,
+    /// What may be done with exclusive placements; without an arbiter they run as decided.
+    pub rights: Option<Rights<'a>>,
+}
+
+/// What may be done with exclusive placements now.
+#[derive(Clone, Copy, Debug)]
+pub struct Rights<'a> {
+    /// By namespace and name.
+    pub held: &'a BTreeMap<(String, String), Held>,
+    /// Whether their pods run on nodes with a gate alone.
+    pub gated: bool,
+}
+
+impl Rights<'_> {
+    fn of(&self, key: &(String, String)) -> Held {
+        self.held.get(key).cloned().unwrap_or_default()
+    }
 }
 
 /// An object that should stand.
@@ -85,6 +104,8 @@ pub struct Part {
     pub content: Option<String>,
     /// Whether a person has to confirm that.
     pub unconfirmed: bool,
+    /// With an exclusive placement, where an arbiter is: what may be done with it.
+    pub held: Option<Held>,
 }
 
 /// What should be.
@@ -176,6 +197,10 @@ fn part(
         here,
         content,
         unconfirmed: withheld == Some(Withheld::Unconfirmed),
+        held: s
+            .rights
+            .filter(|_| placement.spec.mode == PlacementMode::Exclusive)
+            .map(|rights| rights.of(&key(placement))),
     }
 }
 
@@ -189,14 +214,21 @@ fn want(s: &Snapshot<'_>, placement: &DualActivePlacement, part: &Part, wants: &
         return;
     };
     for object in &part.assignment.objects {
-        let copies = mine.copies_of(object);
+        let runs = part.held.as_ref().is_none_or(|held| held.runs);
+        let copies = mine.copies_of(object).map(|copies| if runs { copies } else { 0 });
         let want = Want {
             tenant: tenant.clone(),
             here: Here {
                 namespace: part.namespace.clone(),
                 placement: name.clone(),
                 copies,
-                suspended: !mine.jobs,
+                suspended: !mine.jobs || !runs,
+                exclusive: part.held.as_ref().map(|held| Mark {
+                    epoch: held.epoch,
+                    pods: held.epoch,
+                    runs,
+                    gated: s.rights.is_some_and(|rights| rights.gated),
+                }),
                 overrides: concerning(&part.assignment.overrides, s.centre, object)
                     .into_iter()
                     .cloned()
@@ -321,6 +353,7 @@ mod tests {
             floors: &floors,
             stage: Stage::Own,
             contents: &Contents::new(),
+            rights: None,
         })
     }
 

@@ -14,8 +14,10 @@ use super::select::{self, Taken, Templates};
 use super::split::{self, Bounds, Part};
 use super::step::{self, Side};
 use super::template::Key;
+use crate::failover::active::{Active, active};
 
 mod lend;
+mod lost;
 mod numbers;
 mod overridden;
 mod rolling;
@@ -68,6 +70,7 @@ pub fn decide(world: &World<'_>) -> BTreeMap<(String, String), Decision> {
                 .cloned()
                 .unwrap_or_default(),
             lends: lend::Lends::of(world, &held, placement),
+            active: active(placement, world.failover),
         };
         let others = others(world, &held, placement);
         let mut decision = one.decide(&others);
@@ -178,6 +181,7 @@ struct One<'a> {
     twice: &'a BTreeMap<PlacedObject, Vec<String>>,
     own: BTreeSet<PlacedObject>,
     lends: lend::Lends,
+    active: Active,
 }
 
 /// By centre: copies of each workload.
@@ -232,6 +236,9 @@ impl One<'_> {
             centres,
             overrides: self.placement.spec.overrides.clone(),
             rollouts,
+            home: self.placement.spec.active.clone(),
+            active: self.active.centre.clone(),
+            failover: self.active.follows.clone(),
             ..Assignment::default()
         };
         decision.assignment = self.confirmed(Some(self.numbered(next)));

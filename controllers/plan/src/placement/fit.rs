@@ -1,6 +1,6 @@
 //! Whether copies fit into what the tenant was granted in the pool, in each centre and in the worst case in one alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crds::{InForce, ResourceRequest, Resources};
 
@@ -64,14 +64,25 @@ pub fn read(request: &ResourceRequest) -> Read {
 
 /// All grants, by tenant and pool.
 pub fn sum<'a>(grants: impl IntoIterator<Item = &'a Read>) -> BTreeMap<Scope, Granted> {
+    sum_while(grants, &BTreeSet::new())
+}
+
+/// The same while centres are away: where another centre of a grant is, what the grant keeps for that is in force.
+pub fn sum_while<'a>(grants: impl IntoIterator<Item = &'a Read>, away: &BTreeSet<String>) -> BTreeMap<Scope, Granted> {
     let mut all: BTreeMap<Scope, Granted> = BTreeMap::new();
     for (scope, granted) in grants.into_iter().flatten() {
         let slot = all.entry(scope.clone()).or_default();
         slot.amounts = slot.amounts.plus(granted.amounts);
         slot.level = slot.level.max(granted.level);
         for (centre, room) in &granted.centres {
+            let alone = away.iter().any(|a| a != centre && granted.centres.contains_key(a));
+            let in_force = if alone {
+                room.in_force.each_max(room.survival)
+            } else {
+                room.in_force
+            };
             let mine = slot.centres.entry(centre.clone()).or_default();
-            mine.in_force = mine.in_force.plus(room.in_force);
+            mine.in_force = mine.in_force.plus(in_force);
             mine.survival = mine.survival.plus(room.survival);
         }
     }
@@ -96,6 +107,17 @@ pub fn survival(copies: i64, granted: &Granted, centre: &str) -> i64 {
     let Some(((_, all), (_, kept))) = part else { return 0 };
     let exact = i128::from(copies) * kept.min(all);
     i64::try_from((exact + all - 1) / all).unwrap_or(copies)
+}
+
+/// The copies of `copies`, each of that size, that a centre carries alone with its part of what the grants keep for that.
+pub fn carries(copies: i64, each: Resources, granted: &Granted, centre: &str) -> i64 {
+    let kept = granted.centres.get(centre).map(|r| r.survival).unwrap_or_default();
+    let amounts = granted.amounts.iter().zip(kept.iter()).zip(each.iter());
+    let parts = amounts.filter(|(((_, all), _), (_, each))| *all > 0 && *each > 0);
+    let least = parts
+        .map(|(((_, all), (_, kept)), _)| i128::from(copies) * kept.min(all) / all)
+        .min();
+    least.map_or(copies, |n| i64::try_from(n).unwrap_or(copies))
 }
 
 #[cfg(test)]
@@ -124,6 +146,31 @@ mod tests {
                 survival: cpu(16)
             }
         );
+        // Its only centre is away: nothing else holds anything of it.
+        let away = ["a".to_owned()].into();
+        let one = sum_while(&[request("")], &away);
+        assert_eq!(
+            one[&("dept".to_owned(), "x86".to_owned())].centres["a"].in_force,
+            cpu(4)
+        );
+    }
+
+    #[test]
+    fn what_is_kept_is_in_force_while_another_centre_is_away() {
+        let room = Room {
+            in_force: cpu(4),
+            survival: cpu(8),
+        };
+        let granted = Granted {
+            amounts: cpu(8),
+            centres: ["a", "b"].map(|c| (c.to_owned(), room)).into(),
+            level: 2,
+        };
+        let scope = ("dept".to_owned(), "x86".to_owned());
+        let read = vec![(scope.clone(), granted)];
+        let all = sum_while([&read], &["a".to_owned()].into());
+        let in_force = |centre: &str| all[&scope].centres[centre].in_force;
+        assert_eq!((in_force("a"), in_force("b")), (cpu(4), cpu(8)));
     }
 
     #[test]

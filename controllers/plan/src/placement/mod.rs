@@ -6,6 +6,7 @@ pub mod centre;
 pub mod confirm;
 pub mod decide;
 pub mod drift;
+pub mod exclusive;
 pub mod fit;
 pub mod job;
 pub mod kinds;

@@ -3,7 +3,7 @@
 use crds::{Override, PlacedObject, TemplateKind, label};
 use serde_json::{Map, Value, json};
 
-use super::overrides;
+use super::{exclusive, overrides};
 
 /// What a centre adds to a template.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,6 +24,8 @@ pub struct Here {
     pub overrides: Vec<Override>,
     /// With a Job: uid of its template.
     pub template: Option<String>,
+    /// With an exclusive placement, where an arbiter is: under which right.
+    pub exclusive: Option<exclusive::Mark>,
 }
 
 /// Annotations that a cluster writes for itself, or kubectl for its own memory.
@@ -53,6 +55,7 @@ pub fn desired(object: &PlacedObject, template: &Value, here: &Here) -> Result<V
     let mut value = placed(object, template, here);
     overrides::apply(object, &here.overrides.iter().collect::<Vec<_>>(), &mut value)?;
     share(&object.kind, &mut value, here);
+    exclusive::mark(&object.kind, &mut value, here);
     without_nulls(&mut value);
     Ok(value)
 }

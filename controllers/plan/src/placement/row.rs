@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crds::{JobRow, PlacedObject, PlacementRow, ServiceRow, TemplateKind, WorkloadRow, placement_reason as reason};
+use crds::{
+    FenceRow, JobRow, PlacedObject, PlacementRow, ServiceRow, TemplateKind, WorkloadRow, placement_reason as reason,
+};
 use jiff::{SignedDuration, Timestamp};
 
 use super::centre::{Part, Spot};
@@ -106,6 +108,8 @@ pub struct Seen<'a> {
     pub forbidden: &'a BTreeMap<TemplateKind, Why>,
     /// Objects on their way out.
     pub left: usize,
+    /// With an exclusive placement, where an arbiter is: what could prove that it is silent here.
+    pub fence: Option<FenceRow>,
 }
 
 /// The row of a placement. `None`: nothing of it was ever here, and nothing is to be said.
@@ -126,6 +130,13 @@ pub fn row(
         why,
         reason::APPLIED | reason::STARTING | reason::REMOVED | reason::DRIFTED
     );
+    let held = part.held.as_ref();
+    // It concerns the centre that is meant to run it; in the others everything is as it should be.
+    let meant = part.assignment.active.as_deref() == Some(centre);
+    let (why, message) = match held.and_then(|held| held.why.clone()) {
+        Some((why, message)) if done && meant => (why, Some(message)),
+        _ => (why, message),
+    };
     let (number, epoch) = match old {
         _ if done => (part.assignment.number, part.assignment.epoch),
         Some(old) => (old.number, old.epoch),
@@ -141,9 +152,12 @@ pub fn row(
         workloads,
         jobs: jobs(part, old, seen),
         services: services(part, ready),
-        right: None,
-        fenced_since: None,
-        fence: None,
+        right: held.filter(|held| held.runs).map(|held| held.epoch),
+        fenced_since: (why == reason::FENCED).then(|| {
+            let before = old.and_then(|old| old.fenced_since.clone());
+            before.unwrap_or_else(|| now.to_string())
+        }),
+        fence: seen.fence.filter(|_| held.is_some()),
         confirm: part.content.clone().filter(|_| part.unconfirmed),
         content: match old {
             _ if done => part.content.clone(),

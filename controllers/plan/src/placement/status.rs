@@ -41,10 +41,10 @@ pub fn status(
     status.total = Some(total);
     status.active = match placement.spec.mode {
         PlacementMode::ActiveActive => assignment.centres.iter().map(|c| c.name.clone()).collect(),
-        _ => placement
-            .spec
+        PlacementMode::ActiveStandby | PlacementMode::Exclusive => assignment
             .active
             .iter()
+            .chain(placement.spec.active.iter().filter(|_| assignment.active.is_none()))
             .filter(|a| sides.iter().any(|s| s.name == *a))
             .cloned()
             .collect(),

@@ -8,10 +8,10 @@ use futures::StreamExt as _;
 use kube::Api;
 use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, Preconditions};
 use plan::placement::centre::{Plan, Source, Spot, Want};
-use plan::placement::drift;
 use plan::placement::object::{Here, compared, desired, marked};
 use plan::placement::row::{State, Version};
 use plan::placement::template;
+use plan::placement::{drift, exclusive};
 use serde_json::{Value, json};
 
 use super::kinds::failed_by;
@@ -168,7 +168,18 @@ impl Placements {
         if let Some(live) = live.filter(|l| l.template.is_some() && l.template != here.template) {
             return self.made_anew(spot, live).await;
         }
-        here.autoscaled = around.scaled.contains(&(spot.clone(), want.tenant.clone()));
+        if let (Some(mark), Some(live), TemplateKind::Job) = (here.exclusive.as_mut(), live, &spot.1.kind) {
+            // The pods of a Job are as they were made: under another right it is another Job.
+            match live.pods {
+                Some(pods) if pods != mark.pods && mark.runs => return self.made_anew(spot, live).await,
+                Some(pods) => mark.pods = pods,
+                None => {}
+            }
+        }
+        // A stopped one has no load that an autoscaler could go by.
+        let stopped = |mark: exclusive::Mark| !mark.runs || live.is_none_or(|l| l.progress.asked == 0);
+        here.autoscaled =
+            around.scaled.contains(&(spot.clone(), want.tenant.clone())) && !here.exclusive.is_some_and(stopped);
         here.scaled = live.map(|l| l.progress.asked).filter(|_| here.autoscaled);
         let done = State::Done(Version {
             generation: template.facts.generation,
@@ -198,6 +209,10 @@ impl Placements {
         }
         if let Some(live) = live {
             return self.compare(spot, live, plain, check).await;
+        }
+        if check.here.exclusive.is_some() && exclusive::guard(spot).is_some_and(|guard| !self.guards.contains(&guard)) {
+            let message = format!("{} waits for the centre's record | 等待写入中心记录", spot.1);
+            return State::Waits(message).into();
         }
         match self.may_create(spot, want, &plain).await {
             Ok(force) => self.put(spot, &marked(plain, &check.here).0, force, done).await,
@@ -249,6 +264,13 @@ impl Placements {
                 return Checked { state, ..check }.into();
             }
             tracing::warn!(namespace = spot.0, paths = told, by = live.owner, "drift corrected");
+        }
+        let mut value = value;
+        if check.here.exclusive.is_some()
+            && let Some(metadata) = value.pointer_mut("/metadata").and_then(Value::as_object_mut)
+        {
+            // What was read before the right was looked at: a write that lands late finds something else.
+            metadata.insert("resourceVersion".to_owned(), json!(live.version.to_string()));
         }
         self.put(spot, &value, true, check.state).await
     }

@@ -1,10 +1,10 @@
 //! An object of the centre as far as it is remembered.
 
-use crds::{JobRow, PlacedObject, label, object as names};
+use crds::{JobRow, PlacedObject, RightEpoch, label, object as names};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use kube::ResourceExt as _;
-use plan::placement::job;
 use plan::placement::row::{Progress, progress};
+use plan::placement::{exclusive, job};
 use tokio::time::{Duration, Instant};
 
 use crate::templates::{Found, plain};
@@ -30,6 +30,8 @@ pub(super) struct Live {
     pub(super) job: Option<JobRow>,
     /// With a Job: uid of the template that it was made of.
     pub(super) template: Option<String>,
+    /// With an exclusive placement: the epoch that is written on its pods.
+    pub(super) pods: Option<RightEpoch>,
     /// Who wrote it, in words.
     pub(super) owner: String,
     pub(super) text: String,
@@ -69,6 +71,7 @@ impl Live {
             progress: progress(kind, &value),
             job,
             template,
+            pods: exclusive::of_pods(&value),
             owner,
             text: value.to_string(),
             at: Instant::now(),

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crds::{DualActivePlacement, TemplateKind, label};
+use crds::{DualActivePlacement, FenceRow, PlacementMode, TemplateKind, label};
 use futures::StreamExt as _;
 use kube::Client;
 use kube::runtime::watcher;
@@ -21,6 +21,8 @@ use plan::centre::epoch::Floors;
 use plan::centre::stage::Stage;
 use plan::placement::centre::{self, Plan, Snapshot, Source, Spot, plan};
 use plan::placement::confirm::{self, Contents};
+use plan::placement::decide::key;
+use plan::placement::exclusive;
 use plan::placement::kinds::{Kinds, Why};
 use plan::placement::row::State;
 use plan::placement::template::Template;
@@ -29,6 +31,7 @@ use tokio::sync::{Notify, watch};
 
 use super::metrics::Metrics;
 use super::observe::Caches;
+use super::right::Rights;
 use super::{AT_ONCE, epoch};
 use crate::call::CallError;
 use crate::fail_point::FailPoints;
@@ -80,6 +83,7 @@ pub(super) struct Outcome {
     ready: Ready,
     unready: BTreeMap<Spot, String>,
     forbidden: BTreeMap<TemplateKind, Why>,
+    fences: BTreeMap<String, FenceRow>,
 }
 
 impl Outcome {
@@ -96,6 +100,9 @@ pub(super) struct Placements {
     pub(super) cluster: Client,
     pub(super) caches: Caches,
     pub(super) metrics: Metrics,
+    rights: Option<Rights>,
+    /// Exclusive objects of which the record knows.
+    guards: BTreeSet<String>,
     fail_points: FailPoints,
     templates: Templates<HubTemplate>,
     revisions: Revisions,
@@ -118,6 +125,7 @@ impl Placements {
         (centre, stage): (String, Stage),
         (hub, cluster): (Client, Client),
         (caches, metrics, fail_points): (Caches, Metrics, FailPoints),
+        rights: Option<Rights>,
         changed: &Arc<Notify>,
         (outcome, decided): (watch::Sender<Arc<Outcome>>, Arc<Notify>),
     ) -> Self {
@@ -141,6 +149,8 @@ impl Placements {
             cluster,
             caches,
             metrics,
+            rights,
+            guards: BTreeSet::new(),
             fail_points,
             templates,
             revisions,
@@ -199,6 +209,7 @@ impl Placements {
             return Ok(Some(Duration::ZERO));
         }
         self.floors = Some(stored);
+        self.guard(&plan);
         let states = self.carry_out(&plan, &standing, &templates).await;
         let gone = self.take_away(&plan, &standing).await;
         let failed = !gone
@@ -222,6 +233,7 @@ impl Placements {
             ready: endpoints::ready(&self.endpoints),
             unready,
             forbidden: self.custom.forbidden(),
+            fences: self.fences(),
         }));
         self.decided.notify_one();
     }
@@ -244,6 +256,10 @@ impl Placements {
             .iter()
             .map(|(spot, live)| (spot.clone(), live.placement.clone()))
             .collect();
+        let exclusive = placements.iter().filter(|p| p.spec.mode == PlacementMode::Exclusive);
+        let exclusive: Vec<_> = exclusive.map(|p| key(p)).collect();
+        let held = self.rights.as_ref().map(|rights| rights.held(exclusive.iter()));
+        let gated = self.rights.as_ref().is_some_and(Rights::gated);
         plan(&Snapshot {
             centre: &self.centre,
             placements,
@@ -253,7 +269,34 @@ impl Placements {
             floors,
             stage: self.stage,
             contents: &contents,
+            rights: held.as_ref().map(|held| centre::Rights { held, gated }),
         })
+    }
+
+    /// Tells the record which exclusive objects there are to be, so that nobody scales them by hand.
+    fn guard(&mut self, plan: &Plan) {
+        let Some(rights) = &self.rights else { return };
+        let exclusive = plan.wants.iter().filter(|(_, want)| want.here.exclusive.is_some());
+        self.guards = rights.guard(exclusive.filter_map(|(spot, _)| exclusive::guard(spot)).collect());
+    }
+
+    /// By pool: nodes on which exclusive pods may run, and how many of their gates stand.
+    fn fences(&self) -> BTreeMap<String, FenceRow> {
+        let Some(rights) = self.rights.as_ref().filter(|rights| rights.gated()) else {
+            return BTreeMap::new();
+        };
+        let gates = rights.gates();
+        let mut fences: BTreeMap<String, FenceRow> = BTreeMap::new();
+        for node in self.caches.nodes.shared() {
+            let facts = node.facts();
+            let (Some(pool), true) = (facts.pool, facts.gate) else {
+                continue;
+            };
+            let row = fences.entry(pool).or_default();
+            row.nodes += 1;
+            row.ready += i64::from(gates.contains(&facts.name));
+        }
+        fences
     }
 
     /// What stands here under our label, own writes first where the watch is behind.

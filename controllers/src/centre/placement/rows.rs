@@ -56,6 +56,7 @@ impl Rows {
             ready,
             unready,
             forbidden,
+            fences,
         } = outcome.as_ref();
         let now = self.clock.now();
         self.own.forget(now);
@@ -83,6 +84,7 @@ impl Rows {
                 unready,
                 forbidden,
                 left,
+                fence: fences.get(&placement.spec.pool).copied(),
             };
             let Some(row) = row::row(self.own.centre(), part, old, &seen, now) else {
                 continue;

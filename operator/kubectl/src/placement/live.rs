@@ -86,6 +86,7 @@ fn wants(placement: &DualActivePlacement, seen: &Seen, target: &Assignment, cent
         // What the decision asks for, whoever has to allow it.
         stage: Stage::Own,
         contents: &Contents::new(),
+        rights: None,
     };
     plan(&snapshot).wants
 }

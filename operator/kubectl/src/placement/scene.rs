@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crds::{
-    Assignment, DataCenter, DualActivePlacement, PlacedObject, Resources, condition, condition_is_true,
+    Assignment, DataCenter, DualActivePlacement, PlacedObject, Resources, WitnessState, condition, condition_is_true,
     placement_reason as reason,
 };
 use jiff::Timestamp;
 use plan::centre::catalogue::Catalogue;
+use plan::failover::facts::{self, Arbiter, Known};
 use plan::placement::decide::{Centre, Decision, Held, Obstacle, World, decide, holds, key, others};
 use plan::placement::fit::{self, Granted, Scope};
 use plan::placement::kinds::{Blind, Kinds};
@@ -35,6 +36,7 @@ pub struct Scene {
     texts: BTreeMap<Key, Arc<Value>>,
     kinds: Kinds,
     blind: Blind,
+    moved: Known,
     now: Timestamp,
 }
 
@@ -61,6 +63,7 @@ impl Scene {
                 .collect(),
             kinds: seen.kinds.clone(),
             blind: seen.blind.clone(),
+            moved: moved(centres),
             now: seen.now,
         })
     }
@@ -76,6 +79,7 @@ impl Scene {
             kinds: &self.kinds,
             blind: &self.blind,
             texts: &self.texts,
+            failover: &self.moved,
             now: self.now,
             gone,
             ledger: "",
@@ -186,10 +190,29 @@ impl Scene {
     }
 }
 
+/// What the centres' statuses say of losses. Nobody reads the arbiter from here: where there is one, a placement runs where
+/// it was decided to.
+fn moved(centres: &[DataCenter]) -> Known {
+    let centre = |c: &DataCenter| {
+        let (name, Centre { role, reports, .. }) = heard(c)?;
+        let witness = c.status.as_ref().and_then(|s| s.witness.clone());
+        let facts = facts::Centre { role, witness, reports };
+        Some((name, facts))
+    };
+    let centres: BTreeMap<_, _> = centres.iter().filter_map(centre).collect();
+    let arbiter = if centres.values().any(|c| c.witness.is_some()) {
+        Arbiter::Silent
+    } else {
+        Arbiter::Absent
+    };
+    Known::new(arbiter, centres, &[])
+}
+
 /// Grants by tenant and pool; `None` where requests may not be read.
 pub(crate) fn grants(seen: &Seen) -> Option<BTreeMap<Scope, Granted>> {
     let reads: Vec<fit::Read> = seen.requests.as_ref()?.iter().map(fit::read).collect();
-    Some(fit::sum(&reads))
+    let away = moved(seen.province.centres.as_deref().unwrap_or_default()).away();
+    Some(fit::sum_while(&reads, &away))
 }
 
 /// Whose grants the placement uses.
@@ -201,7 +224,11 @@ pub(crate) fn scope(placement: &DualActivePlacement) -> Scope {
 fn heard(centre: &DataCenter) -> Option<(String, Centre)> {
     let status = centre.status.as_ref();
     let facts = Centre {
-        reports: status.is_some_and(|s| condition_is_true(&s.conditions, condition::READY)),
+        reports: status.is_some_and(|s| {
+            // Its last report may be younger than its loss.
+            let lost = s.witness.as_ref().is_some_and(|w| w.state == WitnessState::Lost);
+            !lost && condition_is_true(&s.conditions, condition::READY)
+        }),
         role: centre.spec.role,
         ownership: centre.spec.ownership,
         lends: plan::centre::stage::all_lent(centre),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crds::{Allocation, AllocationPool, InForce, ResourceRequest, Resources, Tenant};
+use crds::{Allocation, AllocationPool, AmountError, CentreShare, InForce, ResourceRequest, Resources, Tenant};
 use jiff::Timestamp;
 
 use super::{Absent, Answer, Place, Plan, Refusal, Snapshot, Standing, Wanted};
@@ -152,6 +152,24 @@ impl Planner<'_> {
         }
     }
 
+    /// What a grant gives in this centre: its share, and as much as it must be able to carry alone while it carries the
+    /// load of another centre of the grant.
+    fn in_force(&self, pool: &AllocationPool, centre: &CentreShare) -> Result<Resources, AmountError> {
+        let (share, survival) = (
+            Resources::try_from(&centre.share)?,
+            Resources::try_from(&centre.survival)?,
+        );
+        let carries = pool
+            .centres
+            .iter()
+            .any(|c| c.name != centre.name && self.s.carried.contains(&c.name));
+        Ok(match centre.in_force {
+            InForce::Share if carries => share.zip(survival, i128::max),
+            InForce::Share => share,
+            InForce::Survival => survival,
+        })
+    }
+
     /// Adds what a live grant gives here to the namespaces it goes to.
     fn claim(&mut self, answer: usize, allocation: &Allocation) {
         let Some((tenant, name)) = self
@@ -165,11 +183,7 @@ impl Planner<'_> {
         let mut parts = Vec::new();
         for pool in &allocation.pools {
             for centre in pool.centres.iter().filter(|c| c.name == self.s.centre) {
-                let amounts = match centre.in_force {
-                    InForce::Share => &centre.share,
-                    InForce::Survival => &centre.survival,
-                };
-                let read = match (self.catalogue.get(&pool.name), Resources::try_from(amounts)) {
+                let read = match (self.catalogue.get(&pool.name), self.in_force(pool, centre)) {
                     (None, _) => Err(format!("pool {0} is not known here | 未知资源池 {0}", pool.name)),
                     (_, Err(error)) => Err(error.to_string()),
                     (_, Ok(amounts)) => Ok(amounts),

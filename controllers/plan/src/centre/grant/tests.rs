@@ -41,6 +41,7 @@ struct World {
     gone: BTreeSet<Absent>,
     stage: Option<Stage>,
     confirmed: BTreeSet<String>,
+    carried: BTreeSet<String>,
 }
 
 impl World {
@@ -55,6 +56,7 @@ impl World {
             gone: &self.gone,
             stage: self.stage.unwrap_or(Stage::Own),
             confirmed: &self.confirmed,
+            carried: &self.carried,
         })
     }
 
@@ -367,4 +369,24 @@ fn a_member_cloud_is_written_as_its_stage_allows() {
     assert_eq!((lowered.namespaces.len(), lowered.floors.of("l1")), (0, 7));
     world.stage = Some(Stage::Member(Scheduled));
     assert_eq!(hard(&world.plan(), "dept", "requests.cpu"), "2");
+}
+
+#[test]
+fn a_centre_that_carries_another_gives_what_it_must_hold_alone() {
+    let mut world = dept(vec![request("dept", "a", "r1", 7, &json!([cpu("x86", "32")]))]);
+    world.carried = ["jishi".to_owned()].into();
+    assert_eq!(
+        hard(&world.plan(), "dept", "requests.cpu"),
+        "32",
+        "it is itself that is carried"
+    );
+    world.carried = ["jiyidong".to_owned()].into();
+    assert_eq!(hard(&world.plan(), "dept", "requests.cpu"), "100");
+    assert_eq!(hard(&world.plan(), "dept", "limits.memory"), "1Ti");
+    world.carried = ["baicheng".to_owned()].into();
+    assert_eq!(
+        hard(&world.plan(), "dept", "requests.cpu"),
+        "32",
+        "no part of the grant"
+    );
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Assignment, CentreAssignment, Decision, Obstacle, One, reason};
 
-/// Whether the agents have the same to do. What else is noted of a rollout concerns the operator alone.
+/// Whether the agents have the same to do. What else is noted of a rollout or of a move concerns the operator alone.
 fn same_work(next: &Assignment, old: &Assignment) -> bool {
     let given = |a: &Assignment| -> Vec<_> {
         let all = a
@@ -71,6 +71,9 @@ impl One<'_> {
         if same_work(&next, old) {
             return Assignment {
                 rollouts: next.rollouts,
+                home: next.home,
+                active: next.active,
+                failover: next.failover,
                 ..old.clone()
             };
         }

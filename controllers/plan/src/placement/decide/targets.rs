@@ -28,11 +28,11 @@ impl One<'_> {
     /// Copies by centre. A centre that is not among them holds nothing.
     pub(super) fn targets(&self, objects: &BTreeSet<PlacedObject>, others: &Held) -> Result<Targets, Obstacle> {
         let spec = &self.placement.spec;
-        let active = spec.active.as_deref();
+        let active = self.active.centre.as_deref();
         let runs = |name: &str| match spec.mode {
             PlacementMode::ActiveActive => true,
-            PlacementMode::ActiveStandby => spec.standby != Standby::None || active == Some(name),
-            PlacementMode::Exclusive => active == Some(name),
+            PlacementMode::ActiveStandby => spec.standby != Standby::None || active == Some(name) || self.stays(name),
+            PlacementMode::Exclusive => active == Some(name) || self.stays(name),
         };
         let centres = spec.centres.iter().filter(|c| runs(&c.name));
         let mut targets: Targets = centres.map(|c| (c.name.clone(), BTreeMap::new())).collect();
@@ -43,7 +43,10 @@ impl One<'_> {
                 continue;
             };
             let shares = match spec.mode {
-                PlacementMode::ActiveActive => self.divided(object, template.copies, others)?,
+                PlacementMode::ActiveActive => {
+                    let shares = self.divided(object, template.copies, others)?;
+                    self.without_the_lost(object, template.copies, shares)
+                }
                 _ => self.one_sided(object, template.copies)?,
             };
             for (centre, copies) in shares {
@@ -64,7 +67,7 @@ impl One<'_> {
     }
 
     /// Copies that are assigned now.
-    fn now(&self, centre: &str, object: &PlacedObject) -> Option<i64> {
+    pub(super) fn now(&self, centre: &str, object: &PlacedObject) -> Option<i64> {
         self.old?.centre(centre)?.copies_of(object)
     }
 
@@ -104,7 +107,7 @@ impl One<'_> {
         let mut shares = Vec::new();
         for centre in &spec.centres {
             let most = centre.max.map_or(i64::MAX, i64::from);
-            let share = if spec.active.as_ref() == Some(&centre.name) {
+            let share = if self.active.centre.as_ref() == Some(&centre.name) {
                 if most < copies {
                     return Err(bounds_conflict(object, copies, Bounds::TooFew(most)));
                 }
@@ -128,7 +131,8 @@ impl One<'_> {
             .centres
             .iter()
             .max_by_key(|c| (c.weight, std::cmp::Reverse(&c.name)));
-        spec.active.as_deref().or(heaviest.map(|c| c.name.as_str()))
+        let active = self.active.centre.as_deref();
+        active.or(heaviest.map(|c| c.name.as_str()))
     }
 
     /// The targets, if each centre has room for them. What stands already needs no room of its own.
@@ -139,7 +143,7 @@ impl One<'_> {
         others: &Held,
     ) -> Result<Targets, Obstacle> {
         let granted = self.granted();
-        for (centre, copies) in &targets {
+        for (centre, copies) in targets.iter().filter(|(c, _)| !self.world.failover.is_lost(c)) {
             let jobs = objects
                 .iter()
                 .filter(|o| o.kind.is_job() && self.jobs_in() == Some(centre.as_str()));
@@ -186,7 +190,12 @@ impl One<'_> {
                 ready: self.ready(centre, object),
             };
             let sides: BTreeMap<String, Side> = names.iter().map(|c| (c.clone(), side(c))).collect();
-            let copies = step::next(&sides);
+            let copies = if self.by_the_arbiter() {
+                // Who runs it is not left to what is ready.
+                sides.iter().map(|(c, s)| (c.clone(), s.target)).collect()
+            } else {
+                step::next(&sides)
+            };
             for centre in &names {
                 let now = copies.get(centre).copied().unwrap_or_default();
                 rebalancing |= sides.get(centre).is_some_and(|s| s.target != now);
@@ -220,7 +229,8 @@ impl One<'_> {
         if self.now(centre, object).is_none() {
             return Some(0);
         }
-        let fresh = self.world.centres.get(centre).is_some_and(|c| c.reports);
+        let reports = self.world.centres.get(centre).is_some_and(|c| c.reports);
+        let fresh = reports && !self.world.failover.is_lost(centre);
         let row = self.rows.iter().find(|r| r.name == centre && fresh)?;
         if self.old.is_some_and(|a| a.number != row.number) {
             return None;

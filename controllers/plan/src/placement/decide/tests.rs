@@ -8,6 +8,7 @@ use super::super::testing::{centre, cpu};
 use super::*;
 use crate::centre::catalogue::Catalogue;
 use crate::centre::testing::pools;
+use crate::failover::facts::Known;
 use crate::placement::fit::Scope;
 use crate::placement::kinds::{Blind, Kinds};
 use crate::placement::template::Template;
@@ -15,6 +16,7 @@ use serde_json::Value;
 
 mod custom;
 mod differences;
+mod moves;
 
 /// One tenant, two centres, and whatever a test puts into them.
 struct Stage {
@@ -25,6 +27,7 @@ struct Stage {
     kinds: Kinds,
     blind: Blind,
     texts: BTreeMap<Key, Arc<Value>>,
+    failover: Known,
     now: i64,
     epoch: i64,
 }
@@ -50,6 +53,7 @@ fn stage(granted: i128) -> Stage {
         kinds: Kinds::default(),
         blind: Blind::new(),
         texts: BTreeMap::new(),
+        failover: Known::default(),
         now: 0,
         epoch: 7,
     }
@@ -104,6 +108,7 @@ impl Stage {
             kinds: &self.kinds,
             blind: &self.blind,
             texts: &self.texts,
+            failover: &self.failover,
             now: Timestamp::from_second(self.now).unwrap(),
             gone: &BTreeSet::new(),
             ledger: "l",

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::centre::catalogue::Catalogue;
+use crate::failover::facts::Known;
 use crate::placement::fit::{Granted, Scope};
 use crate::placement::kinds::{Blind, Kinds};
 use crate::placement::rollout::Phase;
@@ -49,6 +50,8 @@ pub struct World<'a> {
     pub blind: &'a Blind,
     /// Templates as they stand in the hub, where an override concerns them.
     pub texts: &'a BTreeMap<Key, Arc<Value>>,
+    /// The arbiter and the moves.
+    pub failover: &'a Known,
     /// Now.
     pub now: Timestamp,
     /// Templates of which the hub itself said that they are gone.

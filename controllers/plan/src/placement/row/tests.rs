@@ -44,6 +44,7 @@ fn make(part: &Part, old: Option<&PlacementRow>, state: State, ready: i64) -> Pl
         unready: &BTreeMap::new(),
         forbidden: &BTreeMap::new(),
         left: 0,
+        fence: None,
     };
     row("a", part, old, &seen, Timestamp::UNIX_EPOCH).unwrap()
 }
@@ -103,6 +104,7 @@ fn a_custom_resource_counts_by_its_policy() {
             unready,
             forbidden,
             left: 0,
+            fence: None,
         };
         row("a", part, old, &seen, Timestamp::UNIX_EPOCH).unwrap()
     };
@@ -141,4 +143,41 @@ fn counts_alone_are_told_once_a_second() {
     assert_eq!(due(Some(&old), &new, at(1500)), Some(SignedDuration::ZERO));
     let other = PlacementRow { number: 5, ..new };
     assert_eq!(due(Some(&old), &other, at(400)), Some(SignedDuration::ZERO));
+}
+
+/// What a centre says of an exclusive placement: its right, since when it is fenced, and that only where it is meant to run.
+#[test]
+fn a_row_says_under_which_right_it_runs_or_why_it_does_not() {
+    let epoch = crds::RightEpoch {
+        incarnation: 1,
+        counter: 7,
+    };
+    let held = |runs: bool| super::super::exclusive::Held {
+        epoch,
+        runs,
+        why: (!runs).then(|| (reason::FENCED, "ran out | 到期".to_owned())),
+    };
+    let with = |runs: bool, active: &str| {
+        let mut part = part(true);
+        part.held = Some(held(runs));
+        part.assignment.active = Some(active.to_owned());
+        part
+    };
+    let running = make(&with(true, "a"), None, done(3), 3);
+    assert_eq!((running.right, running.reason.as_str()), (Some(epoch), reason::APPLIED));
+    let fenced = make(&with(false, "a"), Some(&running), done(3), 0);
+    assert_eq!((fenced.right, fenced.reason.as_str()), (None, reason::FENCED));
+    assert!(fenced.fenced_since.is_some());
+    assert_eq!(fenced.number, 4, "what was decided is carried out all the same");
+    let later = PlacementRow {
+        fenced_since: Some("2026-01-01T00:00:00Z".to_owned()),
+        ..fenced
+    };
+    let still = make(&with(false, "a"), Some(&later), done(3), 0);
+    assert_eq!(still.fenced_since, later.fenced_since);
+    let elsewhere = make(&with(false, "b"), Some(&running), done(3), 0);
+    assert_eq!(
+        (elsewhere.reason.as_str(), elsewhere.fenced_since),
+        (reason::APPLIED, None)
+    );
 }

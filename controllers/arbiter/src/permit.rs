@@ -5,7 +5,7 @@ use core::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-pub use arbiter::row::Epoch;
+pub use crate::row::Epoch;
 
 /// The current epoch of a scope, as the agent knows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,9 +35,23 @@ pub struct PodPermit {
     pub left_ms: Option<u64>,
 }
 
+/// What a gate says of itself as it asks: `GET /permits/{node}?record=7&ready=true`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asking {
+    /// The highest number of a record that it was ever answered; left out while it cannot read what it remembers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record: Option<u64>,
+    /// GateReady.
+    #[serde(default)]
+    pub ready: bool,
+}
+
 /// The answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answer {
+    /// Number of the centre's record. It only grows; a lower one than before is a centre that was restored from a copy.
+    #[serde(default)]
+    pub record: u64,
     /// Current epochs of all scopes that `pods` names; others may be in it.
     #[serde(default)]
     pub epochs: Vec<ScopeEpoch>,

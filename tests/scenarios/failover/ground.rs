@@ -1,0 +1,152 @@
+//! The cloud of the steps, and the words for what moves.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use playground::{Cloud, Options, Profile, eventually};
+use serde_json::{Value, json};
+use tests::repository;
+
+use crate::stage::{LI, NS, deployment, placement};
+use crate::world::{World, condition};
+
+/// A verdict takes 11 s, and a proof and a start a few more; these machines are slow.
+pub(crate) const LONG: Duration = Duration::from_secs(120);
+pub(crate) const EXAM: &str = "exam";
+
+/// Three centres with one node of real processes behind a gate in each metro centre.
+pub(crate) async fn up() -> Result<World> {
+    let options = Options {
+        profile: Profile::Full,
+        nodes: Some(6),
+        runners: 1,
+        gates: true,
+        ..Options::default()
+    };
+    let world = World {
+        cloud: Cloud::up(options).await?,
+    };
+    for file in ["00-centres.yaml", "10-pools.yaml", "20-tenants.yaml"] {
+        let path = repository().join("examples").join(file);
+        world
+            .ok("hub", Some("zhao.min"), &["apply", "-f", &path.to_string_lossy()])
+            .await?;
+    }
+    Ok(world)
+}
+
+/// A Deployment whose pods are real processes: `writer` or `http`.
+pub(crate) fn real(name: &str, run: &str, replicas: i64) -> Value {
+    let mut made = deployment(name, name, replicas);
+    made["spec"]["template"]["metadata"]["labels"]["playground.xiangyun.io/run"] = json!(run);
+    made["spec"]["template"]["spec"]["nodeSelector"] = json!({"playground.xiangyun.io/runner": "true"});
+    made
+}
+
+/// An exclusive placement that runs in jishi.
+pub(crate) fn exclusive(name: &str) -> Value {
+    placement(
+        name,
+        name,
+        json!({"mode": "Exclusive", "active": "jishi", "criticality": "Key"}),
+    )
+}
+
+impl World {
+    /// Records of that exclusive placement that landed so far.
+    pub(crate) fn landed(&self, name: &str) -> Result<usize> {
+        let judged = self.cloud.judge_writes()?;
+        Ok(judged.get(&format!("{NS}/{name}")).map_or(0, |verdict| verdict.writes))
+    }
+
+    /// Waits until more of it lands, all of it from that centre.
+    pub(crate) async fn writes_in(&self, name: &str, centre: &str) -> Result<()> {
+        let before = self.landed(name)?;
+        eventually(LONG, &format!("{name} writes in {centre}"), || async {
+            let judged = self.cloud.judge_writes()?;
+            let verdict = judged.get(&format!("{NS}/{name}")).context("nothing landed")?;
+            let last = verdict.turns.last().context("nobody wrote")?;
+            ensure!(
+                last.place == centre && verdict.writes >= before + 20,
+                "{} more, last from {} under {}",
+                verdict.writes - before,
+                last.place,
+                last.epoch
+            );
+            Ok(())
+        })
+        .await
+    }
+
+    /// No two places ever wrote for one scope.
+    pub(crate) fn nobody_wrote_twice(&self) -> Result<()> {
+        for (scope, verdict) in self.cloud.judge_writes()? {
+            ensure!(verdict.violations.is_empty(), "{scope}: {:?}", verdict.violations);
+            let silence = verdict.silence.map(|silence| silence.ms());
+            println!("{scope}: {} records, longest silence {silence:?} ms", verdict.writes);
+        }
+        Ok(())
+    }
+
+    /// Asks for a move.
+    pub(crate) async fn moves(&self, name: &str, placement: &str, kind: &str, [from, to]: [&str; 2]) -> Result<()> {
+        let object = json!({"apiVersion": "xiangyun.io/v1alpha1", "kind": "Failover",
+            "metadata": {"name": name, "namespace": NS},
+            "spec": {"placementRef": {"name": placement}, "type": kind, "from": from, "to": to, "comment": "演练"}});
+        self.apply("hub", LI, &object).await
+    }
+
+    /// Waits until a move is in that phase.
+    pub(crate) async fn phase(&self, name: &str, phase: &str) -> Result<Value> {
+        eventually(LONG, &format!("move {name} is {phase}"), || async {
+            let found = self.get("hub", &["failover", name, "-n", NS]).await?;
+            let why = condition(&found, "Complete").map(|c| (&c["reason"], &c["message"]));
+            ensure!(found["status"]["phase"] == phase, "{} {why:?}", found["status"]);
+            Ok(found)
+        })
+        .await
+    }
+
+    /// Waits until the arbiter says that of a centre.
+    pub(crate) async fn witness(&self, centre: &str, state: &str) -> Result<Value> {
+        eventually(LONG, &format!("{centre} is {state}"), || async {
+            let found = self.get("hub", &["dcn", centre]).await?;
+            let witness = &found["status"]["witness"];
+            ensure!(witness["state"] == state, "{witness}");
+            Ok(witness.clone())
+        })
+        .await
+    }
+
+    /// Waits until the condition FailoverArmed of a placement gives that reason.
+    pub(crate) async fn armed(&self, name: &str, reason: &str) -> Result<()> {
+        eventually(LONG, &format!("{name} is {reason}"), || async {
+            let found = self.get("hub", &["dap", name, "-n", NS]).await?;
+            let says = condition(&found, "FailoverArmed");
+            ensure!(says.is_some_and(|c| c["reason"] == reason), "{says:?}");
+            Ok(())
+        })
+        .await
+    }
+
+    /// Every process of a place stands still, its pods and gates too.
+    pub(crate) async fn freeze_place(&self, place: playground::Place) -> Result<()> {
+        for process in self.cloud.processes(place)? {
+            self.cloud.freeze(&process).await?;
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn thaw_place(&self, place: playground::Place) -> Result<()> {
+        for process in self.cloud.processes(place)? {
+            self.cloud.thaw(&process).await?;
+        }
+        Ok(())
+    }
+}
+
+/// How long a move took, as it is written on it.
+pub(crate) fn rto(failover: &Value) -> Result<f64> {
+    let text = failover["status"]["rtoSeconds"].as_str().context("no RTO")?;
+    Ok(text.parse()?)
+}

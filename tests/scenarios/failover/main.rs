@@ -1,0 +1,39 @@
+//! Losing a centre, on a real three-centre cloud with real pods, gates and cuts: exclusive placements move only behind a
+//! proof, and the writers' own logs say whether two places ever wrote. One cloud for all steps.
+#![allow(
+    clippy::indexing_slicing,
+    reason = "an index into JSON that is not there answers null"
+)]
+
+#[path = "../placement/stage.rs"]
+#[allow(dead_code, reason = "another suite speaks the other words")]
+mod stage;
+#[path = "../main_job/steps.rs"]
+#[macro_use]
+mod steps;
+#[path = "../main_job/world.rs"]
+#[allow(dead_code, reason = "another suite speaks the other words")]
+mod world;
+
+mod ground;
+mod lost;
+mod moves;
+mod rights;
+mod unfenced;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn failover() -> anyhow::Result<()> {
+    let world = ground::up().await?;
+    steps!(
+        world,
+        stage::a_grant_makes_room,
+        rights::an_exclusive_placement_runs_under_a_right,
+        rights::what_is_written_late_is_refused,
+        moves::a_planned_move_and_back,
+        moves::a_move_is_given_up,
+        lost::silent_agents_move_nothing,
+        lost::a_frozen_centre_is_carried,
+        lost::what_came_back_never_spoke,
+        unfenced::without_a_fence_two_people_confirm,
+    )
+}

@@ -63,7 +63,13 @@ pub async fn are_asked_for_by_people(cloud: &Cloud) {
     let made = operator.creates(&merged(&lost, &incident)).await;
     assert_eq!(made["spec"]["requester"]["username"], "xiangyun:controller");
     li_na.cannot_create(&named("other", &incident), only).await;
+    only_what_is_theirs_changes(cloud).await;
+}
 
+/// A move is given up by its people; what it is called and who was told stays the operator's.
+async fn only_what_is_theirs_changes(cloud: &Cloud) {
+    let (li_na, operator) = (At::hub(cloud, "li.na"), At::hub(cloud, "xiangyun:controller"));
+    let only = crds::refusal::OPERATOR_ONLY;
     let abort = format!("{}=演练取消", crds::label::ABORT);
     li_na.may(&["annotate", "fo/drill", "-n", NS, &abort]).await;
     let told = format!("{}=Succeeded", crds::label::NOTIFIED);

@@ -17,6 +17,7 @@ mod division;
 mod faults;
 mod keeping;
 mod kinds;
+mod notices;
 mod plugin;
 mod stage;
 mod three_tiers;
@@ -42,6 +43,7 @@ async fn placement() -> anyhow::Result<()> {
         plugin::the_plugin_explains,
         traffic::follows_what_serves,
         traffic::a_move_is_planned,
+        notices::contacts_are_told,
         keeping::dependencies_before_the_workload,
         keeping::a_shared_dependency_stays,
         keeping::an_edit_is_corrected,

@@ -43,7 +43,7 @@ async fn weighs(w: &World, slice: &str, address: &str, weight: i64) -> Result<()
     eventually(PATIENCE, &format!("{slice} weighs {weight}"), || async {
         let found = w.get("hub", &["endpointslice", slice, "-n", NS]).await?;
         let said = &found["metadata"]["annotations"]["xiangyun.io/weight"];
-        ensure!(*said == weight.to_string(), "it weighs {said}");
+        ensure!(*said == json!(weight.to_string()), "it weighs {said}");
         let endpoint = &found["endpoints"][0];
         ensure!(endpoint["addresses"] == json!([address]), "{endpoint}");
         ensure!(endpoint["conditions"]["ready"] == json!(weight > 0), "{endpoint}");
@@ -71,17 +71,43 @@ async fn leads(w: &World, to: &[(&str, &str, &str, &str)]) -> Result<()> {
     .await
 }
 
-pub(crate) async fn follows_what_serves(w: &World) -> Result<()> {
+/// A service behind four copies, two in each centre, whose traffic is steered; no centre says yet where it is entered.
+async fn steered(w: &World, traffic: &Value) -> Result<()> {
     let service = json!({"apiVersion": "v1", "kind": "Service",
         "metadata": {"name": "steered", "namespace": NS, "labels": {"app": "steered"}},
         "spec": {"selector": {"name": "steered"}, "ports": [{"port": 80}]}});
     w.put(&service).await?;
     w.put(&deployment("steered", "steered", 4)).await?;
-    let traffic = json!({"hostname": HOST, "ttlSeconds": 30});
-    w.put(&placement("steered", "steered", json!({"traffic": traffic})))
+    w.put(&placement("steered", "steered", json!({ "traffic": traffic })))
         .await?;
     w.copies("steered", "steered", [2, 2]).await?;
-    published(w, "IngressMissing").await?;
+    published(w, "IngressMissing").await
+}
+
+/// Without a name nothing is published, and everything is taken away.
+async fn unsteered(w: &World) -> Result<()> {
+    let patch = json!({"spec": {"traffic": null}});
+    w.patch("hub", crate::stage::LI, &["dap", "steered"], &patch).await?;
+    for what in [
+        "endpointslice/steered-jishi",
+        "endpointslice/steered-jiyidong",
+        "dnsendpoint/steered",
+    ] {
+        w.is_gone("hub", &[what]).await?;
+    }
+    w.delete(&["dap", "steered"]).await?;
+    w.delete(&["deploy/steered", "service/steered"]).await?;
+    for centre in METRO {
+        enters(w, centre, &[]).await?;
+    }
+    w.ok("hub", None, &["delete", "crd", "dnsendpoints.externaldns.k8s.io"])
+        .await
+        .map(drop)
+}
+
+pub(crate) async fn follows_what_serves(w: &World) -> Result<()> {
+    let traffic = json!({"hostname": HOST, "ttlSeconds": 30});
+    steered(w, &traffic).await?;
     enters(w, "jishi", &["10.1.0.1", "fd00:1::1"]).await?;
     enters(w, "jiyidong", &["10.2.0.1"]).await?;
     // The slices do not wait for a kind that the hub does not serve.
@@ -119,28 +145,7 @@ pub(crate) async fn follows_what_serves(w: &World) -> Result<()> {
         .await?;
     weighs(w, "steered-jishi", "10.1.0.1", 4).await?;
 
-    w.patch(
-        "hub",
-        crate::stage::LI,
-        &["dap", "steered"],
-        &json!({"spec": {"traffic": null}}),
-    )
-    .await?;
-    for what in [
-        "endpointslice/steered-jishi",
-        "endpointslice/steered-jiyidong",
-        "dnsendpoint/steered",
-    ] {
-        w.is_gone("hub", &[what]).await?;
-    }
-    w.delete(&["dap", "steered"]).await?;
-    w.delete(&["deploy/steered", "service/steered"]).await?;
-    for centre in METRO {
-        enters(w, centre, &[]).await?;
-    }
-    w.ok("hub", None, &["delete", "crd", "dnsendpoints.externaldns.k8s.io"])
-        .await
-        .map(drop)
+    unsteered(w).await
 }
 
 /// Exit code, answer and error of the plugin, as that person.

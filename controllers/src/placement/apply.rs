@@ -140,6 +140,7 @@ impl Controller {
             reason::RUNNING,
             reason::APPLYING,
             reason::STARTING,
+            reason::NO_RIGHT,
             reason::REBALANCING,
             reason::ROLLING_OUT,
             reason::ROLLOUT_PAUSED,

@@ -13,6 +13,8 @@ use crate::world::{World, condition};
 /// A verdict takes 11 s, and a proof and a start a few more; these machines are slow.
 pub(crate) const LONG: Duration = Duration::from_secs(120);
 pub(crate) const EXAM: &str = "exam";
+/// The hub, at a server that outlives jishi.
+pub(crate) const HUB: &str = "hub@jiyidong";
 
 /// Three centres with one node of real processes behind a gate in each metro centre.
 pub(crate) async fn up() -> Result<World> {
@@ -93,13 +95,13 @@ impl World {
         let object = json!({"apiVersion": "xiangyun.io/v1alpha1", "kind": "Failover",
             "metadata": {"name": name, "namespace": NS},
             "spec": {"placementRef": {"name": placement}, "type": kind, "from": from, "to": to, "comment": "演练"}});
-        self.apply("hub", LI, &object).await
+        self.apply(HUB, LI, &object).await
     }
 
     /// Waits until a move is in that phase.
     pub(crate) async fn phase(&self, name: &str, phase: &str) -> Result<Value> {
         eventually(LONG, &format!("move {name} is {phase}"), || async {
-            let found = self.get("hub", &["failover", name, "-n", NS]).await?;
+            let found = self.get(HUB, &["failover", name, "-n", NS]).await?;
             let why = condition(&found, "Complete").map(|c| (&c["reason"], &c["message"]));
             ensure!(found["status"]["phase"] == phase, "{} {why:?}", found["status"]);
             Ok(found)
@@ -110,7 +112,7 @@ impl World {
     /// Waits until the arbiter says that of a centre.
     pub(crate) async fn witness(&self, centre: &str, state: &str) -> Result<Value> {
         eventually(LONG, &format!("{centre} is {state}"), || async {
-            let found = self.get("hub", &["dcn", centre]).await?;
+            let found = self.get(HUB, &["dcn", centre]).await?;
             let witness = &found["status"]["witness"];
             ensure!(witness["state"] == state, "{witness}");
             Ok(witness.clone())
@@ -121,7 +123,7 @@ impl World {
     /// Waits until the condition FailoverArmed of a placement gives that reason.
     pub(crate) async fn armed(&self, name: &str, reason: &str) -> Result<()> {
         eventually(LONG, &format!("{name} is {reason}"), || async {
-            let found = self.get("hub", &["dap", name, "-n", NS]).await?;
+            let found = self.get(HUB, &["dap", name, "-n", NS]).await?;
             let says = condition(&found, "FailoverArmed");
             ensure!(says.is_some_and(|c| c["reason"] == reason), "{says:?}");
             Ok(())

@@ -12,6 +12,7 @@ const AGENT: Option<&str> = Some("xiangyun:centre:jishi");
 pub(crate) async fn an_exclusive_placement_runs_under_a_right(w: &World) -> Result<()> {
     w.put(&real(EXAM, "writer", 1)).await?;
     w.put(&exclusive(EXAM)).await?;
+    w.writes_in(EXAM, "jishi").await?;
     let placement = w.placement_reason(EXAM, "Running").await?;
     let epoch = &placement["status"]["epoch"];
     ensure!(epoch["incarnation"] == 1 && epoch["counter"] == 1, "{epoch}");
@@ -20,7 +21,6 @@ pub(crate) async fn an_exclusive_placement_runs_under_a_right(w: &World) -> Resu
         "{}",
         placement["status"]["active"]
     );
-    w.writes_in(EXAM, "jishi").await?;
     w.armed(EXAM, "Armed").await?;
     let found = w.get("jishi", &["deploy", EXAM, "-n", NS]).await?;
     for at in ["/metadata", "/spec/template/metadata"] {
@@ -66,7 +66,7 @@ pub(crate) async fn what_is_written_late_is_refused(w: &World) -> Result<()> {
         "jishi",
         AGENT,
         &[&forced[..], &[&late]].concat(),
-        "StaleEpoch 1.0 < 1.1",
+        "1.0 < 1.1 (StaleEpoch)",
     )
     .await?;
     // Under another name nothing stood before, and the record says it.

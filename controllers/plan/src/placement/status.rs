@@ -142,7 +142,7 @@ fn rolling(what: &PlacedObject, phase: &Phase) -> (&'static str, String) {
 }
 
 /// What a row may say that people have to know, the worst first.
-const TROUBLES: [&str; 10] = [
+const TROUBLES: [&str; 12] = [
     reason::NAMESPACE_MISSING,
     reason::OBJECT_EXISTS,
     reason::OVERRIDE_FAILED,
@@ -150,6 +150,8 @@ const TROUBLES: [&str; 10] = [
     reason::ROLE_MISSING,
     reason::APPLY_FAILED,
     reason::STALE_EPOCH,
+    reason::FENCED,
+    reason::NO_RIGHT,
     reason::DRIFTED,
     reason::AWAITING_CONFIRMATION,
     reason::STAGE_OBSERVED,
@@ -284,6 +286,7 @@ mod tests {
         assert_eq!(said(both(good.clone(), custom("Starting")), true).0, "Starting");
         assert_eq!(said(both(good.clone(), custom("KindMissing")), true).0, "KindMissing");
         assert_eq!(said(both(good.clone(), custom("RoleMissing")), true).0, "RoleMissing");
+        assert_eq!(said(both(good.clone(), custom("Fenced")), true).0, "Fenced");
         assert_eq!(said(both(good.clone(), late), true).0, "Applying");
         assert_eq!(said(both(good.clone(), bad), true).0, "ObjectExists");
         let silent = said(both(good, slow), false);

@@ -1,9 +1,8 @@
 //! One object: what differs from its template is written, what is not ours is left alone, what nobody wants goes.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crds::{Drift, Existing, PlacedObject, Removal, TemplateKind, label, object, placement_reason as reason};
+use crds::{Drift, Existing, PlacedObject, Removal, label, object, placement_reason as reason};
 use futures::StreamExt as _;
 use kube::Api;
 use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, Preconditions};
@@ -14,6 +13,7 @@ use plan::placement::template;
 use plan::placement::{drift, exclusive};
 use serde_json::{Value, json};
 
+use super::around::{Around, here};
 use super::kinds::failed_by;
 use super::live::Live;
 use super::{AT_ONCE, HubTemplate, Placements, Standing};
@@ -69,39 +69,6 @@ impl From<State> for Outcome {
             checked: None,
         }
     }
-}
-
-/// What stands around an object.
-pub(super) struct Around<'a> {
-    pub(super) scaled: &'a BTreeSet<(Spot, String)>,
-    pub(super) standing: &'a Standing,
-    pub(super) done: &'a BTreeMap<Spot, State>,
-}
-
-impl Around<'_> {
-    /// What the object needs and has not got. One that is not even assigned is on its way: the operator has not seen yet
-    /// what refers to it.
-    fn lacks<'t>(&self, spot: &Spot, needs: &'t BTreeSet<PlacedObject>) -> Option<&'t PlacedObject> {
-        let stands = |need: &PlacedObject| {
-            let need = (spot.0.clone(), need.clone());
-            self.standing.contains_key(&need) || matches!(self.done.get(&need), Some(State::Done(_)))
-        };
-        needs.iter().find(|need| !stands(need))
-    }
-}
-
-/// Objects whose copies an autoscaler of the same namespace and tenant sets.
-pub(super) fn scaled(plan: &Plan, templates: &BTreeMap<Spot, Arc<HubTemplate>>) -> BTreeSet<(Spot, String)> {
-    let scalers = plan
-        .wants
-        .iter()
-        .filter(|((_, o), _)| o.kind == TemplateKind::HorizontalPodAutoscaler);
-    let targets = scalers.filter_map(|((namespace, object), want)| {
-        let template = templates.get(&(want.tenant.clone(), object.clone()))?;
-        let target = template.facts.scales.clone()?;
-        Some(((namespace.clone(), target), want.tenant.clone()))
-    });
-    targets.collect()
 }
 
 /// Why there is nothing to apply.
@@ -163,24 +130,11 @@ impl Placements {
             ))
             .into();
         }
-        let mut here = want.here.clone();
-        here.template = (spot.1.kind == TemplateKind::Job).then(|| template.facts.uid.clone());
-        if let Some(live) = live.filter(|l| l.template.is_some() && l.template != here.template) {
-            return self.made_anew(spot, live).await;
-        }
-        if let (Some(mark), Some(live), TemplateKind::Job) = (here.exclusive.as_mut(), live, &spot.1.kind) {
-            // The pods of a Job are as they were made: under another right it is another Job.
-            match live.pods {
-                Some(pods) if pods != mark.pods && mark.runs => return self.made_anew(spot, live).await,
-                Some(pods) => mark.pods = pods,
-                None => {}
-            }
-        }
-        // A stopped one has no load that an autoscaler could go by.
-        let stopped = |mark: exclusive::Mark| !mark.runs || live.is_none_or(|l| l.progress.asked == 0);
-        here.autoscaled =
-            around.scaled.contains(&(spot.clone(), want.tenant.clone())) && !here.exclusive.is_some_and(stopped);
-        here.scaled = live.map(|l| l.progress.asked).filter(|_| here.autoscaled);
+        let here = match (here(spot, want, live, template, around), live) {
+            (Some(here), _) => here,
+            (None, Some(live)) => return self.made_anew(spot, live).await,
+            (None, None) => return State::Waits(absent(&spot.1, &want.source)).into(),
+        };
         let done = State::Done(Version {
             generation: template.facts.generation,
             revision: template.facts.revision.clone(),
@@ -210,14 +164,22 @@ impl Placements {
         if let Some(live) = live {
             return self.compare(spot, live, plain, check).await;
         }
-        if check.here.exclusive.is_some() && exclusive::guard(spot).is_some_and(|guard| !self.guards.contains(&guard)) {
-            let message = format!("{} waits for the centre's record | 等待写入中心记录", spot.1);
-            return State::Waits(message).into();
+        if let Some(waits) = self.unguarded(spot, &check.here) {
+            return waits.into();
         }
         match self.may_create(spot, want, &plain).await {
             Ok(force) => self.put(spot, &marked(plain, &check.here).0, force, done).await,
             Err(state) => state.into(),
         }
+    }
+
+    /// Why an exclusive object is not made yet: the record has to name it first, so that nobody scales it by hand.
+    fn unguarded(&self, spot: &Spot, here: &Here) -> Option<State> {
+        let guard = here.exclusive.and_then(|_| exclusive::guard(spot))?;
+        (!self.guards.contains(&guard)).then(|| {
+            let message = format!("{} waits for the centre's record | 等待写入中心记录", spot.1);
+            State::Waits(message)
+        })
     }
 
     /// The template of a Job was deleted and made anew, which asks for another run: the one that stands makes way.

@@ -2,6 +2,7 @@
 //! centre's [`rows`] say how far they are. A hub that is silent stops the rows and nothing else.
 
 mod apply;
+mod around;
 mod endpoints;
 mod kinds;
 mod live;
@@ -318,7 +319,7 @@ impl Placements {
     ) -> BTreeMap<Spot, State> {
         let mut states: BTreeMap<Spot, State> = BTreeMap::new();
         self.checked.retain(|spot, _| plan.wants.contains_key(spot));
-        let scaled = apply::scaled(plan, templates);
+        let scaled = around::scaled(plan, templates);
         let revisions = revisions::by_revision(&self.revisions);
         let kinds: BTreeSet<&TemplateKind> = plan.wants.keys().map(|(_, object)| &object.kind).collect();
         for kind in kinds {
@@ -335,7 +336,7 @@ impl Placements {
                     Source::Revision(revision) => revisions.get(&(key, revision.clone())),
                     Source::Later => None,
                 };
-                let all = apply::Around { scaled, standing, done };
+                let all = around::Around { scaled, standing, done };
                 (spot, this.object(spot, want, template, &all).await)
             });
             let outcomes: Vec<_> = futures::stream::iter(applied).buffer_unordered(AT_ONCE).collect().await;

@@ -76,7 +76,7 @@ struct Beats {
     /// Since when this process leads.
     began: Duration,
     /// Whether this process beats for the place.
-    beats: bool,
+    claimed: bool,
     next: Duration,
     runs: BTreeSet<(String, Epoch)>,
     fencing: Fencing,
@@ -102,7 +102,7 @@ impl Beats {
             stored: Stored::default(),
             epoch: 0,
             began: Duration::ZERO,
-            beats: false,
+            claimed: false,
             next: Duration::ZERO,
             runs: BTreeSet::new(),
             fencing,
@@ -129,7 +129,7 @@ impl Beats {
         let sign = self.sign();
         let (this, record) = (&*self, self.to_store());
         let (answered, stored) = tokio::join!(this.send(sign), this.keep(record));
-        self.beats = answered.unwrap_or(self.beats);
+        self.claimed = answered.unwrap_or(self.claimed);
         match stored {
             Some(Ok(stored)) => self.recorded(stored),
             Some(Err(error)) => {
@@ -148,7 +148,7 @@ impl Beats {
         let mut known = self.rights.known();
         known.agent = None;
         known.answered.clear();
-        self.beats = false;
+        self.claimed = false;
     }
 
     /// Begins anew with what the centre has stored.
@@ -178,14 +178,14 @@ impl Beats {
         let known = self.rights.known();
         let agent = known.agent.as_ref()?;
         if agent.barred() == Some(Barred::SessionLost) {
-            self.beats = false;
+            self.claimed = false;
         }
         let now = boot();
         if now < self.next {
             return None;
         }
         let timing = &self.config.timing;
-        let (wait, sign) = if self.beats {
+        let (wait, sign) = if self.claimed {
             (timing.beat(), Sign::Beat(agent.beat()))
         } else {
             (timing.call(), Sign::Look(agent.look()))

@@ -197,7 +197,7 @@ fn stopping(kind: &TemplateKind, found: &DynamicObject, floor: Epoch) -> Option<
 mod tests {
     use super::*;
 
-    fn found(kind: &TemplateKind, right: &str, spec: Value) -> DynamicObject {
+    fn found(kind: &TemplateKind, right: &str, spec: &Value) -> DynamicObject {
         let resource = kind.address().unwrap().resource();
         let mut found = DynamicObject::new("exam", &resource).data(json!({"spec": spec}));
         found
@@ -214,15 +214,18 @@ mod tests {
             counter: 8,
         };
         let web = TemplateKind::Deployment;
-        let patch = stopping(&web, &found(&web, "1.7", json!({"replicas": 2})), floor).unwrap();
+        let patch = stopping(&web, &found(&web, "1.7", &json!({"replicas": 2})), floor).unwrap();
         assert_eq!(patch["spec"], json!({"replicas": 0}));
         assert_eq!(patch["metadata"]["annotations"][label::RIGHT], "1.8");
         assert_eq!(patch["metadata"]["resourceVersion"], "7");
-        let patch = stopping(&web, &found(&web, "1.7", json!({"replicas": 0})), floor).unwrap();
+        let patch = stopping(&web, &found(&web, "1.7", &json!({"replicas": 0})), floor).unwrap();
         assert!(patch.get("spec").is_none());
-        assert_eq!(stopping(&web, &found(&web, "1.8", json!({"replicas": 0})), floor), None);
+        assert_eq!(
+            stopping(&web, &found(&web, "1.8", &json!({"replicas": 0})), floor),
+            None
+        );
         let job = TemplateKind::Job;
-        let patch = stopping(&job, &found(&job, "1.9", json!({})), floor).unwrap();
+        let patch = stopping(&job, &found(&job, "1.9", &json!({})), floor).unwrap();
         assert_eq!(patch["spec"], json!({"suspend": true}));
         assert_eq!(patch["metadata"]["annotations"][label::RIGHT], "1.9");
     }

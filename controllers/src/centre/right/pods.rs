@@ -108,7 +108,7 @@ pub(super) fn parse(text: &str) -> Option<Epoch> {
 mod tests {
     use super::*;
 
-    fn pod(status: serde_json::Value) -> ExclusivePod {
+    fn pod(status: &serde_json::Value) -> ExclusivePod {
         let metadata = serde_json::json!({"name": "p", "namespace": "dept-rsj", "uid": "u",
             "labels": {label::EXCLUSIVE: "exam"}, "annotations": {label::RIGHT: "1.7"}});
         let value = serde_json::json!({"metadata": metadata, "spec": {"nodeName": "n"}, "status": status});
@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     fn a_pod_is_read_with_its_epoch() {
-        let pod = pod(serde_json::json!({"podIPs": [{"ip": "198.18.2.9"}, {"ip": "fd00::9"}]}));
+        let pod = pod(&serde_json::json!({"podIPs": [{"ip": "198.18.2.9"}, {"ip": "fd00::9"}]}));
         assert_eq!(pod.scope().as_deref(), Some("dept-rsj/exam"));
         assert_eq!(
             pod.epoch(),
@@ -135,8 +135,8 @@ mod tests {
         let running =
             serde_json::json!({"containerStatuses": [{"state": {"running": {"startedAt": "2026-01-01T00:00:00Z"}}}]});
         let ended = serde_json::json!({"containerStatuses": [{"state": {"terminated": {"exitCode": 0}}}]});
-        assert!(!pod(serde_json::json!({})).is_terminated());
-        assert!(!pod(running).is_terminated());
-        assert!(pod(ended).is_terminated());
+        assert!(!pod(&serde_json::json!({})).is_terminated());
+        assert!(!pod(&running).is_terminated());
+        assert!(pod(&ended).is_terminated());
     }
 }

@@ -1,0 +1,75 @@
+//! What stands around an object, and what the centre adds to its template for that.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crds::{PlacedObject, TemplateKind};
+use plan::placement::centre::{Plan, Spot, Want};
+use plan::placement::exclusive;
+use plan::placement::object::Here;
+use plan::placement::row::State;
+
+use super::live::Live;
+use super::{HubTemplate, Standing};
+
+/// What stands around an object.
+pub(super) struct Around<'a> {
+    pub(super) scaled: &'a BTreeSet<(Spot, String)>,
+    pub(super) standing: &'a Standing,
+    pub(super) done: &'a BTreeMap<Spot, State>,
+}
+
+impl Around<'_> {
+    /// What the object needs and has not got. One that is not even assigned is on its way: the operator has not seen yet
+    /// what refers to it.
+    pub(super) fn lacks<'t>(&self, spot: &Spot, needs: &'t BTreeSet<PlacedObject>) -> Option<&'t PlacedObject> {
+        let stands = |need: &PlacedObject| {
+            let need = (spot.0.clone(), need.clone());
+            self.standing.contains_key(&need) || matches!(self.done.get(&need), Some(State::Done(_)))
+        };
+        needs.iter().find(|need| !stands(need))
+    }
+}
+
+/// Objects whose copies an autoscaler of the same namespace and tenant sets.
+pub(super) fn scaled(plan: &Plan, templates: &BTreeMap<Spot, Arc<HubTemplate>>) -> BTreeSet<(Spot, String)> {
+    let scalers = plan
+        .wants
+        .iter()
+        .filter(|((_, o), _)| o.kind == TemplateKind::HorizontalPodAutoscaler);
+    let targets = scalers.filter_map(|((namespace, object), want)| {
+        let template = templates.get(&(want.tenant.clone(), object.clone()))?;
+        let target = template.facts.scales.clone()?;
+        Some(((namespace.clone(), target), want.tenant.clone()))
+    });
+    targets.collect()
+}
+
+/// What the centre adds to the template now; `None` where what stands has to make way for another one.
+pub(super) fn here(
+    spot: &Spot,
+    want: &Want,
+    live: Option<&Arc<Live>>,
+    template: &HubTemplate,
+    around: &Around<'_>,
+) -> Option<Here> {
+    let mut here = want.here.clone();
+    here.template = (spot.1.kind == TemplateKind::Job).then(|| template.facts.uid.clone());
+    if live.is_some_and(|l| l.template.is_some() && l.template != here.template) {
+        return None;
+    }
+    if let (Some(mark), Some(live), TemplateKind::Job) = (here.exclusive.as_mut(), live, &spot.1.kind) {
+        // The pods of a Job are as they were made: under another right it is another Job.
+        match live.pods {
+            Some(pods) if pods != mark.pods && mark.runs => return None,
+            Some(pods) => mark.pods = pods,
+            None => {}
+        }
+    }
+    // A stopped one has no load that an autoscaler could go by.
+    let stopped = |mark: exclusive::Mark| !mark.runs || live.is_none_or(|l| l.progress.asked == 0);
+    let scaled = around.scaled.contains(&(spot.clone(), want.tenant.clone()));
+    here.autoscaled = scaled && !here.exclusive.is_some_and(stopped);
+    here.scaled = live.map(|l| l.progress.asked).filter(|_| here.autoscaled);
+    Some(here)
+}

@@ -131,16 +131,21 @@ impl World {
         .await
     }
 
+    fn running(&self, place: playground::Place) -> Result<Vec<String>> {
+        let all = self.cloud.processes(place)?.into_iter();
+        Ok(all.filter(|process| self.cloud.pid(process).is_some()).collect())
+    }
+
     /// Every process of a place stands still, its pods and gates too.
     pub(crate) async fn freeze_place(&self, place: playground::Place) -> Result<()> {
-        for process in self.cloud.processes(place)? {
+        for process in self.running(place)? {
             self.cloud.freeze(&process).await?;
         }
         Ok(())
     }
 
     pub(crate) async fn thaw_place(&self, place: playground::Place) -> Result<()> {
-        for process in self.cloud.processes(place)? {
+        for process in self.running(place)? {
             self.cloud.thaw(&process).await?;
         }
         Ok(())

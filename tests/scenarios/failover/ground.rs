@@ -84,7 +84,7 @@ impl World {
     pub(crate) fn nobody_wrote_twice(&self) -> Result<()> {
         for (scope, verdict) in self.cloud.judge_writes()? {
             ensure!(verdict.violations.is_empty(), "{scope}: {:?}", verdict.violations);
-            let silence = verdict.silence.map(|silence| silence.ms());
+            let silence = verdict.silence.map(playground::Silence::ms);
             println!("{scope}: {} records, longest silence {silence:?} ms", verdict.writes);
         }
         Ok(())

@@ -36,11 +36,22 @@ pub fn manifest(joining: &Joining, lang: Lang) -> Result<String, Failure> {
     Ok(parts.join("---\n"))
 }
 
-/// A template without its comments and without lines of the template language alone.
+/// What a member cloud has no part in: its agent neither beats nor fences.
+const LEFT_OUT: [&str; 2] = ["{{- if .Values.arbiterSecret }}", "{{- if .Values.gate.enabled }}"];
+
+/// A template without its comments, without lines of the template language alone, and without what is left out.
 fn plain(template: &str) -> String {
+    // How many conditions deep it is in something that is left out.
+    let mut out = 0_usize;
     let kept = template.lines().filter(|line| {
         let text = line.trim_start();
-        !(text.starts_with('#') || text.starts_with("{{-") && text.ends_with("}}"))
+        let control = text.starts_with("{{-") && text.ends_with("}}");
+        if control && text.starts_with("{{- if") && (out > 0 || LEFT_OUT.contains(&text)) {
+            out += 1;
+        } else if control && text.starts_with("{{- end") {
+            out = out.saturating_sub(1);
+        }
+        out == 0 && !control && !text.starts_with('#')
     });
     kept.flat_map(|line| [line, "\n"]).collect()
 }

@@ -1,0 +1,112 @@
+use crds::{CentreAssignment, DualActivePlacementStatus, PlacementRow, WorkloadCopies};
+
+use super::super::template::object;
+use super::*;
+use crate::centre::testing::catalogue;
+
+fn placement(name: &str, objects: &[PlacedObject], here: bool) -> DualActivePlacement {
+    let text = r#"{"displayName": "p", "pool": "x86", "mode": "ActiveActive", "select": {"matchLabels": {"a": "b"}}, "centres": [{"name": "jishi"}]}"#;
+    let mut placement = DualActivePlacement::new(name, serde_json::from_str(text).unwrap());
+    placement.metadata.namespace = Some("dept".to_owned());
+    let copies = objects.iter().filter(|o| o.kind.has_copies());
+    let copies = copies
+        .map(|o| WorkloadCopies {
+            kind: o.kind.clone(),
+            name: o.name.clone(),
+            copies: 3,
+        })
+        .collect();
+    let centre = CentreAssignment {
+        name: if here { "jishi" } else { "other" }.into(),
+        copies,
+        jobs: true,
+    };
+    let assignment = Assignment {
+        number: 2,
+        epoch: 5,
+        objects: objects.to_vec(),
+        centres: vec![centre],
+        ..Assignment::default()
+    };
+    placement.status = Some(DualActivePlacementStatus {
+        assignment: Some(assignment),
+        ..DualActivePlacementStatus::default()
+    });
+    placement
+}
+
+fn decided(placements: Vec<DualActivePlacement>, standing: &[(PlacedObject, &str)], floor: i64) -> Plan {
+    let placements: Vec<_> = placements.into_iter().map(Arc::new).collect();
+    let standing = standing
+        .iter()
+        .map(|(o, p)| (("dept".to_owned(), o.clone()), (*p).to_owned()))
+        .collect();
+    let mut floors = Floors::default();
+    floors.raise("", floor);
+    plan(&Snapshot {
+        centre: "jishi",
+        placements: &placements,
+        catalogue: &catalogue(),
+        standing: &standing,
+        namespaces: &[("dept".to_owned(), "dept".to_owned())].into(),
+        floors: &floors,
+        stage: Stage::Own,
+        contents: &Contents::new(),
+        rights: None,
+    })
+}
+
+fn web() -> PlacedObject {
+    object(TemplateKind::Deployment, "web")
+}
+
+fn map() -> PlacedObject {
+    object(TemplateKind::ConfigMap, "map")
+}
+
+#[test]
+fn nothing_goes_because_a_placement_is_not_seen() {
+    let plan = decided(Vec::new(), &[(web(), "p")], 0);
+    assert!(plan.goes.is_empty() && plan.wants.is_empty());
+}
+
+#[test]
+fn what_a_decision_no_longer_wants_goes_dependencies_last() {
+    let plan = decided(
+        vec![placement("p", &[], false)],
+        &[(web(), "p"), (map(), "p"), (web(), "p")],
+        0,
+    );
+    assert_eq!(plan.goes.keys().map(|s| s.1.clone()).collect::<Vec<_>>(), [web()]);
+    let plan = decided(vec![placement("p", &[], false)], &[(map(), "p")], 0);
+    assert_eq!(plan.goes.keys().map(|s| s.1.clone()).collect::<Vec<_>>(), [map()]);
+}
+
+#[test]
+fn what_another_placement_needs_stays() {
+    let leaving = placement("a", &[], false);
+    let other = placement("b", &[map(), web()], true);
+    let plan = decided(vec![leaving, other], &[(map(), "a")], 0);
+    assert!(plan.goes.is_empty());
+    assert_eq!(plan.wants[&("dept".to_owned(), map())].here.placement, "b");
+}
+
+#[test]
+fn an_older_epoch_changes_nothing_unless_it_was_carried_out() {
+    let mut old = placement("p", &[web()], true);
+    let plan = decided(vec![old.clone()], &[], 6);
+    assert_eq!(
+        plan.parts.values().next().unwrap().refusal.as_ref().unwrap().0,
+        reason::STALE_EPOCH
+    );
+    assert!(plan.wants.values().all(|w| w.kept));
+    let row = PlacementRow {
+        name: "jishi".into(),
+        number: 2,
+        ..PlacementRow::default()
+    };
+    old.status.as_mut().unwrap().centres = vec![row];
+    let plan = decided(vec![old], &[], 6);
+    assert!(plan.wants.values().all(|w| !w.kept));
+    assert_eq!(plan.floors.of(""), 6);
+}

@@ -3,20 +3,26 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down test lint generate tools bench simulate docs ready
+.PHONY: help demo demo-down demo-failover demo-failover-down test lint generate tools bench simulate docs ready
 
 CARGO ?= cargo
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/xiangyun
 BIN := $(or $(CARGO_TARGET_DIR),target)/debug
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 demo: ready ## Start a real three-centre cloud and walk through a request and an application
 	@BIN=$(BIN) examples/demo.sh
 
 demo-down: ## Remove every trace of the demo's cloud
 	@BIN=$(BIN) examples/demo.sh down
+
+demo-failover: ready ## Lose a centre under load: proof, measured RTO, the way back, and no double write
+	@BIN=$(BIN) examples/demo-failover.sh
+
+demo-failover-down: ## Remove every trace of that cloud
+	@BIN=$(BIN) examples/demo-failover.sh down
 
 test: ready tools ## Build everything and run every test: unit, property, scenario (root)
 	@CARGO=$(CARGO) .ci/test

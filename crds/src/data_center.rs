@@ -16,6 +16,8 @@ pub mod reason {
     pub const NEVER_REPORTED: &str = "NeverReported";
     /// The last report is older than `staleAfter` of the pools.
     pub const REPORT_STALE: &str = "ReportStale";
+    /// Two observers saw it silent for the whole time of the arbiter.
+    pub const LOST: &str = "Lost";
 }
 
 /// What the centre is for | 数据中心的角色

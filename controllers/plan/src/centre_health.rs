@@ -1,6 +1,6 @@
 //! Whether a centre's agent reports.
 
-use crds::{DataCenter, centre_reason as reason};
+use crds::{DataCenter, WitnessState, centre_reason as reason};
 use jiff::{SignedDuration, Timestamp};
 
 /// A report older than this is stale, as the default of a pool's `staleAfter`.
@@ -29,10 +29,25 @@ pub fn health(centre: &DataCenter, now: Timestamp) -> (&'static str, String) {
     (reason::REPORT_STALE, words)
 }
 
+/// What the condition Ready says: that it is lost is known long before its report is stale.
+pub fn ready(centre: &DataCenter, now: Timestamp) -> (&'static str, String) {
+    let witness = centre.status.as_ref().and_then(|s| s.witness.as_ref());
+    match witness.filter(|w| w.state == WitnessState::Lost) {
+        Some(witness) => {
+            let incident = witness.incident.as_deref().unwrap_or_default();
+            let words = format!(
+                "[{incident}] two observers saw it silent; what ran there is carried by the others: kubectl get failovers -A | 两处见证均判定失联，业务由其他中心承载，详见 kubectl get failovers -A"
+            );
+            (reason::LOST, words)
+        }
+        None => health(centre, now),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crds::{CentreReport, CentreRole, DataCenterSpec, DataCenterStatus, Ownership};
+    use crds::{CentreReport, CentreRole, CentreWitness, DataCenterSpec, DataCenterStatus, Ownership};
 
     #[test]
     fn a_report_ages() {
@@ -69,5 +84,16 @@ mod tests {
             health(&centre, start - SignedDuration::from_secs(61)).0,
             reason::REPORT_STALE
         );
+        assert_eq!(ready(&centre, start).0, reason::REPORTING);
+        let witness = CentreWitness {
+            state: WitnessState::Lost,
+            since: start.to_string(),
+            last_seen: None,
+            incident: Some("jishi-17".into()),
+        };
+        centre.status.as_mut().unwrap().witness = Some(witness);
+        let (why, words) = ready(&centre, start);
+        assert!(why == reason::LOST && words.starts_with("[jishi-17] "), "{words}");
+        assert_eq!(health(&centre, start).0, reason::REPORTING);
     }
 }

@@ -121,7 +121,7 @@ pub async fn run(common: Common, figures: Figures) -> Result<(), NotReady> {
 }
 
 async fn write(client: &Client, events: &Events, centre: &DataCenter, now: Timestamp) -> Result<(), CallError> {
-    let (why, message) = plan::centre_health::health(centre, now);
+    let (why, message) = plan::centre_health::ready(centre, now);
     let old = centre.status.clone().unwrap_or_default();
     let mut conditions = old.conditions.clone();
     let generation = centre.metadata.generation;

@@ -19,6 +19,7 @@ const BAD: &[&str] = &[
     "Conflict",
     "StaleEpoch",
     "ReportStale",
+    "Lost",
     "NeverReported",
 ];
 

@@ -95,6 +95,8 @@ enum Verb {
     },
     /// Ask a placement from outside at a steady rate and count every answer
     Client(ClientArgs),
+    /// Judge what the writers of exclusive placements wrote: who, when, and whether two places ever did
+    Writes,
     #[command(hide = true)]
     Runner(RunnerArgs),
     #[command(hide = true)]
@@ -209,6 +211,7 @@ impl Cli {
             Verb::Relay(args) => relay::run(args).await?,
             Verb::Reboot { place, node } => Cloud::attach(dir)?.reboot_node(place, &node).await?,
             Verb::Client(args) => work::run_client(dir, args).await?,
+            Verb::Writes => println!("{:#}", serde_json::to_value(Cloud::attach(dir)?.judge_writes()?)?),
             Verb::Runner(args) => runner::run(dir, args).await?,
             Verb::Pod(args) => work::run_pod(args).await?,
             Verb::Sink(args) => work::run_sink(args).await?,

@@ -29,6 +29,7 @@ async fn failover() -> anyhow::Result<()> {
         stage::a_grant_makes_room,
         rights::an_exclusive_placement_runs_under_a_right,
         rights::what_is_written_late_is_refused,
+        rights::a_killed_agent_restarts_no_pod,
         moves::a_planned_move_and_back,
         moves::a_move_is_given_up,
         lost::silent_agents_move_nothing,

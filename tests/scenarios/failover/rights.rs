@@ -85,3 +85,23 @@ pub(crate) async fn what_is_written_late_is_refused(w: &World) -> Result<()> {
     w.refused("jishi", LI, &scale, "ExclusiveScale").await?;
     w.writes_in(EXAM, "jishi").await
 }
+
+/// Whichever agent leads: when it is killed its gate shuts for a moment, the other one goes on with the same right, and no
+/// pod is started anew.
+pub(crate) async fn a_killed_agent_restarts_no_pod(w: &World) -> Result<()> {
+    let pods = ["pods", "-n", NS, "-l", "xiangyun.io/exclusive=exam"];
+    let uids = async || -> Result<Vec<Value>> {
+        let found = w.get("jishi", &pods).await?;
+        let all = found["items"].as_array().context("pods")?;
+        Ok(all.iter().map(|pod| pod["metadata"]["uid"].clone()).collect())
+    };
+    let before = uids().await?;
+    for agent in ["agent-1@jishi", "agent-2@jishi"] {
+        w.cloud.kill(agent).await?;
+        w.writes_in(EXAM, "jishi").await?;
+        w.cloud.start_process(agent).await?;
+    }
+    let after = uids().await?;
+    ensure!(before == after, "{before:?}, then {after:?}");
+    w.nobody_wrote_twice()
+}

@@ -12,7 +12,7 @@ use crds::{
 
 use super::confirm::{self, Contents};
 use super::decide::key;
-use super::exclusive::{Held, Mark};
+use super::exclusive::{self, Held, Mark};
 use super::object::Here;
 use super::overrides::concerning;
 use crate::centre::catalogue::Catalogue;
@@ -215,6 +215,7 @@ fn want(s: &Snapshot<'_>, placement: &DualActivePlacement, part: &Part, wants: &
     };
     for object in &part.assignment.objects {
         let runs = part.held.as_ref().is_none_or(|held| held.runs);
+        let unknown = part.held.as_ref().is_some_and(|held| held.unknown) && exclusive::is_marked(&object.kind);
         let copies = mine.copies_of(object).map(|copies| if runs { copies } else { 0 });
         let want = Want {
             tenant: tenant.clone(),
@@ -237,7 +238,7 @@ fn want(s: &Snapshot<'_>, placement: &DualActivePlacement, part: &Part, wants: &
             },
             drift: placement.spec.drift,
             existing: placement.spec.existing,
-            kept: part.refusal.is_some() || (object.kind.has_copies() && copies.is_none()),
+            kept: part.refusal.is_some() || unknown || (object.kind.has_copies() && copies.is_none()),
             source: source(&part.assignment, s.centre, object),
         };
         wants.entry((part.namespace.clone(), object.clone())).or_insert(want);

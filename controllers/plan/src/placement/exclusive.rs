@@ -17,6 +17,8 @@ pub struct Held {
     pub epoch: RightEpoch,
     /// Whether it may run.
     pub runs: bool,
+    /// Whether that is not known yet, and cannot have become wrong meanwhile: what stands stays as it is.
+    pub unknown: bool,
     /// Why not: reason and message.
     pub why: Option<(&'static str, String)>,
 }

@@ -134,7 +134,7 @@ pub fn row(
     // It concerns the centre that is meant to run it; in the others everything is as it should be.
     let meant = part.assignment.active.as_deref() == Some(centre);
     let (why, message) = match held.and_then(|held| held.why.clone()) {
-        Some((why, message)) if done && meant => (why, Some(message)),
+        Some((why, message)) if (done || held.is_some_and(|h| h.unknown)) && meant => (why, Some(message)),
         _ => (why, message),
     };
     let (number, epoch) = match old {
@@ -152,7 +152,10 @@ pub fn row(
         workloads,
         jobs: jobs(part, old, seen),
         services: services(part, ready),
-        right: held.filter(|held| held.runs).map(|held| held.epoch),
+        right: match held {
+            Some(held) if held.unknown => old.and_then(|old| old.right),
+            held => held.filter(|held| held.runs).map(|held| held.epoch),
+        },
         fenced_since: (why == reason::FENCED).then(|| {
             let before = old.and_then(|old| old.fenced_since.clone());
             before.unwrap_or_else(|| now.to_string())

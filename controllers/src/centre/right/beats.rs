@@ -75,8 +75,6 @@ struct Beats {
     epoch: i64,
     /// Since when this process leads.
     began: Duration,
-    /// Whether this process beats for the place.
-    claimed: bool,
     next: Duration,
     runs: BTreeSet<(String, Epoch)>,
     fencing: Fencing,
@@ -102,7 +100,6 @@ impl Beats {
             stored: Stored::default(),
             epoch: 0,
             began: Duration::ZERO,
-            claimed: false,
             next: Duration::ZERO,
             runs: BTreeSet::new(),
             fencing,
@@ -129,7 +126,9 @@ impl Beats {
         let sign = self.sign();
         let (this, record) = (&*self, self.to_store());
         let (answered, stored) = tokio::join!(this.send(sign), this.keep(record));
-        self.claimed = answered.unwrap_or(self.claimed);
+        if let Some(claimed) = answered {
+            self.rights.known().claimed = claimed;
+        }
         match stored {
             Some(Ok(stored)) => self.recorded(stored),
             Some(Err(error)) => {
@@ -148,7 +147,7 @@ impl Beats {
         let mut known = self.rights.known();
         known.agent = None;
         known.answered.clear();
-        self.claimed = false;
+        known.claimed = false;
     }
 
     /// Begins anew with what the centre has stored.
@@ -165,9 +164,13 @@ impl Beats {
         let session = format!("{centre}-{}", uuid::Uuid::new_v4().simple());
         let record = self.stored.record.clone();
         let agent = Agent::new(centre, &session, self.config.timing, record, self.rights.gated);
+        let first = self.epoch != epoch;
         (self.epoch, self.began, self.next) = (epoch, boot(), Duration::ZERO);
         self.fencing.begin();
         let mut known = self.rights.known();
+        if first {
+            known.sure = self.began;
+        }
         known.guards.clone_from(&self.stored.guards);
         known.agent = Some(agent);
         tracing::info!(session, number = self.stored.record.number, "beats for the centre");
@@ -175,17 +178,18 @@ impl Beats {
     }
 
     fn sign(&mut self) -> Option<Sign> {
-        let known = self.rights.known();
-        let agent = known.agent.as_ref()?;
+        let mut known = self.rights.known();
+        let Known { agent, claimed, .. } = &mut *known;
+        let agent = agent.as_ref()?;
         if agent.barred() == Some(Barred::SessionLost) {
-            self.claimed = false;
+            *claimed = false;
         }
         let now = boot();
         if now < self.next {
             return None;
         }
         let timing = &self.config.timing;
-        let (wait, sign) = if self.claimed {
+        let (wait, sign) = if *claimed {
             (timing.beat(), Sign::Beat(agent.beat()))
         } else {
             (timing.call(), Sign::Look(agent.look()))
@@ -217,8 +221,13 @@ impl Beats {
     }
 
     fn learn(&self, answer: &Answer) {
-        if let Some(agent) = self.rights.known().agent.as_mut() {
+        let mut known = self.rights.known();
+        let Known { agent, sure, .. } = &mut *known;
+        if let Some(agent) = agent {
             agent.answered(&answer.outcome, answer.sent);
+            if answer.outcome.succeeded {
+                *sure = answer.sent.max(*sure);
+            }
         }
     }
 
@@ -267,7 +276,10 @@ impl Beats {
     async fn fence(&mut self) {
         let without: BTreeMap<String, Epoch> = {
             let (known, until, now) = (self.rights.known(), self.rights.leads().until, boot());
-            let Some(agent) = known.agent.as_ref() else { return };
+            let waits = !known.claimed && now < known.sure + self.rights.left;
+            let Some(agent) = known.agent.as_ref().filter(|_| !waits) else {
+                return;
+            };
             let scopes = agent
                 .rows()
                 .map(|(scope, _)| scope)
@@ -320,6 +332,10 @@ impl Beats {
     fn tell(&mut self) {
         let runs: BTreeSet<(String, Epoch)> = {
             let (known, until, now) = (self.rights.known(), self.rights.leads().until, boot());
+            if !known.claimed && now < known.sure + self.rights.left {
+                // Not known yet: nothing stops for that.
+                return;
+            }
             let rows = known.agent.iter().flat_map(Agent::rows);
             let rights = rows.filter_map(|(scope, _)| {
                 let right = known.agent.as_ref()?.right(scope, now, until)?;

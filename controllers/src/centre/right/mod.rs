@@ -42,6 +42,11 @@ pub struct Options {
 struct Known {
     /// `None` while this process does not lead.
     agent: Option<Agent>,
+    /// Whether that agent beats for the place.
+    claimed: bool,
+    /// The last moment of which it is sure that no right was lost unnoticed: when a beat was sent that was answered, or when
+    /// this leadership began.
+    sure: Duration,
     /// When each gate asked last, and whether its fence stood.
     gates: BTreeMap<String, (Duration, bool)>,
     /// When a permit of a scope was last answered; of one that is missing when this process began to lead.
@@ -59,6 +64,8 @@ pub(super) struct Rights {
     known: Arc<Mutex<Known>>,
     leads: watch::Receiver<Leads>,
     gated: bool,
+    /// How long a right lasts after the beat that it came with.
+    left: Duration,
 }
 
 impl Rights {
@@ -78,6 +85,7 @@ impl Rights {
             known: Arc::default(),
             leads,
             gated: options.permits.is_some(),
+            left: options.config.timing.left(),
         };
         let handle = rights.clone();
         let ended = on_own_thread("rights", move || beats::run(handle, options, changed))?;
@@ -103,20 +111,26 @@ impl Rights {
         scopes: impl Iterator<Item = &'a (String, String)>,
     ) -> BTreeMap<(String, String), Held> {
         let (known, until, now) = (self.known(), self.leads().until, boot());
-        let agent = known.agent.as_ref();
+        // A right that was held before outlives the process, or the connection, until its own deadline.
+        let waits = now < known.sure + self.left;
+        let agent = known.agent.as_ref().filter(|_| known.claimed || !waits);
         let held = |key: &(String, String)| {
             let scope = scope(key);
             let Some(agent) = agent else {
                 let message = "the centre is not heard by the arbiter yet | 尚未与仲裁建立联系".to_owned();
                 return Held {
+                    unknown: waits,
                     why: Some((reason::NO_RIGHT, message)),
                     ..Held::default()
                 };
             };
             let right = agent.right(&scope, now, until);
+            let new = agent.row(&scope).is_none() && !agent.stored().scopes.contains_key(&scope);
             Held {
                 epoch: epoch(right.map_or_else(|| agent.floor(&scope), |r| r.epoch)),
                 runs: right.is_some(),
+                // Nobody was ever granted it: what ran before there was an arbiter runs on.
+                unknown: new,
                 why: right.is_none().then(|| why(agent, &scope)),
             }
         };

@@ -155,6 +155,7 @@ fn a_row_says_under_which_right_it_runs_or_why_it_does_not() {
     let held = |runs: bool| super::super::exclusive::Held {
         epoch,
         runs,
+        unknown: false,
         why: (!runs).then(|| (reason::FENCED, "ran out | 到期".to_owned())),
     };
     let with = |runs: bool, active: &str| {
@@ -175,6 +176,10 @@ fn a_row_says_under_which_right_it_runs_or_why_it_does_not() {
     };
     let still = make(&with(false, "a"), Some(&later), done(3), 0);
     assert_eq!(still.fenced_since, later.fenced_since);
+    let mut unheard = with(false, "a");
+    unheard.held.as_mut().unwrap().unknown = true;
+    let same = make(&unheard, Some(&running), done(3), 3);
+    assert_eq!(same.right, Some(epoch), "what is not known is not said to have ended");
     let elsewhere = make(&with(false, "b"), Some(&running), done(3), 0);
     assert_eq!(
         (elsewhere.reason.as_str(), elsewhere.fenced_since),

@@ -15,6 +15,7 @@ mod steps;
 #[allow(dead_code, reason = "another suite speaks the other words")]
 mod world;
 
+mod cuts;
 mod ground;
 mod lost;
 mod moves;
@@ -35,6 +36,9 @@ async fn failover() -> anyhow::Result<()> {
         lost::silent_agents_move_nothing,
         lost::a_frozen_centre_is_carried,
         lost::what_came_back_never_spoke,
+        cuts::a_cut_between_the_two_moves_nothing,
+        cuts::an_isolated_centre_stops_itself,
+        cuts::a_lost_witness_pins,
         unfenced::without_a_fence_two_people_confirm,
     )
 }

@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down demo-failover demo-failover-down test lint generate tools bench simulate docs ready
+.PHONY: help demo demo-down demo-failover demo-failover-down test lint generate tools bench soak simulate docs ready
 
 CARGO ?= cargo
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/xiangyun
@@ -45,6 +45,10 @@ tools: ready ## Build the cloud's programs (Kubernetes, etcd, kwok) from the Go 
 bench: ready tools ## Measure on a real cloud, all or NAME=…; writes tests/bench/report.md (root)
 	$(CARGO) build --release -p xiangyun
 	$(CARGO) run --release -p tests --bin bench -- $(NAME)
+
+soak: ready tools ## Random faults against a real cloud, 200 or RUNS=…; goes on where it was ended (root)
+	$(CARGO) build --workspace --all-targets
+	$(BIN)/soak $(or $(RUNS),200)
 
 simulate: ready ## Look at a hundred thousand simulated provinces of the arbiter, or SEEDS=…
 	SEEDS=$(or $(SEEDS),100000) $(CARGO) test --release -p arbiter --test simulation -- --nocapture

@@ -131,7 +131,8 @@ impl World {
         .await
     }
 
-    fn running(&self, place: playground::Place) -> Result<Vec<String>> {
+    /// Processes of a place that run.
+    pub(crate) fn running(&self, place: playground::Place) -> Result<Vec<String>> {
         let all = self.cloud.processes(place)?.into_iter();
         Ok(all.filter(|process| self.cloud.pid(process).is_some()).collect())
     }

@@ -1,0 +1,48 @@
+//! `make soak [RUNS=…]`: random faults against an exclusive placement on a real three-centre cloud, one after another, each
+//! judged by what its writers wrote. One JSON line a run; a run that was made is not made again, so that it can be ended
+//! and gone on with at any time.
+#![allow(
+    clippy::indexing_slicing,
+    reason = "an index into JSON that is not there answers null"
+)]
+
+#[path = "../scenarios/failover/ground.rs"]
+#[allow(dead_code, reason = "a suite speaks the other words")]
+mod ground;
+#[path = "../scenarios/placement/stage.rs"]
+#[allow(dead_code, reason = "a suite speaks the other words")]
+mod stage;
+#[path = "../scenarios/main_job/world.rs"]
+#[allow(dead_code, reason = "a suite speaks the other words")]
+mod world;
+
+mod faults;
+mod report;
+mod run;
+
+use anyhow::{Context as _, Result, ensure};
+
+/// Runs of one cloud; then it is started anew.
+const ON_ONE_CLOUD: usize = 20;
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let runs = std::env::args().nth(1).map_or(Ok(200), |text| text.parse::<usize>());
+    let runs = runs.context("how many runs?")?;
+    loop {
+        let done = report::done()?;
+        if done >= runs {
+            break;
+        }
+        let world = ground::up().await?;
+        stage::a_grant_makes_room(&world).await?;
+        for number in done..runs.min(done + ON_ONE_CLOUD) {
+            let line = run::one(&world, number).await;
+            println!("{line}");
+            report::add(&line)?;
+        }
+    }
+    let violations = report::write()?;
+    ensure!(violations == 0, "{violations} violations");
+    Ok(())
+}

@@ -25,7 +25,9 @@ const RETRY: Duration = Duration::from_millis(250);
 pub struct Leads {
     /// Its epoch; another one is another leadership, with whatever somebody else did in between.
     pub epoch: i64,
-    /// Until then, by [`boot`]; in the past where this process does not lead.
+    /// Since then, by [`boot`].
+    pub since: Duration,
+    /// Until then; in the past where this process does not lead.
     pub until: Duration,
 }
 
@@ -175,7 +177,10 @@ impl Holder {
     fn tell(&self, epoch: i64) {
         let until = self.candidate.leads_until().unwrap_or_default();
         if let Some(told) = &self.lease.told {
-            told.send_replace(Leads { epoch, until });
+            told.send_modify(|leads| {
+                let since = if leads.epoch == epoch { leads.since } else { boot() };
+                *leads = Leads { epoch, since, until };
+            });
         }
     }
 

@@ -173,6 +173,7 @@ impl Beats {
         }
         known.guards.clone_from(&self.stored.guards);
         known.agent = Some(agent);
+        known.epoch = epoch;
         tracing::info!(session, number = self.stored.record.number, "beats for the centre");
         true
     }

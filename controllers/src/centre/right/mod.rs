@@ -42,6 +42,8 @@ pub struct Options {
 struct Known {
     /// `None` while this process does not lead.
     agent: Option<Agent>,
+    /// Leadership to which that agent belongs.
+    epoch: i64,
     /// Whether that agent beats for the place.
     claimed: bool,
     /// The last moment of which it is sure that no right was lost unnoticed: when a beat was sent that was answered, or when
@@ -110,10 +112,12 @@ impl Rights {
         &self,
         scopes: impl Iterator<Item = &'a (String, String)>,
     ) -> BTreeMap<(String, String), Held> {
-        let (known, until, now) = (self.known(), self.leads().until, boot());
+        let (known, leads, now) = (self.known(), self.leads(), boot());
+        let until = leads.until;
         // A right that was held before outlives the process, or the connection, until its own deadline.
-        let waits = now < known.sure + self.left;
-        let agent = known.agent.as_ref().filter(|_| known.claimed || !waits);
+        let waits = now < known.sure.max(leads.since) + self.left;
+        let agent = known.agent.as_ref().filter(|_| known.epoch == leads.epoch);
+        let agent = agent.filter(|_| known.claimed || !waits);
         let held = |key: &(String, String)| {
             let scope = scope(key);
             let Some(agent) = agent else {

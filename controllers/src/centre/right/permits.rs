@@ -48,16 +48,22 @@ async fn permits(
     RawQuery(query): RawQuery,
 ) -> Result<String, StatusCode> {
     let asking = asking(query.as_deref().unwrap_or_default());
-    let (now, until) = (boot(), rights.leads().until);
+    let (now, leads) = (boot(), rights.leads());
+    let until = leads.until;
     if until <= now || !pods.complete() {
         return Err(StatusCode::SERVICE_UNAVAILABLE);
     }
     let on_node: Vec<Arc<ExclusivePod>> = pods.shared().into_iter().filter(|pod| pod.node() == node).collect();
     let mut known = rights.known();
     let Known {
-        agent, gates, answered, ..
+        agent,
+        epoch,
+        gates,
+        answered,
+        ..
     } = &mut *known;
-    let agent = agent.as_mut().ok_or(StatusCode::SERVICE_UNAVAILABLE)?;
+    let agent = agent.as_mut().filter(|_| *epoch == leads.epoch);
+    let agent = agent.ok_or(StatusCode::SERVICE_UNAVAILABLE)?;
     if gates.len() < MOST_GATES || gates.contains_key(&node) {
         gates.insert(node, (now, asking.ready));
     }

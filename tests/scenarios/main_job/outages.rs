@@ -98,7 +98,7 @@ pub(crate) async fn centre_down_for_a_minute(w: &World) -> Result<()> {
     );
     down_for_a_minute(w, r#"job="apiserver",place="jiyidong""#).await?;
     // By now its report is too old: unknown is not zero, and nothing is sold against it.
-    w.ready_reason(&["dcn", "jiyidong"], "ReportStale").await?;
+    w.ready_reason(&["dcn", "jiyidong"], "Lost").await?;
     eyes::alert_is_raised(w, "CentreNotReporting").await?;
     w.apply("hub", Some("wu.gang"), &small_request("dept-jyt", "blind", 4))
         .await?;

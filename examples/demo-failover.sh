@@ -64,7 +64,7 @@ a_loss() {
     # Not by the word above: what is ended later has to be the program itself.
     "$bin/playground" --dir "$dir" client --placement dept-yibao/web --rate 20 --log "$dir/client.jsonl" >"$dir/client.json" &
     client=$!
-    eventually 30 "the client is answered" test -s "$dir/client.jsonl"
+    eventually 30 "the client is answered" grep -q '"ok":true' "$dir/client.jsonl"
     began=$(now)
     show operator@jishi playground fault freeze jishi
     playground fault freeze jishi
@@ -120,6 +120,7 @@ counted() {
     wait "$client" || true
     client=''
     tail -n 1 "$dir/client.json"
+    ! grep -q '"ok":0,' "$dir/client.json" || fail "nobody answered the client"
     playground writes >"$dir/writes.json"
     grep -E '"writes":|"place":|"epoch":|dept-yibao/' "$dir/writes.json"
     ! grep -E 'Interleaved|SameEpoch|Backwards|Lost' "$dir/writes.json" || fail "somebody wrote twice"

@@ -4,26 +4,11 @@ use anyhow::{Context as _, Result, ensure};
 use playground::{Cut, Place, eventually};
 use serde_json::Value;
 
-use crate::ground::{HUB, LONG, exclusive, real, rto};
+use crate::ground::{HUB, LONG, OUTLASTS, exclusive, real, rto};
 use crate::stage::NS;
 use crate::world::World;
 
-/// At twenty records a second more than any right lasts without an answer.
-const OUTLASTS: usize = 300;
-
 impl World {
-    /// Waits until so many more records of it landed, all from jishi.
-    async fn goes_on(&self, name: &str, more: usize) -> Result<()> {
-        let before = self.landed(name)?;
-        eventually(LONG, &format!("{name} goes on"), || async {
-            let landed = self.landed(name)? - before;
-            ensure!(landed >= more, "{landed} of {more} more records");
-            Ok(())
-        })
-        .await?;
-        self.writes_in(name, "jishi").await
-    }
-
     async fn made(&self, name: &str) -> Result<()> {
         self.put(&real(name, "writer", 1)).await?;
         self.put(&exclusive(name)).await?;

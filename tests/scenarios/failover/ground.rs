@@ -16,6 +16,9 @@ pub(crate) const EXAM: &str = "exam";
 /// The hub, at a server that outlives jishi.
 pub(crate) const HUB: &str = "hub@jiyidong";
 
+/// At twenty records a second more than any right lasts without an answer.
+pub(crate) const OUTLASTS: usize = 300;
+
 /// Three centres with one node of real processes behind a gate in each metro centre.
 pub(crate) async fn up() -> Result<World> {
     let options = Options {
@@ -78,6 +81,18 @@ impl World {
             Ok(())
         })
         .await
+    }
+
+    /// Waits until so many more records of it landed, all from jishi.
+    pub(crate) async fn goes_on(&self, name: &str, more: usize) -> Result<()> {
+        let before = self.landed(name)?;
+        eventually(LONG, &format!("{name} goes on"), || async {
+            let landed = self.landed(name)? - before;
+            ensure!(landed >= more, "{landed} of {more} more records");
+            Ok(())
+        })
+        .await?;
+        self.writes_in(name, "jishi").await
     }
 
     /// No two places ever wrote for one scope.

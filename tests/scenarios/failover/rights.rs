@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 
-use crate::ground::{EXAM, exclusive, real};
+use crate::ground::{EXAM, OUTLASTS, exclusive, real};
 use crate::stage::{LI, NS};
 use crate::world::World;
 
@@ -98,7 +98,7 @@ pub(crate) async fn a_killed_agent_restarts_no_pod(w: &World) -> Result<()> {
     let before = uids().await?;
     for agent in ["agent-1@jishi", "agent-2@jishi"] {
         w.cloud.kill(agent).await?;
-        w.writes_in(EXAM, "jishi").await?;
+        w.goes_on(EXAM, OUTLASTS).await?;
         w.cloud.start_process(agent).await?;
     }
     let after = uids().await?;

@@ -6,7 +6,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Amounts, CentreWitness, Condition, Member, MemberStage, WitnessState};
+use crate::{Amounts, CentreWitness, Condition, Member, MemberStage};
 
 /// Reasons of a centre's conditions.
 pub mod reason {
@@ -249,6 +249,6 @@ impl DataCenter {
     /// Whether others carry what belongs here: it is lost, or is back and does not have everything again.
     pub fn is_carried(&self) -> bool {
         let witness = self.status.as_ref().and_then(|s| s.witness.as_ref());
-        witness.is_some_and(|w| matches!(w.state, WitnessState::Lost | WitnessState::Returned))
+        witness.is_some_and(|w| w.state.is_carried())
     }
 }

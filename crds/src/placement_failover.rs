@@ -160,6 +160,13 @@ pub enum WitnessState {
     AgentDown,
 }
 
+impl WitnessState {
+    /// Whether others carry what belongs there: it is lost, or is back and does not have everything again.
+    pub fn is_carried(self) -> bool {
+        matches!(self, Self::Lost | Self::Returned)
+    }
+}
+
 /// What the arbiter says of a centre; written by the operator alone | 仲裁见证，仅由控制器写入
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

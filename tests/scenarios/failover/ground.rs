@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use playground::{Cloud, Options, Profile, eventually};
+use playground::{Options, Profile, eventually};
 use serde_json::{Value, json};
-use tests::repository;
 
 use crate::stage::{LI, NS, deployment, placement};
 use crate::world::{World, condition};
@@ -28,16 +27,7 @@ pub(crate) async fn up() -> Result<World> {
         gates: true,
         ..Options::default()
     };
-    let world = World {
-        cloud: Cloud::up(options).await?,
-    };
-    for file in ["00-centres.yaml", "10-pools.yaml", "20-tenants.yaml"] {
-        let path = repository().join("examples").join(file);
-        world
-            .ok("hub", Some("zhao.min"), &["apply", "-f", &path.to_string_lossy()])
-            .await?;
-    }
-    Ok(world)
+    World::with(options).await
 }
 
 /// A Deployment whose pods are real processes: `writer` or `http`.

@@ -26,6 +26,11 @@ impl World {
             nodes: Some(10),
             ..Options::default()
         };
+        Self::with(options).await
+    }
+
+    /// That cloud, with the examples' centres, pools and tenants.
+    pub(crate) async fn with(options: Options) -> Result<Self> {
         let world = Self {
             cloud: Cloud::up(options).await?,
         };

@@ -8,7 +8,7 @@ use super::centre::Spot;
 use super::object::Here;
 
 /// Node label that no node has: pods that select it run nowhere.
-pub const NOWHERE: &str = "xiangyun.io/nowhere";
+const NOWHERE: &str = "xiangyun.io/nowhere";
 
 /// What a centre may do with an exclusive placement now.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -208,7 +208,7 @@ impl Placements {
 
     /// Puts right what differs, or tells it.
     async fn compare(&self, spot: &Spot, live: &Live, plain: Value, check: Checked) -> Outcome {
-        let (value, mark) = marked(plain, &check.here);
+        let (mut value, mark) = marked(plain, &check.here);
         let is = serde_json::from_str(&live.text).unwrap_or_default();
         let paths = drift::paths(&compared(&value, &check.here), &is);
         if paths.is_empty() {
@@ -227,7 +227,6 @@ impl Placements {
             }
             tracing::warn!(namespace = spot.0, paths = told, by = live.owner, "drift corrected");
         }
-        let mut value = value;
         if check.here.exclusive.is_some()
             && let Some(metadata) = value.pointer_mut("/metadata").and_then(Value::as_object_mut)
         {

@@ -1,6 +1,7 @@
 //! The `xiangyun` binary: operator of the hub, agent of a centre, and the files generated from the code.
 
 mod agent;
+mod arbiter;
 mod clock;
 mod crds;
 mod dashboards;
@@ -30,6 +31,8 @@ enum Command {
     Operator(operator::OperatorArgs),
     /// Run the agent of one centre
     Agent(agent::AgentArgs),
+    /// Look after the arbiter of exclusive placements
+    Arbiter(arbiter::ArbiterArgs),
     /// Print the CustomResourceDefinitions as YAML
     Crds(crds::CrdsArgs),
     /// Write the Grafana boards and the Prometheus alerts
@@ -43,6 +46,7 @@ fn main() -> anyhow::Result<()> {
     match cli.command {
         Command::Operator(args) => process::run(cli.log_format, |port, stop| operator::run(args, port, stop)),
         Command::Agent(args) => process::run(cli.log_format, |port, stop| agent::run(args, port, stop)),
+        Command::Arbiter(args) => arbiter::run(args),
         Command::Crds(args) => crds::run(&args),
         Command::Dashboards(args) => dashboards::run(&args),
         Command::Reference(args) => reference::run(&args),

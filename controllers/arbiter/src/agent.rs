@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::record::{Kept, Record};
 use crate::row::{Epoch, Incarnation, Phase, Proof, Row};
 use crate::timing::Timing;
-use crate::txn::{Kv, Outcome, Txn, key};
+use crate::txn::{AT_ONCE, Kv, Outcome, Txn, key};
 
 /// The right to run a scope.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -331,16 +331,16 @@ impl Agent {
     }
 
     /// What this place last held, for an arbiter that was restored. A centre that was restored itself does not know.
-    pub fn claims(&self) -> Option<Txn> {
-        let incarnation = self.stored.incarnation.filter(|_| self.heard() && !self.restored())?;
+    pub fn claims(&self) -> Vec<Txn> {
+        let known = self.stored.incarnation.filter(|_| self.heard() && !self.restored());
+        let Some(incarnation) = known else { return Vec::new() };
         let asked = self.known.iter().filter(|(_, known)| known.row.phase == Phase::Regrant);
-        let claims = asked.map(|(scope, _)| {
-            (
-                key::claim(&self.place, scope),
-                (incarnation, self.stored.of(scope).held),
-            )
-        });
-        let txn = claims.fold(self.ours(), |txn, (key, claim)| txn.put(key, &claim));
-        (!txn.then.is_empty()).then(|| self.alive(txn))
+        let asked: Vec<&String> = asked.map(|(scope, _)| scope).collect();
+        let claim = |txn: Txn, scope: &&String| {
+            let held = self.stored.of(scope).held;
+            txn.put(key::claim(&self.place, scope), &(incarnation, held))
+        };
+        let claims = asked.chunks(AT_ONCE).map(|chunk| chunk.iter().fold(self.ours(), claim));
+        claims.map(|txn| self.alive(txn)).collect()
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::observer::Observer;
 use crate::row::{Epoch, Incarnation, Phase, Proof, Row};
 use crate::timing::Timing;
-use crate::txn::{Txn, key};
+use crate::txn::{AT_ONCE, Txn, key};
 use crate::view::View;
 
 /// An operator of one place. It is one of the observers.
@@ -189,17 +189,17 @@ impl Operator {
     }
 }
 
-/// The first transaction of a store that was restored from a copy. `known` is the highest incarnation that any source
-/// names: the copy, each centre's record, the checkpoint of the witness, the vault. `nonce` is random.
-pub fn restored(view: &View, revision: u64, known: u64, nonce: u64) -> Txn {
-    let number = known.saturating_add(1);
-    let txn = Txn::default().unchanged(key::incarnation(), revision);
-    let txn = txn.put(key::incarnation(), &Incarnation { number, nonce });
-    view.rows.iter().fold(txn, |txn, (scope, (row, _))| {
-        let epoch = Epoch {
-            incarnation: number,
-            counter: 1,
-        };
+/// What is written first in a store that was restored from a copy, or is new, in this order: everybody holds nothing, and is
+/// asked what it held; then the new life, which no answer counts without. `life` has a number above every one that any source
+/// names: the copy, the record of each centre. One transaction where that is enough.
+pub fn restored(view: &View, revision: u64, life: Incarnation) -> Vec<Txn> {
+    let epoch = Epoch {
+        incarnation: life.number,
+        counter: 1,
+    };
+    let begin = || Txn::default().unchanged(key::incarnation(), revision);
+    let rows: Vec<(&String, &(Row, u64))> = view.rows.iter().collect();
+    let taken = |txn: Txn, (scope, (row, _)): &(&String, &(Row, u64))| {
         let regrant = Row {
             epoch,
             holder: None,
@@ -208,5 +208,12 @@ pub fn restored(view: &View, revision: u64, known: u64, nonce: u64) -> Txn {
             phase: Phase::Regrant,
         };
         txn.put(key::epoch(scope), &regrant)
-    })
+    };
+    let mut all: Vec<Txn> = rows
+        .chunks(AT_ONCE)
+        .map(|chunk| chunk.iter().fold(begin(), taken))
+        .collect();
+    let last = all.pop().unwrap_or_else(begin);
+    all.push(last.put(key::incarnation(), &life));
+    all
 }

@@ -38,13 +38,22 @@ impl fmt::Display for Epoch {
     }
 }
 
-/// One life of the arbiter's store. Two stores with the same number and another nonce are a fork: nothing starts.
+/// One life of the arbiter's store. Two stores with the same number and another nonce are a fork: nothing starts. A store
+/// whose own id is another than the one named here was restored from a copy and not begun anew: its answers count for
+/// nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Incarnation {
     /// Restores so far.
     pub number: u64,
     /// Random, so that two restores from one snapshot differ.
     pub nonce: u64,
+    /// The store's own id in that life; 0 where that is not known.
+    #[serde(default, skip_serializing_if = "is_unknown")]
+    pub store: u64,
+}
+
+const fn is_unknown(store: &u64) -> bool {
+    *store == 0
 }
 
 /// Where a scope stands.

@@ -6,6 +6,9 @@ use serde::de::DeserializeOwned;
 /// Below this everything of the arbiter is kept.
 pub const PREFIX: &str = "/xiangyun/arbiter/";
 
+/// Writes of one transaction; etcd takes 128 steps (`--max-txn-ops`), and some read as well.
+pub const AT_ONCE: usize = 100;
+
 /// Where the parts are kept.
 pub mod key {
     use super::PREFIX;
@@ -13,6 +16,10 @@ pub mod key {
     /// The arbiter's own life.
     pub fn incarnation() -> String {
         format!("{PREFIX}incarnation")
+    }
+    /// Who restored the arbiter, from which sources.
+    pub fn restore(number: u64) -> String {
+        format!("{PREFIX}restores/{number}")
     }
     /// Which process beats for a place.
     pub fn session(place: &str) -> String {

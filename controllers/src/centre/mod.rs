@@ -46,7 +46,7 @@ use observe::{Caches, Signals};
 use right::Rights;
 use work::{Agent, work};
 
-pub use right::Options as RightOptions;
+pub use right::{Options as RightOptions, RecordUnknown, read_record};
 
 /// Calls under way at once; more only queue in the API server.
 const AT_ONCE: usize = 8;

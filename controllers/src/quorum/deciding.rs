@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{MissedTickBehavior, interval};
 
+use super::restore::life;
 use super::{Config, Store, Unanswered, boot, on_own_thread};
 use crate::clock::Clock;
 
@@ -148,8 +149,10 @@ impl Decider {
                     self.send(orders).await;
                 }
             }
-            if let Err(error) = self.look().await {
-                tracing::debug!(%error, "not seen");
+            match self.look().await {
+                Ok(()) => {}
+                Err(error @ Unanswered::Copied { .. }) => tracing::error!(%error, "not seen"),
+                Err(error) => tracing::debug!(%error, "not seen"),
             }
         }
     }
@@ -180,7 +183,7 @@ impl Decider {
         }
         self.operator.read(view, answer.returned);
         if *self.leading.borrow() {
-            self.lead().await?;
+            self.lead(answer.store).await?;
         }
         let now = boot();
         let seen = self.sees(now, answer.returned + FRESH);
@@ -189,13 +192,12 @@ impl Decider {
     }
 
     /// Begins the first life of the arbiter, and begins or goes on to decide.
-    async fn lead(&self) -> Result<(), Unanswered> {
+    async fn lead(&self, store: u64) -> Result<(), Unanswered> {
         let view = self.operator.view();
         if view.incarnation.is_none() {
-            let nonce = uuid::Uuid::new_v4().as_u64_pair().0;
-            let begun = self.store.commit(&restored(view, 0, 0, nonce)).await?;
-            if begun.outcome.succeeded {
-                tracing::info!("the arbiter's first life begins");
+            for txn in restored(view, 0, life(1, store)) {
+                let begun = self.store.commit(&txn).await?.outcome.succeeded;
+                tracing::info!(begun, "the arbiter's first life");
             }
             return Ok(());
         }

@@ -3,11 +3,13 @@
 mod clock;
 mod config;
 mod deciding;
+mod restore;
 mod store;
 mod thread;
 
 pub use clock::boot;
 pub use config::{Config, ConfigError, ConnectError};
 pub use deciding::{Deciding, Seen};
+pub use restore::{RestoreError, Restored, Sources, restore};
 pub use store::{Answer, Identity, Store, Unanswered};
 pub use thread::on_own_thread;

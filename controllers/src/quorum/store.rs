@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use arbiter::row::Incarnation;
 use arbiter::timing::Timing;
-use arbiter::txn::{Compare, Kv, Op, Outcome, Txn};
+use arbiter::txn::{Compare, Kv, Op, Outcome, Txn, key};
 use etcd_client as etcd;
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
@@ -35,6 +36,16 @@ pub enum Unanswered {
     /// The last endpoint's error, where none succeeded.
     #[error("the arbiter: {0} | 仲裁存储：{0}")]
     Failed(#[from] Box<etcd::Error>),
+    /// The store was restored from a copy and not begun anew.
+    #[error(
+        "the arbiter's store {found:x} is a copy of {named:x}: it counts for nothing until `xiangyun arbiter restore` began it anew (StoreCopied) | 仲裁存储 {found:x} 是 {named:x} 的副本，须先执行 `xiangyun arbiter restore`"
+    )]
+    Copied {
+        /// The store that it says it is.
+        named: u64,
+        /// The store that it is.
+        found: u64,
+    },
     /// There is no endpoint.
     #[error("the arbiter has no endpoint: name one of each place | 未配置仲裁存储地址，请为每个中心填写")]
     NoEndpoint,
@@ -51,6 +62,8 @@ pub struct Answer {
     pub returned: Duration,
     /// Through whose endpoint.
     pub through: String,
+    /// The store's own id.
+    pub store: u64,
 }
 
 /// Connections to the store.
@@ -101,8 +114,23 @@ impl Store {
     /// even then a copy may have landed whose answer was lost: whoever must know reads.
     ///
     /// # Errors
-    /// None answered within the time of a call. Whatever was sent may land all the same.
+    /// None answered within the time of a call, or the store that answered is a copy. Whatever was sent may land all the
+    /// same.
     pub async fn commit(&self, txn: &Txn) -> Result<Answer, Unanswered> {
+        let answer = self.ask(txn).await?;
+        let life = answer
+            .outcome
+            .get(&key::incarnation())
+            .and_then(Kv::parse::<Incarnation>);
+        let (named, found) = (life.map_or(0, |life| life.store), answer.store);
+        if named != 0 && named != found {
+            return Err(Unanswered::Copied { named, found });
+        }
+        Ok(answer)
+    }
+
+    /// The same of whatever store answers.
+    pub(super) async fn ask(&self, txn: &Txn) -> Result<Answer, Unanswered> {
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
         let sent = boot();
         let mut calls = FuturesUnordered::new();
@@ -115,10 +143,13 @@ impl Store {
             calls.push(async move { (place, client.txn(txn).await) });
         }
         let end = tokio::time::Instant::now() + self.call;
-        let mut answer: Result<(String, Outcome), Unanswered> = Err(Unanswered::NoEndpoint);
-        while !matches!(&answer, Ok((_, outcome)) if outcome.succeeded) {
+        let mut answer: Result<(String, u64, Outcome), Unanswered> = Err(Unanswered::NoEndpoint);
+        while !matches!(&answer, Ok((_, _, outcome)) if outcome.succeeded) {
             match tokio::time::timeout_at(end, calls.next()).await {
-                Ok(Some((place, Ok(response)))) => answer = Ok((place.clone(), outcome(&response))),
+                Ok(Some((place, Ok(response)))) => {
+                    let store = response.header().map_or(0, etcd::ResponseHeader::cluster_id);
+                    answer = Ok((place.clone(), store, outcome(&response)));
+                }
                 Ok(Some((_, Err(error)))) => answer = answer.or(Err(Unanswered::Failed(Box::new(error)))),
                 Ok(None) => break,
                 Err(_) => {
@@ -127,13 +158,14 @@ impl Store {
                 }
             }
         }
-        let (through, outcome) = answer?;
+        let (through, store, outcome) = answer?;
         let returned = boot();
         Ok(Answer {
             outcome,
             sent,
             returned,
             through,
+            store,
         })
     }
 }

@@ -73,6 +73,7 @@ fn groups() -> [Group; 5] {
             programs: &[
                 ("etcd", "go.etcd.io/etcd/server/v3"),
                 ("etcdctl", "go.etcd.io/etcd/etcdctl/v3"),
+                ("etcdutl", "go.etcd.io/etcd/etcdutl/v3"),
             ],
         },
         Group {

@@ -10,7 +10,7 @@ use ::arbiter::agent::{Agent, Right};
 use ::arbiter::observer::Observer;
 use ::arbiter::operator::Operator;
 use ::arbiter::record::Record;
-use ::arbiter::row::Row;
+use ::arbiter::row::{Incarnation, Row};
 use ::arbiter::timing::Timing;
 use ::arbiter::txn::Txn;
 use ::arbiter::view::View;
@@ -44,7 +44,11 @@ impl World {
             timing,
         };
         // The first life of the arbiter.
-        let first = ::arbiter::operator::restored(&View::default(), 0, 0, 1);
+        let life = Incarnation {
+            number: 1,
+            ..Incarnation::default()
+        };
+        let first = ::arbiter::operator::restored(&View::default(), 0, life).remove(0);
         let begun = world.at(Place::Jishi, async move |store| {
             Ok(store.commit(&first).await?.outcome.succeeded)
         })?;

@@ -188,7 +188,7 @@ impl World {
         let raised = !self.has(Rule::ReleaseRaisesTheFloor) || object.epoch >= self.agency_of(p).agent.floor(SCOPE);
         let agent = &self.agency_of(p).agent;
         let txn = match row.phase {
-            Phase::Regrant => agent.claims(),
+            Phase::Regrant => agent.claims().pop(),
             Phase::Held | Phase::Draining | Phase::Fencing if object.copies == 0 && terminated && raised => {
                 agent.acknowledge(SCOPE)
             }

@@ -1,7 +1,5 @@
 //! What goes wrong, when, and for how long.
 
-use arbiter::operator::restored;
-use arbiter::txn::key;
 use arbiter::view::View;
 
 use crate::random::Random;
@@ -204,7 +202,6 @@ impl World {
         self.store = copy;
         let read = self.store.commit(&View::look());
         let mut view = View::of(&read);
-        let revision = read.get(&key::incarnation()).map_or(0, |kv| kv.revision);
         let copied = view.incarnation.map_or(0, |i| i.number);
         let recorded = self
             .centres
@@ -219,11 +216,7 @@ impl World {
             view.rows.clear();
         }
         let known = copied.max(recorded.unwrap_or(0));
-        let txn = restored(&view, revision, known, nonce);
-        assert!(
-            self.store.commit(&txn).succeeded,
-            "the first transaction of a restored store"
-        );
+        self.store.begin(&view, known, nonce);
     }
 
     /// The centre's own store as it was; its node and the gate's file are not part of it.

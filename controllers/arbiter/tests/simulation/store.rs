@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use arbiter::txn::{Compare, Kv, Op, Outcome, Txn};
+use arbiter::operator::restored;
+use arbiter::row::Incarnation;
+use arbiter::txn::{Compare, Kv, Op, Outcome, Txn, key};
+use arbiter::view::View;
 
 #[derive(Clone, Default)]
 pub(crate) struct Store {
@@ -11,6 +14,19 @@ pub(crate) struct Store {
 }
 
 impl Store {
+    /// Begins a life above `known`, before anybody else is answered.
+    pub(crate) fn begin(&mut self, view: &View, known: u64, nonce: u64) {
+        let revision = self.keys.get(&key::incarnation()).map_or(0, |(_, revision)| *revision);
+        let life = Incarnation {
+            number: known + 1,
+            nonce,
+            store: 0,
+        };
+        for txn in restored(view, revision, life) {
+            assert!(self.commit(&txn).succeeded, "the first transactions of a store");
+        }
+    }
+
     pub(crate) fn commit(&mut self, txn: &Txn) -> Outcome {
         let succeeded = txn.compares.iter().all(|compare| self.holds(compare));
         let steps = if succeeded { &txn.then } else { &txn.otherwise };

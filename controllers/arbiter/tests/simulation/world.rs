@@ -195,9 +195,7 @@ impl World {
         for (at, fault) in plan {
             world.at(at, What::Fault(fault));
         }
-        world
-            .store
-            .commit(&arbiter::operator::restored(&View::default(), 0, 0, seed));
+        world.store.begin(&View::default(), 0, seed);
         world
     }
 

@@ -71,8 +71,6 @@ struct Beats {
     pods: Cache<ExclusivePod>,
     changed: Arc<Notify>,
     stored: Stored,
-    /// Of the leadership that the present agent belongs to.
-    epoch: i64,
     /// Since when this process leads.
     began: Duration,
     next: Duration,
@@ -98,7 +96,6 @@ impl Beats {
             pods,
             changed,
             stored: Stored::default(),
-            epoch: 0,
             began: Duration::ZERO,
             next: Duration::ZERO,
             runs: BTreeSet::new(),
@@ -119,8 +116,11 @@ impl Beats {
         if leads.until <= boot() {
             return self.resign();
         }
-        let begun = self.rights.known().agent.is_some();
-        if (!begun || leads.epoch != self.epoch) && !self.begin(leads.epoch).await {
+        let begun = {
+            let known = self.rights.known();
+            known.agent.is_some() && known.epoch == leads.epoch
+        };
+        if !begun && !self.begin(leads.epoch).await {
             return;
         }
         let sign = self.sign();
@@ -164,13 +164,9 @@ impl Beats {
         let session = format!("{centre}-{}", uuid::Uuid::new_v4().simple());
         let record = self.stored.record.clone();
         let agent = Agent::new(centre, &session, self.config.timing, record, self.rights.gated);
-        let first = self.epoch != epoch;
-        (self.epoch, self.began, self.next) = (epoch, boot(), Duration::ZERO);
+        (self.began, self.next) = (boot(), Duration::ZERO);
         self.fencing.begin();
         let mut known = self.rights.known();
-        if first {
-            known.sure = self.began;
-        }
         known.guards.clone_from(&self.stored.guards);
         known.agent = Some(agent);
         known.epoch = epoch;
@@ -203,14 +199,12 @@ impl Beats {
     async fn send(&self, sign: Option<Sign>) -> Option<bool> {
         match sign? {
             Sign::Beat(txn) => {
-                match self.store.commit(&txn).await {
-                    Ok(answer) => self.learn(&answer),
-                    Err(error) => tracing::debug!(%error, "a beat without an answer"),
-                }
+                let answer = self.ask(&txn).await?;
+                self.learn(&answer);
                 None
             }
             Sign::Look(txn) => {
-                let seen = self.store.commit(&txn).await.ok()?;
+                let seen = self.ask(&txn).await?;
                 let claim = self.rights.known().agent.as_ref()?.claim(&seen.outcome);
                 let claimed = self.store.commit(&claim).await.ok()?;
                 if claimed.outcome.succeeded {
@@ -219,6 +213,18 @@ impl Beats {
                 Some(claimed.outcome.succeeded)
             }
         }
+    }
+
+    async fn ask(&self, txn: &Txn) -> Option<Answer> {
+        let answer = self.store.commit(txn).await;
+        let copied = matches!(answer, Err(Unanswered::Copied { .. }));
+        let before = std::mem::replace(&mut self.rights.known().copied, copied);
+        match &answer {
+            Err(error) if copied && !before => tracing::error!(%error, "not heard"),
+            Err(error) => tracing::debug!(%error, "a beat without an answer"),
+            Ok(_) => {}
+        }
+        answer.ok()
     }
 
     fn learn(&self, answer: &Answer) {
@@ -277,7 +283,7 @@ impl Beats {
     async fn fence(&mut self) {
         let without: BTreeMap<String, Epoch> = {
             let (known, until, now) = (self.rights.known(), self.rights.leads().until, boot());
-            let waits = !known.claimed && now < known.sure + self.rights.left;
+            let waits = self.rights.waits(&known, now);
             let Some(agent) = known.agent.as_ref().filter(|_| !waits) else {
                 return;
             };
@@ -313,7 +319,7 @@ impl Beats {
         };
         let asked = agent.rows().map(|(scope, row)| (scope.to_owned(), row.phase));
         let asked: Vec<(String, Phase)> = asked.collect();
-        let mut txns: Vec<Txn> = agent.claims().into_iter().collect();
+        let mut txns: Vec<Txn> = agent.claims();
         for (scope, phase) in asked {
             if phase == Phase::Unpinning {
                 txns.extend(agent.unpin(&scope));
@@ -333,8 +339,7 @@ impl Beats {
     fn tell(&mut self) {
         let runs: BTreeSet<(String, Epoch)> = {
             let (known, until, now) = (self.rights.known(), self.rights.leads().until, boot());
-            if !known.claimed && now < known.sure + self.rights.left {
-                // Not known yet: nothing stops for that.
+            if self.rights.waits(&known, now) {
                 return;
             }
             let rows = known.agent.iter().flat_map(Agent::rows);

@@ -23,6 +23,10 @@ use tokio::sync::{Notify, oneshot, watch};
 use crate::lease::Leads;
 use crate::quorum::{Config, boot, on_own_thread};
 
+pub use record::{Unknown as RecordUnknown, read_record};
+
+/// The arbiter was restored, and not begun anew.
+const COPIED: &str = "the arbiter's store was restored from a copy and not begun anew (StoreCopied): run `xiangyun arbiter restore` | 仲裁存储恢复自副本，请执行 `xiangyun arbiter restore`";
 /// A gate that has not asked for so long is not counted on.
 const GATE_SEEN: Duration = Duration::from_secs(5);
 
@@ -46,9 +50,10 @@ struct Known {
     epoch: i64,
     /// Whether that agent beats for the place.
     claimed: bool,
-    /// The last moment of which it is sure that no right was lost unnoticed: when a beat was sent that was answered, or when
-    /// this leadership began.
+    /// When a beat was last sent that was answered: no right was lost unnoticed before.
     sure: Duration,
+    /// What answers is a copy of the arbiter's store, which counts for nothing.
+    copied: bool,
     /// When each gate asked last, and whether its fence stood.
     gates: BTreeMap<String, (Duration, bool)>,
     /// When a permit of a scope was last answered; of one that is missing when this process began to lead.
@@ -102,6 +107,14 @@ impl Rights {
         *self.leads.borrow()
     }
 
+    /// Whether it is not known yet what may run, so that nothing is stopped for it: a right that was held before outlives
+    /// the process, or the connection, until its own deadline.
+    fn waits(&self, known: &Known, now: Duration) -> bool {
+        let leads = self.leads();
+        let heard = known.claimed && known.epoch == leads.epoch;
+        !heard && now < known.sure.max(leads.since) + self.left
+    }
+
     /// Whether exclusive pods run on nodes with a gate alone.
     pub(super) fn gated(&self) -> bool {
         self.gated
@@ -113,11 +126,8 @@ impl Rights {
         scopes: impl Iterator<Item = &'a (String, String)>,
     ) -> BTreeMap<(String, String), Held> {
         let (known, leads, now) = (self.known(), self.leads(), boot());
-        let until = leads.until;
-        // A right that was held before outlives the process, or the connection, until its own deadline.
-        let waits = now < known.sure.max(leads.since) + self.left;
-        let agent = known.agent.as_ref().filter(|_| known.epoch == leads.epoch);
-        let agent = agent.filter(|_| known.claimed || !waits);
+        let (until, waits) = (leads.until, self.waits(&known, now));
+        let agent = known.agent.as_ref().filter(|_| known.epoch == leads.epoch && !waits);
         let held = |key: &(String, String)| {
             let scope = scope(key);
             let Some(agent) = agent else {
@@ -135,7 +145,10 @@ impl Rights {
                 runs: right.is_some(),
                 // Nobody was ever granted it: what ran before there was an arbiter runs on.
                 unknown: new,
-                why: right.is_none().then(|| why(agent, &scope)),
+                why: right.is_none().then(|| match known.copied {
+                    true => (reason::FENCED, COPIED.to_owned()),
+                    false => why(agent, &scope),
+                }),
             }
         };
         scopes.map(|key| (key.clone(), held(key))).collect()

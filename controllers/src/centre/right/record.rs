@@ -30,7 +30,7 @@ pub(super) struct Stored {
 
 /// Why nothing is known of the record.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Unknown {
+pub enum Unknown {
     /// The API server.
     #[error(transparent)]
     Call(#[from] CallError),
@@ -46,6 +46,14 @@ fn api(cluster: &Client) -> Api<ConfigMap> {
 pub(super) async fn read(cluster: &Client) -> Result<Stored, Unknown> {
     let found = call("read the record", api(cluster).get_opt(NAME)).await?;
     found.as_ref().map_or_else(|| Ok(Stored::default()), stored)
+}
+
+/// The record of the centre that this cluster is.
+///
+/// # Errors
+/// It cannot be read, or says nothing. A centre that never kept one has an empty one.
+pub async fn read_record(cluster: &Client) -> Result<Record, Unknown> {
+    Ok(read(cluster).await?.record)
 }
 
 fn stored(found: &ConfigMap) -> Result<Stored, Unknown> {

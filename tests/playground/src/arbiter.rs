@@ -4,14 +4,20 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
+use etcd_client::{Certificate, Client, ConnectOptions, Identity, Permission, TlsOptions, UserAddOptions};
 use serde_json::{Value, json};
 
-use crate::cluster::{hub_port, pki};
+use crate::cluster::{etcd_files, hub_port, pki};
 use crate::place::{Place, Profile, port};
 use crate::state::State;
 
 /// Name of the client of the store that the arbiter is, and of its certificate.
 pub(crate) const CLIENT: &str = "xiangyun-arbiter";
+
+/// Whom the certificates of voters and API servers name.
+pub(crate) const STORE: &str = "etcd";
+/// Everything that the client may read and write.
+const PREFIX: &str = "/xiangyun/arbiter/";
 
 /// Whether a cloud has places enough that the loss of one leaves a majority.
 pub(crate) const fn exists(profile: Profile) -> bool {
@@ -54,6 +60,33 @@ pub(crate) fn write(state: &State, timing: Option<&Value>) -> Result<()> {
         let file = file(state, *place);
         std::fs::write(&file, &text).with_context(|| format!("cannot write {}", file.display()))?;
     }
+    Ok(())
+}
+
+/// From now on the hub's store asks who it is that reads and writes: its API servers all of it, the arbiter's client its
+/// own part.
+pub(crate) async fn admit(state: &State) -> Result<()> {
+    let Some(place) = state.profile.hub_places().first().filter(|_| exists(state.profile)) else {
+        return Ok(());
+    };
+    let [certificate, key, authority] = etcd_files(state, *place);
+    let read = |file: &str| std::fs::read(file).with_context(|| format!("cannot read {file}"));
+    let tls = TlsOptions::new()
+        .ca_certificate(Certificate::from_pem(read(&authority)?))
+        .identity(Identity::from_pem(read(&certificate)?, read(&key)?));
+    let voter = format!("https://{}:{}", state.address(*place)?, hub_port(1));
+    let store = Client::connect([voter], Some(ConnectOptions::new().with_tls(tls))).await?;
+    let mut store = store.auth_client();
+    let no_password = || Some(UserAddOptions::new().with_no_pwd());
+    store.role_add("root").await?;
+    store.role_add(CLIENT).await?;
+    let own = Permission::read_write(PREFIX).with_prefix();
+    store.role_grant_permission(CLIENT, own).await?;
+    for (user, role) in [("root", "root"), (STORE, "root"), (CLIENT, CLIENT)] {
+        store.user_add(user, "", no_password()).await?;
+        store.user_grant_role(user, role).await?;
+    }
+    store.auth_enable().await?;
     Ok(())
 }
 

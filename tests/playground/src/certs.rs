@@ -47,7 +47,7 @@ pub(crate) fn write_all(state: &State) -> Result<()> {
             &[],
             names.clone(),
         )?;
-        issue(&pki, &format!("etcd-{place}"), &stores, "etcd", &[], names)?;
+        issue(&pki, &format!("etcd-{place}"), &stores, arbiter::STORE, &[], names)?;
     }
     issue(&pki, arbiter::CLIENT, &stores, arbiter::CLIENT, &[], Vec::new())?;
     for cluster in state.profile.centres().iter().map(|c| c.name()).chain(["hub"]) {

@@ -118,7 +118,7 @@ fn etcd(state: &State, place: Place, name: String, first_port: u16, peers: &str)
 }
 
 /// Certificate, key and authority for etcd's clients and peers.
-fn etcd_files(state: &State, place: Place) -> [String; 3] {
+pub(crate) fn etcd_files(state: &State, place: Place) -> [String; 3] {
     [
         format!("etcd-{place}.crt"),
         format!("etcd-{place}.key"),

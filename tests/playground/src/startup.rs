@@ -108,6 +108,9 @@ impl Cloud {
             if !of_stage.is_empty() {
                 let names: Vec<&str> = of_stage.iter().map(|spec| spec.name.as_str()).collect();
                 progress.say(&format!("ready: {}", names.join(" ")));
+                if stage == Stage::Store {
+                    arbiter::admit(&state).await.context("users of the hub's store")?;
+                }
             }
         }
         Ok(())

@@ -31,6 +31,56 @@ impl Cloud {
         Ok(files.map(|file| PathBuf::from(pki(&state, &file))))
     }
 
+    /// What the hub's store holds, as one of its voters in that place wrote it to `file`.
+    pub async fn save_store(&self, place: Place, file: &Path) -> Result<()> {
+        let [authority, certificate, key] = self.store_files(place)?;
+        let voters = self.voters()?.remove(place.name()).unwrap_or_default();
+        let voter = voters.first().context("a voter there")?;
+        let options = [
+            format!("--endpoints={voter}"),
+            format!("--cacert={}", authority.display()),
+            format!("--cert={}", certificate.display()),
+            format!("--key={}", key.display()),
+            "snapshot".to_owned(),
+            "save".to_owned(),
+            file.display().to_string(),
+        ];
+        run(&self.tool("etcdctl")?, &options).await
+    }
+
+    /// Stops the hub's API servers and voters and starts them from that copy, as any manual of etcd says: as a store of its
+    /// own, with revisions that no watcher has seen.
+    pub async fn restore_store(&self, file: &Path) -> Result<()> {
+        let state = self.state()?;
+        let of = |tool: &str| {
+            let hub = state.processes.values().filter(|p| p.spec.name.starts_with("hub-"));
+            let hub = hub.filter(|p| p.spec.program.ends_with(tool)).map(|p| p.spec.clone());
+            hub.collect::<Vec<_>>()
+        };
+        let (servers, voters) = (of("kube-apiserver"), of("etcd"));
+        for process in servers.iter().chain(&voters) {
+            self.kill(&process.name).await?;
+        }
+        let utility = self.tool("etcdutl")?;
+        for voter in &voters {
+            let folder = state.dir.join("data").join(&voter.name);
+            std::fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
+            let kept = ["--name=", "--data-dir=", "--initial-cluster=", "--initial-advertise-peer-urls="];
+            let kept = voter.args.iter().filter(|arg| kept.iter().any(|k| arg.starts_with(k))).cloned();
+            let copy = ["snapshot", "restore"].map(str::to_owned).into_iter().chain([file.display().to_string()]);
+            let anew = [
+                format!("--initial-cluster-token={}-restored", state.id),
+                "--bump-revision=1000000000".to_owned(),
+                "--mark-compacted".to_owned(),
+            ];
+            run(&utility, &copy.chain(kept).chain(anew).collect::<Vec<_>>()).await?;
+        }
+        // A voter is ready once a majority is.
+        futures::future::try_join_all(voters.iter().map(|voter| self.start_process(&voter.name))).await?;
+        futures::future::try_join_all(servers.iter().map(|server| self.start_process(&server.name))).await?;
+        Ok(())
+    }
+
     /// Does `work` on a thread of its own in the network of a place.
     pub fn within<T: Send + 'static>(
         &self,
@@ -49,4 +99,16 @@ impl Cloud {
             work()
         }))
     }
+}
+
+async fn run(tool: &Path, args: &[String]) -> Result<()> {
+    let ended = tokio::process::Command::new(tool).args(args).output().await;
+    let ended = ended.with_context(|| format!("cannot run {}", tool.display()))?;
+    ensure!(
+        ended.status.success(),
+        "{} {args:?}: {}",
+        tool.display(),
+        String::from_utf8_lossy(&ended.stderr)
+    );
+    Ok(())
 }

@@ -9,7 +9,7 @@ use crate::stage::NS;
 use crate::world::World;
 
 impl World {
-    async fn made(&self, name: &str) -> Result<()> {
+    pub(crate) async fn made(&self, name: &str) -> Result<()> {
         self.put(&real(name, "writer", 1)).await?;
         self.put(&exclusive(name)).await?;
         self.writes_in(name, "jishi").await?;

@@ -19,6 +19,7 @@ mod cuts;
 mod ground;
 mod lost;
 mod moves;
+mod restores;
 mod rights;
 mod unfenced;
 
@@ -39,6 +40,7 @@ async fn failover() -> anyhow::Result<()> {
         cuts::a_cut_between_the_two_moves_nothing,
         cuts::an_isolated_centre_stops_itself,
         cuts::a_lost_witness_pins,
+        restores::a_restored_store_undoes_no_move,
         unfenced::without_a_fence_two_people_confirm,
     )
 }

@@ -1,5 +1,8 @@
 //! How a placement is to be moved, and what became of its last move.
 
+use std::fmt;
+use std::str::FromStr;
+
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -13,6 +16,29 @@ pub struct RightEpoch {
     pub incarnation: u64,
     /// Changes of the holder within it | 持有者变更次数
     pub counter: u64,
+}
+
+impl fmt::Display for RightEpoch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.incarnation, self.counter)
+    }
+}
+
+/// It is not written like `1.7`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotAnEpoch;
+
+impl FromStr for RightEpoch {
+    type Err = NotAnEpoch;
+
+    fn from_str(text: &str) -> Result<Self, NotAnEpoch> {
+        let (incarnation, counter) = text.split_once('.').ok_or(NotAnEpoch)?;
+        let number = |part: &str| part.parse().map_err(|_| NotAnEpoch);
+        Ok(Self {
+            incarnation: number(incarnation)?,
+            counter: number(counter)?,
+        })
+    }
 }
 
 /// What comes first when a centre is lost | 关键程度
@@ -158,6 +184,8 @@ pub enum WitnessState {
     Returned,
     /// Its agents are silent while its API server answers: nothing moves | 代理失联但接口可达
     AgentDown,
+    /// It beats while its API server does not answer its agents: nothing moves before its beat ends too | 心跳正常但接口不可达
+    Degraded,
 }
 
 impl WitnessState {

@@ -47,8 +47,8 @@ fn centres() -> Row {
                 Unit::Number,
                 t("What the arbiter hears", "仲裁见证"),
                 t(
-                    "1 for the state of each centre: Granted, Lost, Returned, AgentDown",
-                    "各中心当前状态为 1：Granted、Lost、Returned、AgentDown",
+                    "1 for the state of each centre: Granted, Lost, Returned, AgentDown, Degraded",
+                    "各中心当前状态为 1：Granted、Lost、Returned、AgentDown、Degraded",
                 ),
             )
             .query(

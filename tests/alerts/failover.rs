@@ -49,6 +49,18 @@ pub(crate) const CASES: &[Case] = &[
         false,
     ),
     (
+        "CentreDegraded",
+        &[("xiangyun_centre_witness{centre=\"jishi\",state=\"Degraded\"}", "1x9")],
+        1,
+        true,
+    ),
+    (
+        "CentreDegraded",
+        &[("xiangyun_centre_witness{centre=\"jishi\",state=\"Degraded\"}", "0x9")],
+        1,
+        false,
+    ),
+    (
         "FailoverNotArmed",
         &[(
             "xiangyun_failover_armed{reason=\"NoTarget\",criticality=\"Key\"}",

@@ -57,8 +57,8 @@ pub(crate) fn mix(number: usize) -> usize {
 }
 
 impl Fault {
-    /// The fault of a run, and how long it lasts.
-    pub(crate) fn of(number: usize) -> (Self, Duration) {
+    /// The fault of a run, and how long it lasts: at scaled times about half as long.
+    pub(crate) fn of(number: usize, scaled: bool) -> (Self, Duration) {
         let random = mix(number);
         // Every kind as often as any other.
         let fault = ALL.get(number % ALL.len()).copied().unwrap_or(Self::Frozen);
@@ -66,7 +66,7 @@ impl Fault {
             Self::Flap => 2 + random % 4,
             _ => 3 + random % 28,
         };
-        (fault, Duration::from_secs(seconds as u64))
+        (fault, Duration::from_secs(seconds as u64) / if scaled { 2 } else { 1 })
     }
 
     /// Does it.

@@ -38,26 +38,29 @@ fn percentile(sorted: &[f64], percent: usize) -> Option<f64> {
         .copied()
 }
 
+/// How long moves of a kind took, of these runs.
+fn rto(runs: &[&Value], kind: &str) -> Value {
+    let seconds = runs.iter().filter_map(|run| run[kind].as_str()?.parse().ok());
+    let mut all: Vec<f64> = seconds.collect();
+    all.sort_by(f64::total_cmp);
+    json!({"moves": all.len(), "p50": percentile(&all, 50), "p99": percentile(&all, 99)})
+}
+
 /// Writes the sums; answers the violations.
 pub(crate) fn write() -> Result<u64> {
     let runs = read()?;
-    let mut rto: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
     let mut faults: BTreeMap<&str, u64> = BTreeMap::new();
-    let (mut violations, mut unfinished) = (0, 0);
     for run in &runs {
         *faults.entry(run["fault"].as_str().unwrap_or_default()).or_default() += 1;
-        violations += run["violations"].as_u64().unwrap_or_default();
-        unfinished += u64::from(!run["error"].is_null());
-        for kind in ["failoverRto", "failbackRto"] {
-            let seconds: Option<f64> = run[kind].as_str().and_then(|text| text.parse().ok());
-            rto.entry(kind).or_default().extend(seconds);
-        }
     }
-    let mut figures = json!({"runs": runs.len(), "violations": violations, "unfinished": unfinished, "faults": faults});
-    for (kind, mut all) in rto {
-        all.sort_by(f64::total_cmp);
-        figures[kind] = json!({"runs": all.len(), "p50": percentile(&all, 50), "p99": percentile(&all, 99)});
-    }
+    let violations = runs.iter().filter_map(|run| run["violations"].as_u64()).sum();
+    let unfinished = runs.iter().filter(|run| !run["error"].is_null()).count();
+    let of = |timing: &str| {
+        let runs: Vec<&Value> = runs.iter().filter(|run| run["timing"] == timing).collect();
+        json!({"runs": runs.len(), "failoverRto": rto(&runs, "failoverRto"), "failbackRto": rto(&runs, "failbackRto")})
+    };
+    let figures = json!({"runs": runs.len(), "violations": violations, "unfinished": unfinished, "faults": faults,
+        "default": of("default"), "scaled": of("scaled")});
     println!("{figures:#}");
     std::fs::write(repository().join("tests/soak/report.json"), format!("{figures:#}\n"))?;
     Ok(violations)

@@ -15,9 +15,14 @@ use crate::world::World;
 /// After the fault everything is as before within this.
 const AFTERWARDS: Duration = Duration::from_secs(240);
 
+/// Times of the arbiter that are about half of those that are shipped. A permit lasts as long: it is the gate's own.
+pub(crate) fn scaled() -> Value {
+    json!({"ttlMs": 5_500, "beatMs": 700, "callMs": 700, "ratePpm": 10_000, "guardMs": 2_500, "permitMs": 2_000})
+}
+
 /// The line of a run. One that did not come to its end says why; its writers are judged all the same.
-pub(crate) async fn one(w: &World, number: usize) -> Value {
-    let (fault, lasts) = Fault::of(number);
+pub(crate) async fn one(w: &World, number: usize, scaled: bool) -> Value {
+    let (fault, lasts) = Fault::of(number, scaled);
     let name = format!("soak-{number}");
     let went = goes(w, &name, fault, lasts).await;
     let judged = w.cloud.judge_writes().unwrap_or_default();
@@ -29,8 +34,9 @@ pub(crate) async fn one(w: &World, number: usize) -> Value {
     };
     json!({
         "run": number,
+        "timing": if scaled { "scaled" } else { "default" },
         "fault": format!("{fault:?}"),
-        "seconds": lasts.as_secs(),
+        "seconds": lasts.as_secs_f32(),
         "writes": verdict.writes,
         "silenceMs": verdict.silence.map(playground::Silence::ms),
         "violations": verdict.violations.len(),

@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::record::{Kept, Record};
 use crate::row::{Epoch, Incarnation, Phase, Proof, Row};
 use crate::timing::Timing;
-use crate::txn::{AT_ONCE, Kv, Outcome, Txn, key};
+use crate::txn::{AT_ONCE, Beat, Kv, Outcome, Txn, key};
 
 /// The right to run a scope.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +52,8 @@ pub struct Agent {
     gates: Option<u64>,
     /// Whether the place's nodes have gates.
     gated: bool,
+    /// Whether it lives without its own API server.
+    ailing: bool,
 }
 
 impl Agent {
@@ -68,6 +70,7 @@ impl Agent {
             barred: None,
             gates: None,
             gated,
+            ailing: false,
         }
     }
 
@@ -91,6 +94,12 @@ impl Agent {
         self.alive(self.ours())
     }
 
+    /// Whether its beats say that the place lives but does not reach its own API server. Beats alone give no right: that
+    /// ends with the lease in the centre.
+    pub fn ails(&mut self, ailing: bool) {
+        self.ailing = ailing;
+    }
+
     /// A transaction that lands only while this process beats for the place, in the life of the arbiter that it knows.
     fn ours(&self) -> Txn {
         let txn = Txn::default().finds(key::session(&self.place), &self.session);
@@ -102,7 +111,11 @@ impl Agent {
 
     /// Whatever a place writes is a sign of life, so that nothing of it lands late behind a verdict of silence.
     fn alive(&self, txn: Txn) -> Txn {
-        txn.put(key::beat(&self.place), &self.session)
+        let beat = Beat {
+            session: self.session.clone(),
+            ailing: self.ailing,
+        };
+        txn.put(key::beat(&self.place), &beat)
             .range(key::session(&self.place))
             .range(key::incarnation())
             .range(key::epochs())

@@ -1,6 +1,7 @@
 //! What the arbiter keeps about a scope: who may run it, under which epoch, and how it got there.
 
 use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +36,23 @@ impl Epoch {
 impl fmt::Display for Epoch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}", self.incarnation, self.counter)
+    }
+}
+
+/// It is not written like `1.7`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotAnEpoch;
+
+impl FromStr for Epoch {
+    type Err = NotAnEpoch;
+
+    fn from_str(text: &str) -> Result<Self, NotAnEpoch> {
+        let (incarnation, counter) = text.split_once('.').ok_or(NotAnEpoch)?;
+        let number = |part: &str| part.parse().map_err(|_| NotAnEpoch);
+        Ok(Self {
+            incarnation: number(incarnation)?,
+            counter: number(counter)?,
+        })
     }
 }
 

@@ -1,7 +1,7 @@
 //! The transactions of the arbiter, as data: an adapter sends them to etcd, a simulation to a store of its own.
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 /// Below this everything of the arbiter is kept.
 pub const PREFIX: &str = "/xiangyun/arbiter/";
@@ -77,6 +77,16 @@ pub mod key {
     pub fn claim(place: &str, scope: &str) -> String {
         format!("{PREFIX}claims/{place}/{scope}")
     }
+}
+
+/// A sign of life of a place; that it was written anew is what counts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Beat {
+    /// Of the process that wrote it.
+    pub session: String,
+    /// Whether that process does not reach its own API server.
+    #[serde(default)]
+    pub ailing: bool,
 }
 
 /// What must hold for a transaction to change anything.

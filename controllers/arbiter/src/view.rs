@@ -1,9 +1,9 @@
 //! The arbiter's store as one linearizable read showed it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::row::{Epoch, Incarnation, Row};
-use crate::txn::{Kv, Outcome, PREFIX, Txn, key};
+use crate::txn::{Beat, Kv, Outcome, PREFIX, Txn, key};
 
 /// What a place last held, and in which life of the arbiter it says so.
 pub type Claim = (Incarnation, Option<Epoch>);
@@ -17,6 +17,8 @@ pub struct View {
     pub rows: BTreeMap<String, (Row, u64)>,
     /// Places, and the revision of their last beat.
     pub beats: BTreeMap<String, u64>,
+    /// Places whose last beat says that they do not reach their own API server.
+    pub ailing: BTreeSet<String>,
     /// Beats after which an observer saw a place silent, by observer and place.
     pub verdicts: BTreeMap<(String, String), u64>,
     /// The same of places whose API server still answered it.
@@ -49,6 +51,9 @@ impl View {
                 view.rows.insert(scope.to_owned(), (row, kv.revision));
             } else if let Some(place) = key::beating(&kv.key) {
                 view.beats.insert(place.to_owned(), kv.revision);
+                if kv.parse().is_some_and(|beat: Beat| beat.ailing) {
+                    view.ailing.insert(place.to_owned());
+                }
             } else if let (Some(about), Some(m)) = (key::observed(&kv.key, "observers/"), kv.parse()) {
                 view.verdicts.insert(about, m);
             } else if let (Some(about), Some(m)) = (key::observed(&kv.key, "down/"), kv.parse()) {

@@ -78,7 +78,7 @@ pub fn weigh(placement: &DualActivePlacement, sites: &BTreeMap<String, Site>, pu
 
 /// How many copies serve in a centre that may be given traffic; `None` where nobody knows.
 fn serves(placement: &DualActivePlacement, assignment: &Assignment, name: &str, site: &Site) -> Option<i64> {
-    if site.witness == Some(WitnessState::AgentDown) || !site.reports {
+    if matches!(site.witness, Some(WitnessState::AgentDown | WitnessState::Degraded)) || !site.reports {
         return None;
     }
     let row = placement.row(name)?;

@@ -19,6 +19,7 @@ const STATES: [WitnessState; 4] = [
     WitnessState::Lost,
     WitnessState::Returned,
     WitnessState::AgentDown,
+    WitnessState::Degraded,
 ];
 /// Seconds.
 const BUCKETS: [f64; 12] = [1.0, 2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 3600.0];

@@ -87,6 +87,7 @@ async fn follow(deciding: &Deciding, placing: &Notify, moving: &Notify) {
             placing.notify_one();
             moving.notify_one();
         } else if (&now.lost, &now.down, now.decides) != (&before.lost, &before.down, before.decides)
+            || now.view.ailing != before.view.ailing
             || now.view.verdicts != before.view.verdicts
         {
             moving.notify_one();
@@ -155,6 +156,7 @@ pub(super) fn beats(seen: &Seen) -> Beats {
     Beats {
         lost: seen.lost.clone(),
         down: seen.down.keys().cloned().collect(),
+        ailing: seen.view.ailing.clone(),
         alive,
     }
 }

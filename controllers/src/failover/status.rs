@@ -219,7 +219,7 @@ impl Controller {
         } else {
             format!("[{incident}] {message}")
         };
-        let warning = matches!(witness.state, WitnessState::Lost | WitnessState::AgentDown);
+        let warning = !matches!(witness.state, WitnessState::Granted | WitnessState::Returned);
         self.events.publish(centre, warning, reason, &note);
         Ok(())
     }
@@ -239,6 +239,12 @@ fn said(centre: &str, state: WitnessState) -> (&'static str, String) {
             "CentreReturned",
             format!(
                 "{centre} is heard again; what was moved away is not back yet | {centre} 已恢复，迁出的部署尚未回切"
+            ),
+        ),
+        WitnessState::Degraded => (
+            "CentreDegraded",
+            format!(
+                "{centre} beats, but its agents do not reach its API server; nothing moves while it beats, repair that server | {centre} 心跳正常但接口不可达，暂不切换，请恢复其 API server"
             ),
         ),
         WitnessState::AgentDown => (

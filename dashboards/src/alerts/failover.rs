@@ -5,7 +5,16 @@ use super::{Alert, alert};
 use crate::text::t;
 
 pub(super) fn all() -> Vec<Alert> {
-    vec![lost(), witness(), agents(), not_armed(), no_fence(), waits(), late()]
+    vec![
+        lost(),
+        witness(),
+        agents(),
+        degraded(),
+        not_armed(),
+        no_fence(),
+        waits(),
+        late(),
+    ]
 }
 
 fn lost() -> Alert {
@@ -55,6 +64,23 @@ fn agents() -> Alert {
         t(
             "Start the agents of {{ $labels.centre }}; exclusive placements there stop until one beats again",
             "请恢复 {{ $labels.centre }} 的代理，期间其独占部署处于停止状态",
+        ),
+    )
+}
+
+fn degraded() -> Alert {
+    alert(
+        Critical,
+        "CentreDegraded",
+        "10s",
+        "max by (centre) (xiangyun_centre_witness{state=\"Degraded\"}) == 1",
+        t(
+            "{{ $labels.centre }} beats, but its agents do not reach its API server; it is given up when that lasts",
+            "{{ $labels.centre }} 心跳正常但接口不可达，持续则判定失联",
+        ),
+        t(
+            "Repair the API server of {{ $labels.centre }} within the minute that its agents beat on without it",
+            "请在一分钟内恢复 {{ $labels.centre }} 的 API server",
         ),
     )
 }

@@ -10,7 +10,7 @@ use nix::sched::{CloneFlags, setns};
 
 use crate::arbiter;
 use crate::cloud::Cloud;
-use crate::cluster::pki;
+use crate::cluster::{etcd_files, pki};
 use crate::mode::Mode;
 use crate::place::Place;
 
@@ -20,27 +20,27 @@ impl Cloud {
         arbiter::voters(&self.state()?)
     }
 
-    /// Files of a client of the hub's store: authority, certificate, key.
-    pub fn store_files(&self, place: Place) -> Result<[PathBuf; 3]> {
+    /// Files of the arbiter's client of that store: authority, certificate, key.
+    pub fn arbiter_files(&self) -> Result<[PathBuf; 3]> {
         let state = self.state()?;
         let files = [
             "etcd-ca.crt".to_owned(),
-            format!("etcd-{place}.crt"),
-            format!("etcd-{place}.key"),
+            format!("{}.crt", arbiter::CLIENT),
+            format!("{}.key", arbiter::CLIENT),
         ];
         Ok(files.map(|file| PathBuf::from(pki(&state, &file))))
     }
 
     /// What the hub's store holds, as one of its voters in that place wrote it to `file`.
     pub async fn save_store(&self, place: Place, file: &Path) -> Result<()> {
-        let [authority, certificate, key] = self.store_files(place)?;
+        let [certificate, key, authority] = etcd_files(&self.state()?, place);
         let voters = self.voters()?.remove(place.name()).unwrap_or_default();
         let voter = voters.first().context("a voter there")?;
         let options = [
             format!("--endpoints={voter}"),
-            format!("--cacert={}", authority.display()),
-            format!("--cert={}", certificate.display()),
-            format!("--key={}", key.display()),
+            format!("--cacert={authority}"),
+            format!("--cert={certificate}"),
+            format!("--key={key}"),
             "snapshot".to_owned(),
             "save".to_owned(),
             file.display().to_string(),
@@ -65,9 +65,21 @@ impl Cloud {
         for voter in &voters {
             let folder = state.dir.join("data").join(&voter.name);
             std::fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
-            let kept = ["--name=", "--data-dir=", "--initial-cluster=", "--initial-advertise-peer-urls="];
-            let kept = voter.args.iter().filter(|arg| kept.iter().any(|k| arg.starts_with(k))).cloned();
-            let copy = ["snapshot", "restore"].map(str::to_owned).into_iter().chain([file.display().to_string()]);
+            let kept = [
+                "--name=",
+                "--data-dir=",
+                "--initial-cluster=",
+                "--initial-advertise-peer-urls=",
+            ];
+            let kept = voter
+                .args
+                .iter()
+                .filter(|arg| kept.iter().any(|k| arg.starts_with(k)))
+                .cloned();
+            let copy = ["snapshot", "restore"]
+                .map(str::to_owned)
+                .into_iter()
+                .chain([file.display().to_string()]);
             let anew = [
                 format!("--initial-cluster-token={}-restored", state.id),
                 "--bump-revision=1000000000".to_owned(),

@@ -1,14 +1,27 @@
-//! Cuts between places.
+//! Cuts between places, and what nobody is let into.
 
 use std::time::Duration;
 
+use ::arbiter::txn::Txn;
 use anyhow::{Result, ensure};
 use playground::{Cut, Place, eventually};
 
-use crate::voices::{World, agent};
+use crate::voices::{World, agent, ended};
 
 const BEATS: u32 = 10;
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The store is the hub's too; the arbiter's client reads and writes its own part alone.
+pub(crate) async fn its_client_is_let_into_nothing_else(w: &World) -> Result<()> {
+    let reads = Txn::default().range("/registry/".to_owned());
+    let writes = Txn::default().put("/registry/arbiter".to_owned(), &1);
+    for txn in [reads, writes] {
+        let refused = w.at(Place::Jiyidong, async move |store| Ok(store.commit(&txn).await.err()))?;
+        let refused = ended(refused)?.map(|error| error.to_string()).unwrap_or_default();
+        ensure!(refused.contains("permission denied"), "{refused:?}");
+    }
+    Ok(())
+}
 
 /// With the metro places cut from each other, one of them has no leader within reach; its beats pass through the third.
 pub(crate) async fn beats_pass_through_the_third_place(w: &World) -> Result<()> {

@@ -14,6 +14,7 @@ async fn arbiter() -> anyhow::Result<()> {
     let world = voices::World::up().await?;
     steps!(
         world,
+        cuts::its_client_is_let_into_nothing_else,
         cuts::beats_pass_through_the_third_place,
         takeover::a_silent_place_is_taken_over_after_its_deadline,
         takeover::what_was_given_up_lands_without_effect,

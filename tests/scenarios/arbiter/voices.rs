@@ -63,7 +63,7 @@ impl World {
         work: impl AsyncFnOnce(Store) -> Result<T> + Send + 'static,
     ) -> Result<JoinHandle<Result<T>>> {
         let (voters, timing) = (self.cloud.voters()?, self.timing);
-        let [authority, certificate, key] = self.cloud.store_files(place)?;
+        let [authority, certificate, key] = self.cloud.arbiter_files()?;
         let identity = Identity {
             authority: read(authority)?,
             certificate: read(certificate)?,

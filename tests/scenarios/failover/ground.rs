@@ -20,11 +20,17 @@ pub(crate) const OUTLASTS: usize = 300;
 
 /// Three centres with one node of real processes behind a gate in each metro centre.
 pub(crate) async fn up() -> Result<World> {
+    with(None).await
+}
+
+/// The same with other times of the arbiter.
+pub(crate) async fn with(timing: Option<Value>) -> Result<World> {
     let options = Options {
         profile: Profile::Full,
         nodes: Some(6),
         runners: 1,
         gates: true,
+        timing,
         ..Options::default()
     };
     World::with(options).await

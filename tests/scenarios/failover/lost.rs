@@ -35,6 +35,24 @@ pub(crate) async fn silent_agents_move_nothing(w: &World) -> Result<()> {
     Ok(())
 }
 
+/// A centre whose API server stands still beats on: nothing moves, and what is exclusive goes on in the same pod when the
+/// server does.
+pub(crate) async fn a_silent_api_server_moves_nothing(w: &World) -> Result<()> {
+    let pods = ["pods", "-n", NS, "-l", "xiangyun.io/exclusive=exam"];
+    let before = w.get("jishi", &pods).await?["items"][0]["metadata"]["uid"].clone();
+    w.cloud.freeze("apiserver@jishi").await?;
+    w.witness("jishi", "Degraded").await?;
+    w.cloud.thaw("apiserver@jishi").await?;
+    w.witness("jishi", "Granted").await?;
+    w.writes_in(EXAM, "jishi").await?;
+    let moves = ["failovers", "-n", NS, "-l", "xiangyun.io/incident"];
+    let moves = w.get("hub", &moves).await?;
+    ensure!(moves["items"].as_array().is_some_and(Vec::is_empty), "{moves}");
+    let after = w.get("jishi", &pods).await?["items"][0]["metadata"]["uid"].clone();
+    println!("API server silent: same pod afterwards: {}", before == after);
+    w.nobody_wrote_twice()
+}
+
 /// The whole place stands still: survivors rise, what stands by is promoted, what is exclusive moves behind its proof.
 pub(crate) async fn a_frozen_centre_is_carried(w: &World) -> Result<()> {
     w.put(&real("web", "http", 4)).await?;

@@ -35,6 +35,7 @@ async fn failover() -> anyhow::Result<()> {
         moves::a_planned_move_and_back,
         moves::a_move_is_given_up,
         lost::silent_agents_move_nothing,
+        lost::a_silent_api_server_moves_nothing,
         lost::a_frozen_centre_is_carried,
         lost::what_came_back_never_spoke,
         cuts::a_cut_between_the_two_moves_nothing,

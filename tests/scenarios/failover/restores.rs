@@ -53,7 +53,10 @@ pub(crate) async fn a_restored_store_undoes_no_move(w: &World) -> Result<()> {
     let one = ["--without=baicheng", "--person=li.na"];
     let (done, said) = w.begins_anew(&["jishi", "jiyidong"], &one).await?;
     ensure!(!done && said.contains("1 of 2 people"), "{said}");
-    ensure!((w.landed("vault")?, w.landed(EXAM)?) == (shut, exam), "it wrote by a copy");
+    ensure!(
+        (w.landed("vault")?, w.landed(EXAM)?) == (shut, exam),
+        "it wrote by a copy"
+    );
 
     let all = ["jishi", "jiyidong", "baicheng"];
     let (done, said) = w.begins_anew(&all, &[]).await?;
@@ -67,6 +70,10 @@ pub(crate) async fn a_restored_store_undoes_no_move(w: &World) -> Result<()> {
     ensure!(done && said.contains("nothing to do"), "{said}");
     let found = w.get(HUB, &["dap", "vault", "-n", NS]).await?;
     ensure!(found["status"]["epoch"]["incarnation"] == 2, "{}", found["status"]);
-    ensure!(found["status"]["active"] == serde_json::json!(["jiyidong"]), "{}", found["status"]);
+    ensure!(
+        found["status"]["active"] == serde_json::json!(["jiyidong"]),
+        "{}",
+        found["status"]
+    );
     w.nobody_wrote_twice()
 }

@@ -87,7 +87,11 @@ fn has_target(placement: &DualActivePlacement, known: &Known, runs: Option<&str>
 
 /// Whose verdict would be missing.
 fn unwitnessed(placement: &DualActivePlacement, known: &Known, runs: Option<&str>) -> Option<String> {
-    let hears = |state: Option<WitnessState>| matches!(state, Some(WitnessState::Granted | WitnessState::Returned));
+    // An observer needs no API server of its own.
+    let hears = |state| {
+        let observes = [WitnessState::Granted, WitnessState::Returned, WitnessState::Degraded];
+        state.is_some_and(|state| observes.contains(&state))
+    };
     let witnesses = known.places().filter(|(_, c)| c.role == CentreRole::DisasterRecovery);
     let silent = witnesses.map(|(name, _)| name).find(|name| !hears(known.state(name)));
     if let Some(name) = silent {

@@ -14,6 +14,8 @@ pub struct Beats {
     pub lost: BTreeMap<String, u64>,
     /// Centres whose beat is silent while their API server answers.
     pub down: BTreeSet<String>,
+    /// Centres that beat and do not reach their own API server.
+    pub ailing: BTreeSet<String>,
     /// When this process last saw a beat change.
     pub alive: BTreeMap<String, Timestamp>,
 }
@@ -55,6 +57,11 @@ pub fn next(about: &About<'_>, beats: &Beats, now: Timestamp) -> Option<CentreWi
         let lost = before.filter(|w| matches!(w.state, WitnessState::Lost | WitnessState::AgentDown));
         return Some(lost.cloned().unwrap_or_else(|| plain(WitnessState::AgentDown, now)));
     }
+    if beats.ailing.contains(name) {
+        // What came back without its API server has not come back.
+        let stays = before.filter(|w| w.state != WitnessState::Granted && w.state != WitnessState::AgentDown);
+        return Some(stays.cloned().unwrap_or_else(|| plain(WitnessState::Degraded, now)));
+    }
     let Some(before) = before else {
         return seen.map(|_| plain(WitnessState::Granted, now));
     };
@@ -64,7 +71,7 @@ pub fn next(about: &About<'_>, beats: &Beats, now: Timestamp) -> Option<CentreWi
     let (state, moves) = match before.state {
         WitnessState::Granted => (WitnessState::Granted, false),
         WitnessState::Lost => (WitnessState::Returned, beats_again && about.reports),
-        WitnessState::AgentDown => (WitnessState::Granted, beats_again),
+        WitnessState::AgentDown | WitnessState::Degraded => (WitnessState::Granted, beats_again),
         WitnessState::Returned => (WitnessState::Granted, about.settled),
     };
     if !moves {
@@ -164,6 +171,22 @@ mod tests {
             (again.state, again.incident.as_deref()),
             (WitnessState::Lost, Some("a-23"))
         );
+    }
+
+    #[test]
+    fn without_its_api_server_a_centre_lives_until_its_beat_ends() {
+        let ailing = |beats: Beats| Beats {
+            ailing: ["a".to_owned()].into(),
+            ..beats
+        };
+        let granted = next(&about(None), &alive(1), at(1)).unwrap();
+        let is = next(&about(Some(&granted)), &ailing(alive(20)), at(20)).unwrap();
+        assert_eq!((is.state, is.incident.as_deref()), (WitnessState::Degraded, None));
+        let well = next(&about(Some(&is)), &alive(40), at(40)).unwrap();
+        assert_eq!(well.state, WitnessState::Granted);
+        let gone = next(&about(Some(&is)), &ailing(lost(17, 60)), at(71)).unwrap();
+        assert_eq!(gone.state, WitnessState::Lost);
+        assert_eq!(next(&about(Some(&gone)), &ailing(alive(90)), at(90)), Some(gone));
     }
 
     #[test]

@@ -36,11 +36,6 @@ pub struct Mark {
     pub gated: bool,
 }
 
-/// An epoch as it is written in annotations.
-pub fn written(RightEpoch { incarnation, counter }: RightEpoch) -> String {
-    format!("{incarnation}.{counter}")
-}
-
 /// Whether objects of that kind run something, or may.
 pub fn is_marked(kind: &TemplateKind) -> bool {
     kind.has_copies() || kind.is_job() || kind.is_custom() || *kind == TemplateKind::DaemonSet
@@ -78,16 +73,17 @@ pub(super) fn mark(kind: &TemplateKind, value: &mut Value, here: &Here) {
 /// The epoch that is written on the pods of an object.
 pub fn of_pods(value: &Value) -> Option<RightEpoch> {
     let annotations = value.pointer("/spec/template/metadata/annotations")?;
-    let (incarnation, counter) = annotations.get(label::RIGHT)?.as_str()?.split_once('.')?;
-    Some(RightEpoch {
-        incarnation: incarnation.parse().ok()?,
-        counter: counter.parse().ok()?,
-    })
+    annotations.get(label::RIGHT)?.as_str()?.parse().ok()
 }
 
 fn sign(value: &mut Value, placement: &str, epoch: RightEpoch) {
     put(value, &["metadata", "labels"], label::EXCLUSIVE, json!(placement));
-    put(value, &["metadata", "annotations"], label::RIGHT, json!(written(epoch)));
+    put(
+        value,
+        &["metadata", "annotations"],
+        label::RIGHT,
+        json!(epoch.to_string()),
+    );
 }
 
 fn select(pods: &mut Value, node_label: Option<&str>) {

@@ -130,10 +130,9 @@ impl Placements {
             ))
             .into();
         }
-        let here = match (here(spot, want, live, template, around), live) {
-            (Some(here), _) => here,
-            (None, Some(live)) => return self.made_anew(spot, live).await,
-            (None, None) => return State::Waits(absent(&spot.1, &want.source)).into(),
+        let here = match here(spot, want, live, template, around) {
+            Ok(here) => here,
+            Err(live) => return self.made_anew(spot, live).await,
         };
         let done = State::Done(Version {
             generation: template.facts.generation,

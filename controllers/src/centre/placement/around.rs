@@ -45,23 +45,26 @@ pub(super) fn scaled(plan: &Plan, templates: &BTreeMap<Spot, Arc<HubTemplate>>) 
     targets.collect()
 }
 
-/// What the centre adds to the template now; `None` where what stands has to make way for another one.
-pub(super) fn here(
+/// What the centre adds to the template now.
+///
+/// # Errors
+/// What stands has to make way for another one.
+pub(super) fn here<'a>(
     spot: &Spot,
     want: &Want,
-    live: Option<&Arc<Live>>,
+    live: Option<&'a Arc<Live>>,
     template: &HubTemplate,
     around: &Around<'_>,
-) -> Option<Here> {
+) -> Result<Here, &'a Arc<Live>> {
     let mut here = want.here.clone();
     here.template = (spot.1.kind == TemplateKind::Job).then(|| template.facts.uid.clone());
-    if live.is_some_and(|l| l.template.is_some() && l.template != here.template) {
-        return None;
+    if let Some(live) = live.filter(|l| l.template.is_some() && l.template != here.template) {
+        return Err(live);
     }
     if let (Some(mark), Some(live), TemplateKind::Job) = (here.exclusive.as_mut(), live, &spot.1.kind) {
         // The pods of a Job are as they were made: under another right it is another Job.
         match live.pods {
-            Some(pods) if pods != mark.pods && mark.runs => return None,
+            Some(pods) if pods != mark.pods && mark.runs => return Err(live),
             Some(pods) => mark.pods = pods,
             None => {}
         }
@@ -71,5 +74,5 @@ pub(super) fn here(
     let scaled = around.scaled.contains(&(spot.clone(), want.tenant.clone()));
     here.autoscaled = scaled && !here.exclusive.is_some_and(stopped);
     here.scaled = live.map(|l| l.progress.asked).filter(|_| here.autoscaled);
-    Some(here)
+    Ok(here)
 }

@@ -19,12 +19,17 @@ use super::pods::ExclusivePod;
 use super::record::{self, Stored};
 use super::{Known, Options, Rights, observing, permits};
 use crate::cache::Cache;
+use crate::lease::Leads;
 use crate::quorum::{Answer, Config, Store, Unanswered, boot};
 
 /// Between two rounds; a right that ran out is found this late at the most, and the gates need no round for it.
 const TICK: Duration = Duration::from_millis(200);
 /// Transactions that are sent at once.
 const AT_ONCE: usize = 32;
+
+/// So long a place beats on whose API server does not answer: one that is restarted or upgraded is back by then, and what
+/// runs is not moved for that.
+const AILING: Duration = Duration::from_secs(60);
 
 /// What the thread does, for as long as the process lives. It ends where it cannot begin, or cannot serve the gates.
 pub(super) async fn run(rights: Rights, options: Options, changed: Arc<Notify>) {
@@ -114,7 +119,7 @@ impl Beats {
     async fn round(&mut self) {
         let leads = self.rights.leads();
         if leads.until <= boot() {
-            return self.resign();
+            return self.ail(leads).await;
         }
         let begun = {
             let known = self.rights.known();
@@ -122,6 +127,9 @@ impl Beats {
         };
         if !begun && !self.begin(leads.epoch).await {
             return;
+        }
+        if let Some(agent) = self.rights.known().agent.as_mut() {
+            agent.ails(false);
         }
         let sign = self.sign();
         let (this, record) = (&*self, self.to_store());
@@ -140,6 +148,23 @@ impl Beats {
         self.drain();
         self.fence().await;
         self.say().await;
+    }
+
+    /// Its lease ran out, and with it every right. Where nobody else took over, it says for a while that the centre lives.
+    async fn ail(&mut self, leads: Leads) {
+        {
+            let mut known = self.rights.known();
+            let beats = known.claimed && boot() < leads.until + AILING;
+            match known.agent.as_mut().filter(|_| beats) {
+                Some(agent) => agent.ails(true),
+                None => {
+                    drop(known);
+                    return self.resign();
+                }
+            }
+        }
+        let sign = self.sign();
+        self.send(sign).await;
     }
 
     /// Knows nothing any more: somebody else may lead in this centre.

@@ -13,7 +13,7 @@ use kube::{Api, Client, ResourceExt as _};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::pods::{ExclusivePod, parse};
+use super::pods::ExclusivePod;
 use crate::call::{CallError, call};
 
 /// Kinds of objects that have pods and can be told to have none. Others stop by what is applied of their templates.
@@ -174,7 +174,7 @@ fn stopping(kind: &TemplateKind, found: &DynamicObject, floor: Epoch) -> Option<
     let at = found
         .annotations()
         .get(label::RIGHT)
-        .and_then(|text| parse(text))
+        .and_then(|text| text.parse().ok())
         .unwrap_or_default();
     let spec = |pointer: &str| found.data.pointer(pointer).cloned().unwrap_or_default();
     let (field, runs, stopped) = match kind {

@@ -1,7 +1,5 @@
 //! Moves in words.
 
-use crds::RightEpoch;
-
 use super::Said;
 use super::act::Done;
 use super::fence::Fence;
@@ -162,7 +160,7 @@ pub fn one(m: &Move, style: Style) -> String {
     );
     let approvals = m.approvals.filter(|a| a.needed > 0);
     all.extend(approvals.map(|a| format!("{}  {}/{}", style.say("APPROVALS", "批准"), a.given, a.needed)));
-    all.extend(m.epoch.map(|e| format!("EPOCH  {}", epoch(e))));
+    all.extend(m.epoch.map(|e| format!("EPOCH  {e}")));
     all.push(match &m.proof {
         Some(p) => {
             let persons = if p.persons.is_empty() {
@@ -198,10 +196,6 @@ pub fn one(m: &Move, style: Style) -> String {
     lines(all) + if table.is_empty() { "" } else { "\n" } + &table
 }
 
-fn epoch(epoch: RightEpoch) -> String {
-    format!("{}.{}", epoch.incarnation, epoch.counter)
-}
-
 /// `fence status`.
 pub fn fences(all: &[Fence], style: Style) -> String {
     let row = |f: &Fence| {
@@ -209,7 +203,7 @@ pub fn fences(all: &[Fence], style: Style) -> String {
             f.namespace.clone(),
             f.name.clone(),
             f.holder.clone().unwrap_or_else(dash),
-            f.epoch.map_or_else(dash, epoch),
+            f.epoch.map_or_else(dash, |e| e.to_string()),
             gates(&f.gates),
             f.armed.as_ref().map_or_else(dash, |a| a.status.clone()),
             f.armed.as_ref().map_or_else(dash, |a| a.reason.clone()),

@@ -1,0 +1,31 @@
+//! Ten runs of the soak at scaled times, on one cloud: each comes to its end, and nobody ever wrote in two places.
+#![allow(
+    clippy::indexing_slicing,
+    reason = "an index into JSON that is not there answers null"
+)]
+
+#[path = "../scenarios/failover/ground.rs"]
+#[allow(dead_code, reason = "a suite speaks the other words")]
+mod ground;
+#[path = "../scenarios/placement/stage.rs"]
+#[allow(dead_code, reason = "a suite speaks the other words")]
+mod stage;
+#[path = "../scenarios/main_job/world.rs"]
+#[allow(dead_code, reason = "a suite speaks the other words")]
+mod world;
+
+mod faults;
+mod run;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_random_faults_and_no_double_write() -> anyhow::Result<()> {
+    let world = ground::with(Some(run::scaled())).await?;
+    stage::a_grant_makes_room(&world).await?;
+    for number in 0..10 {
+        let line = run::one(&world, number, true).await;
+        println!("{line}");
+        anyhow::ensure!(line["violations"] == 0 && line["error"].is_null(), "{line:#}");
+        anyhow::ensure!(line["writes"].as_u64().is_some_and(|writes| writes > 0), "{line:#}");
+    }
+    Ok(())
+}

@@ -14,7 +14,7 @@ use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry};
 use crate::rows::{Rows, count};
 
 const TYPES: [FailoverType; 3] = [FailoverType::Unplanned, FailoverType::Planned, FailoverType::Failback];
-const STATES: [WitnessState; 4] = [
+const STATES: [WitnessState; 5] = [
     WitnessState::Granted,
     WitnessState::Lost,
     WitnessState::Returned,

@@ -88,7 +88,7 @@ fn has_target(placement: &DualActivePlacement, known: &Known, runs: Option<&str>
 /// Whose verdict would be missing.
 fn unwitnessed(placement: &DualActivePlacement, known: &Known, runs: Option<&str>) -> Option<String> {
     // An observer needs no API server of its own.
-    let hears = |state| {
+    let hears = |state: Option<WitnessState>| {
         let observes = [WitnessState::Granted, WitnessState::Returned, WitnessState::Degraded];
         state.is_some_and(|state| observes.contains(&state))
     };

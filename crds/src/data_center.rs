@@ -114,14 +114,14 @@ pub struct DataCenterSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub site_code: Option<String>,
-    /// Where the centre's agent reads what its pods really use; the first one is asked. Without one nothing is ever idle | 指标来源，缺省则不判定闲置
+    /// Where the centre's agent reads what its pods really use and what requests they get; the first one is asked. Without one nothing is ever idle, and endpoints alone say who serves | 指标来源，缺省则不判定闲置，也不比较流量
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 1))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub metric_sources: Vec<MetricSource>,
 }
 
-/// A Prometheus with the kubelets' figures of the centre's containers | 中心的 Prometheus
+/// A Prometheus with the kubelets' figures of the centre's containers, and those of its ingress | 中心的 Prometheus
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct MetricSource {
@@ -141,6 +141,67 @@ pub struct MetricSource {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(length(max = 8))]
     pub match_labels: BTreeMap<String, MetricLabel>,
+    /// How requests are counted by Service; ingress-nginx where it is left out | 按 Service 计数的请求，缺省为 ingress-nginx
+    #[serde(default)]
+    pub requests: RequestCounter,
+}
+
+/// A counter of requests with the Service that they went to. Where no label names the Service (Envoy names its clusters), a
+/// recording rule with `label_replace` makes such a counter | 带 Service 标签的请求计数器，标签不同时用记录规则转换
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RequestCounter {
+    /// Name of the counter, such as istio_requests_total | 计数器名称
+    #[serde(default = "nginx")]
+    #[schemars(length(max = 128), regex(pattern = r"^[a-zA-Z_:][a-zA-Z0-9_:]*$"))]
+    pub series: String,
+    /// Its label with the namespace of the Service; `exported_` before it is understood too | 命名空间标签
+    #[serde(default = "namespace")]
+    #[schemars(length(max = 128), regex(pattern = r"^[a-zA-Z_][a-zA-Z0-9_]*$"))]
+    pub namespace_label: String,
+    /// Its label with the name of the Service; `exported_` before it is understood too | 服务名标签
+    #[serde(default = "service")]
+    #[schemars(length(max = 128), regex(pattern = r"^[a-zA-Z_][a-zA-Z0-9_]*$"))]
+    pub service_label: String,
+    /// A series that is there as long as requests are counted, also before the first one. Only a window in which it was seen
+    /// all along says that a Service had none. The counter itself where it is left out | 计数期间恒在的时序，缺省为计数器自身
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 128), regex(pattern = r"^[a-zA-Z_:][a-zA-Z0-9_:]*$"))]
+    pub alive: Option<String>,
+    /// Time over which requests are counted; a centre without any in it serves nobody | 统计窗口
+    #[serde(default = "five_minutes")]
+    #[schemars(length(max = 5), regex(pattern = r"^([1-9][0-9]{1,3}s|[1-9][0-9]?m|1h)$"))]
+    pub window: String,
+}
+
+fn nginx() -> String {
+    "nginx_ingress_controller_requests".to_owned()
+}
+
+fn namespace() -> String {
+    "namespace".to_owned()
+}
+
+fn service() -> String {
+    "service".to_owned()
+}
+
+fn five_minutes() -> String {
+    "5m".to_owned()
+}
+
+impl Default for RequestCounter {
+    /// What ingress-nginx exports: the counter of a Service begins with its first request, the controller's version is always
+    /// there.
+    fn default() -> Self {
+        Self {
+            series: nginx(),
+            namespace_label: namespace(),
+            service_label: service(),
+            alive: Some("nginx_ingress_controller_build_info".to_owned()),
+            window: five_minutes(),
+        }
+    }
 }
 
 /// Value of a label | 标签值

@@ -104,8 +104,10 @@ pub mod reason {
     pub const INGRESS_MISSING: &str = "IngressMissing";
     /// In a row: nothing of the placement is left there.
     pub const REMOVED: &str = "Removed";
-    /// Of EffectivelyActiveActive: ready copies and endpoints in every centre.
+    /// Of EffectivelyActiveActive: ready copies and endpoints in every centre, and requests as far as they are known.
     pub const SERVES_EVERYWHERE: &str = "ServesEverywhere";
+    /// Of EffectivelyActiveActive: a Service has endpoints in every centre, and in one of them nobody asks it.
+    pub const ONE_SIDED_TRAFFIC: &str = "OneSidedTraffic";
     /// A centre has no ready copy, or no endpoint behind a service.
     pub const CENTRE_DOES_NOT_SERVE: &str = "CentreDoesNotServe";
     /// Of RestartOnly: pods hold devices of their node.
@@ -278,6 +280,12 @@ const fn one() -> i32 {
         name = "Survives",
         type_ = "string",
         json_path = ".status.conditions[?(@.type==\"Survivable\")].status",
+        priority = 1
+    ),
+    printcolumn(
+        name = "Serves",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"EffectivelyActiveActive\")].reason",
         priority = 1
     ),
     printcolumn(name = "Name-zh", type_ = "string", json_path = ".spec.displayName", priority = 1)

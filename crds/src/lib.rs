@@ -40,7 +40,7 @@ pub use amounts::{Amount, AmountError, Amounts};
 pub use conditions::{Condition, find as find_condition, is_true as condition_is_true, set as set_condition};
 pub use data_center::{
     CardNodes, CentreReport, CentreRole, DataCenter, DataCenterSpec, DataCenterStatus, MetricLabel, MetricSource,
-    Ownership, PhaseCapacity, PoolCapacity, reason as centre_reason,
+    Ownership, PhaseCapacity, PoolCapacity, RequestCounter, reason as centre_reason,
 };
 pub use dual_active_placement::{
     Drift, DualActivePlacement, DualActivePlacementSpec, Existing, PlacementCentre, PlacementMode, Removal, Select,

@@ -6,7 +6,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Condition, FenceRow, LastFailover, Override, Removal, RightEpoch, TemplateKind, WorkloadRollout};
+use crate::{Amount, Condition, FenceRow, LastFailover, Override, Removal, RightEpoch, TemplateKind, WorkloadRollout};
 
 /// Copies of one workload in one centre | 一个工作负载在一个中心的副本
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -204,11 +204,15 @@ pub enum JobOutcome {
 
 /// A service in a centre | 一个中心的服务
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct ServiceRow {
     /// Its name | 名称
     pub name: String,
     /// Endpoints that are ready to serve | 就绪端点数
     pub ready: i64,
+    /// Requests a second over the window of the centre's metric source; left out where nobody knows | 每秒请求数，未知则缺省
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requests_per_second: Option<Amount>,
 }
 
 /// Six layers of a placement that runs in both centres | 双活六层

@@ -6,7 +6,7 @@ pub(crate) const CASES: &[Case] = &[
     (
         "UseNotKnown",
         &[(
-            "xiangyun_agent_metric_questions_total{place=\"jishi\",outcome=\"failed\"}",
+            "xiangyun_agent_metric_questions_total{place=\"jishi\",about=\"use\",outcome=\"failed\"}",
             "0+1x60",
         )],
         45,
@@ -17,15 +17,31 @@ pub(crate) const CASES: &[Case] = &[
         "UseNotKnown",
         &[
             (
-                "xiangyun_agent_metric_questions_total{place=\"jishi\",outcome=\"failed\"}",
+                "xiangyun_agent_metric_questions_total{place=\"jishi\",about=\"use\",outcome=\"failed\"}",
                 "0+1x60",
             ),
             (
-                "xiangyun_agent_metric_questions_total{place=\"jishi\",outcome=\"done\"}",
+                "xiangyun_agent_metric_questions_total{place=\"jishi\",about=\"use\",outcome=\"done\"}",
                 "0+1x60",
             ),
         ],
         45,
         false,
+    ),
+    // Answers about requests say nothing of use.
+    (
+        "UseNotKnown",
+        &[
+            (
+                "xiangyun_agent_metric_questions_total{place=\"jishi\",about=\"use\",outcome=\"failed\"}",
+                "0+1x60",
+            ),
+            (
+                "xiangyun_agent_metric_questions_total{place=\"jishi\",about=\"requests\",outcome=\"done\"}",
+                "0+1x60",
+            ),
+        ],
+        45,
+        true,
     ),
 ];

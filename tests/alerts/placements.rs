@@ -57,4 +57,24 @@ pub(crate) const CASES: &[Case] = &[
         20,
         false,
     ),
+    (
+        "OneSidedTraffic",
+        &[("xiangyun_placements_serving{reason=\"OneSidedTraffic\"}", "1x30")],
+        20,
+        true,
+    ),
+    // A centre that has just begun gets its first users within minutes.
+    (
+        "OneSidedTraffic",
+        &[("xiangyun_placements_serving{reason=\"OneSidedTraffic\"}", "1x8 0x20")],
+        20,
+        false,
+    ),
+    // That a centre does not serve is said by its copies.
+    (
+        "OneSidedTraffic",
+        &[("xiangyun_placements_serving{reason=\"CentreDoesNotServe\"}", "1x30")],
+        20,
+        false,
+    ),
 ];

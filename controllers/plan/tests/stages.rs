@@ -10,6 +10,7 @@ use crds::{DualActivePlacement, MemberStage, PlacedObject, PlacementRow, QuotaPo
 use jiff::Timestamp;
 use plan::centre::catalogue::Catalogue;
 use plan::centre::epoch::Floors;
+use plan::centre::requests::Known;
 use plan::centre::stage::Stage;
 use plan::placement::centre::{Plan, Snapshot, Spot, plan};
 use plan::placement::confirm::Contents;
@@ -102,6 +103,7 @@ impl Cloud {
             progress: &progress,
             jobs: &BTreeMap::new(),
             ready: &ready,
+            requests: &Known::NotAsked,
             unready: &BTreeMap::new(),
             forbidden: &BTreeMap::new(),
             left: 0,

@@ -2,6 +2,24 @@
 
 use prometheus::{Gauge, IntCounterVec, IntGauge, Opts, Registry};
 
+/// What a metric source is asked about.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum About {
+    /// What pods use.
+    Use,
+    /// What requests Services get.
+    Requests,
+}
+
+impl About {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Use => "use",
+            Self::Requests => "requests",
+        }
+    }
+}
+
 /// Metrics of an agent.
 #[derive(Clone, Debug)]
 pub(super) struct Metrics {
@@ -45,14 +63,16 @@ impl Metrics {
             asked: IntCounterVec::new(
                 opts(
                     "xiangyun_agent_metric_questions_total",
-                    "Windows that the centre's metric source was asked about, by outcome",
+                    "Windows of use, or requests, that the centre's metric source was asked about, by outcome",
                 ),
-                &["outcome"],
+                &["about", "outcome"],
             )?,
         };
         // A series that starts at its first failure shows no increase.
         for done in [true, false] {
-            metrics.asked.with_label_values(&[outcome(done)]);
+            for about in [About::Use, About::Requests] {
+                metrics.asked.with_label_values(&[about.word(), outcome(done)]);
+            }
         }
         registry.register(Box::new(metrics.reports.clone()))?;
         registry.register(Box::new(metrics.writes.clone()))?;
@@ -76,8 +96,8 @@ impl Metrics {
         self.writes.with_label_values(&[kind, outcome(done)]).inc();
     }
 
-    pub(super) fn asked(&self, done: bool) {
-        self.asked.with_label_values(&[outcome(done)]).inc();
+    pub(super) fn asked(&self, about: About, done: bool) {
+        self.asked.with_label_values(&[about.word(), outcome(done)]).inc();
     }
 
     pub(super) fn epoch(&self, epoch: i64) {

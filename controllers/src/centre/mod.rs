@@ -1,8 +1,8 @@
 //! The centre agent: what the hub granted becomes plain objects of this centre, and what the centre has is reported.
 //!
 //! Loops over the same caches: [`grants`] applies (and needs only the centre), [`answers`] writes the rows of the grants,
-//! [`report`] the capacity, [`usage`] asks the centre's Prometheus; [`placement`] applies templates, and has a loop of its own
-//! for their rows. A hub that cannot be reached stops what is written there and nothing else.
+//! [`report`] the capacity, [`usage`] and [`requests`] ask the centre's Prometheus; [`placement`] applies templates, and has a
+//! loop of its own for their rows. A hub that cannot be reached stops what is written there and nothing else.
 
 mod answers;
 mod apply;
@@ -18,6 +18,7 @@ mod placement;
 mod pod;
 mod promql;
 mod report;
+mod requests;
 mod right;
 mod stage;
 mod usage;

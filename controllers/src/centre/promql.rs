@@ -7,7 +7,7 @@ use http::{Method, Request, StatusCode, header};
 use http_body_util::{BodyExt as _, Limited};
 use kube::client::Body;
 use kube::{Client, Config};
-use plan::centre::usage::AnswerError;
+use plan::centre::answer::AnswerError;
 
 /// A question about a long window takes long; nobody waits for more than this.
 const DEADLINE: Duration = Duration::from_secs(30);

@@ -11,7 +11,7 @@ use plan::centre::usage::{Measured, Usage, Window, windows};
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
-use super::metrics::Metrics;
+use super::metrics::{About, Metrics};
 use super::observe::Caches;
 use super::promql::{AskError, Prometheus};
 use crate::call::CallError;
@@ -91,7 +91,7 @@ impl Measurements {
             return;
         };
         let answer = about(prometheus, source, &window).await;
-        self.metrics.asked(answer.is_ok());
+        self.metrics.asked(About::Use, answer.is_ok());
         if let Err(error) = &answer {
             tracing::warn!(window = window.name, %error, "use is not known");
         }

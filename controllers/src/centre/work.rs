@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures::FutureExt as _;
+use plan::centre::requests::Known;
 use plan::centre::stage::Stage;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
@@ -12,7 +13,7 @@ use super::metrics::Metrics;
 use super::observe::{Caches, Signals};
 use super::own_rows::{self, OwnRows};
 use super::right::Rights;
-use super::{Options, RHYTHM, answers, apply, grants, placement, report, usage};
+use super::{Options, RHYTHM, answers, apply, grants, placement, report, requests, usage};
 use crate::pass::{Passes, drive};
 
 /// What lives as long as the process.
@@ -36,13 +37,13 @@ pub(super) async fn work(agent: Arc<Agent>, stage: Stage, stop: CancellationToke
     let mut grants = agent.grants(stage, placements.clone(), (outcome, Arc::clone(&rows_changed)));
     let (known, usage) = watch::channel(None);
     let mut answers = agent.answers(outcomes, usage);
-    let usage_changed = changed();
+    let (usage_changed, requests_changed) = (changed(), changed());
     let mut usage = agent.usage(known, Arc::clone(&rows_changed));
     let mut reports = agent.reports(stage);
     let all = [&grants_changed, &report_changed, &placed_changed];
     let all: Vec<_> = all.into_iter().map(Arc::clone).collect();
-    let placed = vec![Arc::clone(&placed_changed)];
-    let one = vec![Arc::clone(&report_changed)];
+    let (placed, one) = (vec![Arc::clone(&placed_changed)], vec![Arc::clone(&report_changed)]);
+    let placing = (placed_changed, Arc::clone(&requests_changed));
     let signals = agent.signals.clone();
     tokio::join!(
         drive(
@@ -77,10 +78,10 @@ pub(super) async fn work(agent: Arc<Agent>, stage: Stage, stop: CancellationToke
             stop.clone(),
             async move || usage.pass().boxed().await
         ),
-        place(&agent, stage, placed_changed, placed_outcome, &stop),
+        place(&agent, stage, placing, placed_outcome, &stop),
         // A confirmed placement carries its namespace.
         carry(placements, stage, Arc::clone(&grants_changed), stop.clone()),
-        tell(signals.policies, vec![usage_changed], stop.clone()),
+        tell(signals.policies, vec![usage_changed, requests_changed], stop.clone()),
         tell(signals.hub, all.clone(), stop.clone()),
         tell(signals.centre, all, stop.clone()),
         tell(signals.placements, placed, stop.clone()),
@@ -94,18 +95,28 @@ type Placed = (
     watch::Receiver<Arc<placement::Outcome>>,
 );
 
-/// The two loops of placements.
+/// The loops of placements: what stands, what requests it gets, and the rows that say so.
 async fn place(
     agent: &Agent,
     stage: Stage,
-    changed: Arc<Notify>,
+    (changed, requests_changed): (Arc<Notify>, Arc<Notify>),
     (outcome, outcomes): Placed,
     stop: &CancellationToken,
 ) {
     let decided = Arc::new(Notify::new());
     let mut placements = agent.placements(stage, &changed, (outcome, Arc::clone(&decided)));
-    let mut rows = agent.placement_rows(outcomes);
+    let (told, known) = watch::channel(Arc::new(Known::default()));
+    let mut counting = agent.counting(told, Arc::clone(&decided));
+    let mut rows = agent.placement_rows(outcomes, known);
     tokio::join!(
+        drive(
+            "requests",
+            RHYTHM,
+            &agent.passes,
+            requests_changed,
+            stop.clone(),
+            async move || counting.pass().boxed().await
+        ),
         drive(
             "placements",
             RHYTHM,
@@ -207,10 +218,23 @@ impl Agent {
         )
     }
 
-    fn placement_rows(&self, outcome: watch::Receiver<Arc<placement::Outcome>>) -> placement::Rows {
+    fn counting(&self, known: watch::Sender<Arc<Known>>, decided: Arc<Notify>) -> requests::Counting {
+        requests::Counting::new(
+            self.options.centre.clone(),
+            (self.caches.clone(), self.metrics.clone()),
+            (known, decided),
+        )
+    }
+
+    fn placement_rows(
+        &self,
+        outcome: watch::Receiver<Arc<placement::Outcome>>,
+        requests: watch::Receiver<Arc<Known>>,
+    ) -> placement::Rows {
         placement::Rows {
             own: self.own_rows(),
             outcome,
+            requests,
             clock: self.options.clock.clone(),
         }
     }

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use crds::{
     DataCenter, DualActivePlacement, DualActivePlacementStatus, PlaceableKind, QuotaPool, ResourceRequest, Tenant,
-    condition, find_condition,
+    condition, find_condition, placement_reason,
 };
 use futures::StreamExt as _;
 use jiff::Timestamp;
@@ -78,6 +78,8 @@ type Outcome<'a> = (&'a Arc<DualActivePlacement>, &'a Decision, DualActivePlacem
 pub struct Figures {
     /// By the reason of their condition Ready.
     reasons: Rows,
+    /// By the reason of their condition EffectivelyActiveActive.
+    serving: Rows,
     /// By member cloud.
     waiting: Rows,
 }
@@ -89,12 +91,30 @@ impl Figures {
     /// A name that is registered already.
     pub fn new(registry: &Registry) -> prometheus::Result<Self> {
         let reasons = "Placements by the reason of their condition Ready";
+        let serving = "Placements that run in every centre, by the reason of their condition EffectivelyActiveActive";
         let waiting =
             "Placements that wait for a person of the member cloud; without the label where there is no member";
         Ok(Self {
             reasons: Rows::new(registry, "xiangyun_placements", reasons, &["reason"])?,
+            serving: Rows::new(registry, "xiangyun_placements_serving", serving, &["reason"])?,
             waiting: Rows::new(registry, "xiangyun_member_waiting", waiting, &["centre"])?,
         })
+    }
+
+    /// Counts what the statuses say.
+    fn observe<'a>(&self, statuses: impl Iterator<Item = &'a DualActivePlacementStatus> + Clone) {
+        let by = |kind: &str, none: &str| {
+            // A rule about a figure that is not there would stay silent.
+            let mut by_reason: BTreeMap<String, usize> = [(none.to_owned(), 0)].into();
+            let said = statuses.clone().filter_map(|s| find_condition(&s.conditions, kind));
+            for said in said {
+                *by_reason.entry(said.reason.clone()).or_default() += 1;
+            }
+            by_reason.into_iter().map(|(why, number)| (vec![why], count(number)))
+        };
+        let (running, serves) = (placement_reason::RUNNING, placement_reason::SERVES_EVERYWHERE);
+        self.reasons.replace(by(condition::READY, running));
+        self.serving.replace(by(condition::EFFECTIVELY_ACTIVE_ACTIVE, serves));
     }
 
     fn waiting(&self, waiting: BTreeMap<String, usize>) {
@@ -187,10 +207,7 @@ impl Controller {
         kinds: &Kinds,
     ) -> Result<Option<Duration>, CallError> {
         if placements.is_empty() {
-            // A rule about a figure that is not there would stay silent.
-            self.figures
-                .reasons
-                .replace([(vec![crds::placement_reason::RUNNING.to_owned()], 0.0)]);
+            self.figures.observe(std::iter::empty());
             return Ok(None);
         }
         if !self.templates.complete() {
@@ -214,14 +231,7 @@ impl Controller {
             Some((placement, decision, self.traffic.tell(placement, status, now)))
         });
         let next: Vec<_> = next.collect();
-        let mut by_reason: BTreeMap<String, usize> = BTreeMap::new();
-        for (_, _, status) in &next {
-            let why = find_condition(&status.conditions, condition::READY).map(|c| c.reason.clone());
-            *by_reason.entry(why.unwrap_or_default()).or_default() += 1;
-        }
-        self.figures
-            .reasons
-            .replace(by_reason.into_iter().map(|(why, number)| (vec![why], count(number))));
+        self.figures.observe(next.iter().map(|(_, _, status)| status));
         // What grows is written first: an object that changes hands is wanted by the next before the last lets it go.
         let (grows, rest): (Vec<_>, Vec<_>) = next.into_iter().partition(|(p, d, _)| apply::grows(p, d));
         let first = self.write_all(&grows).await;

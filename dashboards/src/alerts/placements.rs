@@ -36,6 +36,20 @@ pub(super) fn all() -> Vec<Alert> {
         ),
         alert(
             Warning,
+            "OneSidedTraffic",
+            "10m",
+            "max by (reason) (xiangyun_placements_serving{reason=\"OneSidedTraffic\"}) > 0",
+            t(
+                "{{ $value }} placements get requests in one centre and none in another that is ready",
+                "{{ $value }} 个双活部署仅一侧有请求，另一侧就绪却无请求",
+            ),
+            t(
+                "`kubectl get dap -A -o wide` names them, `kubectl xiangyun status dap/NAME` the Service and the centre; see what leads users there",
+                "kubectl get dap -A -o wide 查看部署，kubectl xiangyun status dap/NAME 查看服务与中心，检查该中心的入口与域名权重",
+            ),
+        ),
+        alert(
+            Warning,
             "PlacementNotReady",
             "15m",
             "max by (reason) (xiangyun_placements{reason=~\"Applying|Starting|Rebalancing\"}) > 0",

@@ -145,10 +145,10 @@ fn refusals() -> Vec<Alert> {
             Warning,
             "UseNotKnown",
             "15m",
-            "sum by (place) (increase(xiangyun_agent_metric_questions_total{outcome=\"failed\"}[15m])) > 0 unless sum by (place) (increase(xiangyun_agent_metric_questions_total{outcome=\"done\"}[15m])) > 0",
+            "sum by (place, about) (increase(xiangyun_agent_metric_questions_total{outcome=\"failed\"}[15m])) > 0 unless sum by (place, about) (increase(xiangyun_agent_metric_questions_total{outcome=\"done\"}[15m])) > 0",
             t(
-                "{{ $labels.place }}: the metric source gives no answer, so no grant there is judged",
-                "{{ $labels.place }} 的指标来源无应答，相关配额不作闲置判定",
+                "{{ $labels.place }}: the metric source gives no answer about {{ $labels.about }}, so nothing there is judged by it",
+                "{{ $labels.place }} 的指标来源无应答（{{ $labels.about }}），不据此判定闲置或流量",
             ),
             t(
                 "the agent's log says why; see metricSources of the DataCenter and that Prometheus",

@@ -54,7 +54,7 @@ pub(super) fn idle() -> Row {
                 ),
             )
             .query(
-                "sum by (place, outcome) (rate(xiangyun_agent_metric_questions_total[$__rate_interval])) or on () vector(0)",
+                "sum by (place, outcome) (rate(xiangyun_agent_metric_questions_total{about=\"use\"}[$__rate_interval])) or on () vector(0)",
                 label("{{place}} {{outcome}}"),
             ),
         ],

@@ -27,6 +27,16 @@ pub(super) fn placements() -> Row {
                 t("The reason of their condition Ready", "按 Ready 条件的原因统计"),
             )
             .query("max by (reason) (xiangyun_placements) or on () vector(0)", label("{{reason}}")),
+            panel(
+                Kind::Stacked,
+                Unit::Number,
+                t("Do both sides serve", "实际双活"),
+                t(
+                    "Placements that run in every centre, by the reason of their condition EffectivelyActiveActive; OneSidedTraffic: ready, and no requests",
+                    "各中心同时运行的部署，按 EffectivelyActiveActive 条件的原因统计；OneSidedTraffic 为就绪但无请求",
+                ),
+            )
+            .query("max by (reason) (xiangyun_placements_serving) or on () vector(0)", label("{{reason}}")),
         ],
     )
 }

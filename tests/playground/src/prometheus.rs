@@ -15,12 +15,14 @@ use crate::state::State;
 
 /// Alert rules, where the hub's chart has them.
 const RULES: &str = "xiangyun/files/alerts.yaml";
-/// Our own programs: a takeover is over in seconds, and the board should show it.
+/// Our own programs, because a takeover is over in seconds and the board should show it; and the ingress, whose page is short.
 const OFTEN: &str = "5s";
 /// Others. A scrape of an API server costs it a tenth of a second of CPU, and a cloud has six of them.
 const SELDOM: &str = "15s";
 /// Job of the simulated kubelets.
 const KUBELETS: &str = "kubelet";
+/// Job of the simulated ingress of each metro centre.
+const INGRESS: &str = "ingress";
 /// Jobs without metrics.
 const UNSEEN: [&str; 2] = ["runner", "sink"];
 /// What of an API server's twenty thousand series is kept.
@@ -41,7 +43,7 @@ pub(crate) fn prepare(state: &State, charts: &Path, targets: &[Spec], metro: u32
     }
     let file = folder.join("prometheus.yaml");
     // JSON is YAML.
-    let text = serde_json::to_string_pretty(&config(state, targets, &kubelets(state, metro)?))?;
+    let text = serde_json::to_string_pretty(&config(state, targets, kubelets(state, metro)?))?;
     std::fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))?;
     let address = state.address(place)?;
     let mut args = Flags::default();
@@ -64,7 +66,7 @@ pub(crate) fn prepare(state: &State, charts: &Path, targets: &[Spec], metro: u32
 }
 
 /// One job a kind of process; each target carries its place.
-fn config(state: &State, targets: &[Spec], kubelets: &[Value]) -> Value {
+fn config(state: &State, targets: &[Spec], simulated: [(&'static str, Vec<Value>); 2]) -> Value {
     let mut jobs: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
     for spec in targets {
         if UNSEEN.contains(&job(&spec.name)) {
@@ -75,10 +77,9 @@ fn config(state: &State, targets: &[Spec], kubelets: &[Value]) -> Value {
             jobs.entry(job(&spec.name)).or_default().push(target);
         }
     }
-    let kubelets = [(KUBELETS, kubelets.to_vec())];
     let jobs = jobs
         .into_iter()
-        .chain(kubelets)
+        .chain(simulated)
         .filter(|(_, targets)| !targets.is_empty());
     let jobs = jobs.map(|(name, targets)| scrape(state, name, &targets));
     json!({
@@ -88,19 +89,22 @@ fn config(state: &State, targets: &[Spec], kubelets: &[Value]) -> Value {
     })
 }
 
-/// One page for each node of the metro centres, from the centre's kwok.
-fn kubelets(state: &State, metro: u32) -> Result<Vec<Value>> {
-    let mut all = Vec::new();
+/// From the kwok of each metro centre: one page for each node, and one of the first node as the centre's ingress.
+fn kubelets(state: &State, metro: u32) -> Result<[(&'static str, Vec<Value>); 2]> {
+    let (mut all, mut ingress) = (Vec::new(), Vec::new());
     let metro_centres = state.profile.centres().iter().filter(|p| **p != Place::Baicheng);
     for place in metro_centres.filter(|_| nodes::exist(state.profile)) {
         let address = format!("{}:{}", state.address(*place)?, port::KWOK);
-        for node in nodes::simulated(*place, metro, state.runners)? {
-            let page = format!("/metrics/nodes/{node}/metrics/resource");
+        let target = |node: &str, page: &str| {
+            let page = format!("/metrics/nodes/{node}/metrics/{page}");
             let labels = json!({"place": place, "process": node, "__metrics_path__": page});
-            all.push(json!({"targets": [address], "labels": labels}));
-        }
+            json!({"targets": [address], "labels": labels})
+        };
+        let nodes = nodes::simulated(*place, metro, state.runners)?;
+        all.extend(nodes.iter().map(|node| target(node, "resource")));
+        ingress.extend(nodes.first().map(|node| target(node, "ingress")));
     }
-    Ok(all)
+    Ok([(KUBELETS, all), (INGRESS, ingress)])
 }
 
 fn scrape(state: &State, job: &str, targets: &[Value]) -> Value {
@@ -110,7 +114,7 @@ fn scrape(state: &State, job: &str, targets: &[Value]) -> Value {
             scrape.insert(name.to_owned(), value);
         }
     };
-    if matches!(job, "operator" | "agent") {
+    if matches!(job, "operator" | "agent" | INGRESS) {
         set("scrape_interval", json!(OFTEN));
     }
     if job.ends_with("apiserver") {

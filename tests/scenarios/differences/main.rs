@@ -18,6 +18,7 @@ mod world;
 
 mod layers;
 mod overrides;
+mod traffic;
 mod versions;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -36,5 +37,6 @@ async fn differences() -> anyhow::Result<()> {
         versions::paused_and_together,
         layers::effectively_active_active_lost,
         layers::each_layer_broken,
+        traffic::requests_on_one_side,
     )
 }

@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crds::{CentreRow, MetricSource, PoolUse, ReclaimPolicy, Resources};
 use jiff::SignedDuration;
-use serde::Deserialize;
 
+use super::answer::{AnswerError, Series, read};
 use super::catalogue::Catalogue;
 use super::grant::Place;
 use crate::pool::duration;
@@ -40,16 +40,7 @@ pub struct Window {
 /// The windows of all policies.
 pub fn windows<'a>(policies: impl IntoIterator<Item = &'a ReclaimPolicy>) -> Vec<Window> {
     let named: BTreeSet<&str> = policies.into_iter().map(|p| p.spec.window.as_str()).collect();
-    let read = |name: &str| {
-        let seconds = duration(name).ok()?.as_secs();
-        Some(Window {
-            seconds,
-            step: (seconds / SAMPLES).clamp(STEP.0, STEP.1),
-            rate: (seconds / 6).clamp(RATE.0, RATE.1),
-            name: name.to_owned(),
-        })
-    };
-    let all: BTreeSet<Window> = named.into_iter().filter_map(read).collect();
+    let all: BTreeSet<Window> = named.into_iter().filter_map(Window::read).collect();
     all.into_iter().take(MOST_WINDOWS).collect()
 }
 
@@ -64,18 +55,40 @@ pub struct Questions {
     pub samples: String,
 }
 
+/// The source's labels as matchers, each with a comma. They come from the platform team and are checked by the API server;
+/// what could end a quoted text is escaped all the same.
+pub(super) fn matchers(source: &MetricSource) -> String {
+    let quoted = |v: &str| v.replace('\\', "\\\\").replace('"', "\\\"");
+    let labels = source.match_labels.iter();
+    labels.map(|(k, v)| format!("{k}=\"{}\",", quoted(&v.0))).collect()
+}
+
 impl Window {
-    /// What is asked of that source. Its labels come from the platform team and are checked by the API server; what could
-    /// end a quoted text is escaped all the same. Whoever scrapes a container twice is counted once.
+    /// A window as it is written; `None` where it cannot be read.
+    pub(super) fn read(name: &str) -> Option<Self> {
+        let seconds = duration(name).ok()?.as_secs();
+        Some(Self {
+            seconds,
+            step: (seconds / SAMPLES).clamp(STEP.0, STEP.1),
+            rate: (seconds / 6).clamp(RATE.0, RATE.1),
+            name: name.to_owned(),
+        })
+    }
+
+    pub(super) const fn seconds(&self) -> i64 {
+        self.seconds
+    }
+
+    /// How many samples of the window have any series of that selector.
+    pub(super) fn samples(&self, select: &str) -> String {
+        format!("count_over_time((count({select}))[{}s:{}s])", self.seconds, self.step)
+    }
+
+    /// What is asked of that source. Whoever scrapes a container twice is counted once.
     pub fn questions(&self, source: &MetricSource) -> Questions {
-        let quoted = |v: &str| v.replace('\\', "\\\\").replace('"', "\\\"");
-        let labels = source
-            .match_labels
-            .iter()
-            .map(|(k, v)| format!("{k}=\"{}\",", quoted(&v.0)));
         let select = format!(
             "{{{}namespace!=\"\",container!=\"\",container!=\"POD\"}}",
-            labels.collect::<String>()
+            matchers(source)
         );
         let cpu = format!("rate(container_cpu_usage_seconds_total{select}[{}s])", self.rate);
         let memory = format!("container_memory_working_set_bytes{select}");
@@ -86,7 +99,7 @@ impl Window {
         Questions {
             cpu: p95(&cpu),
             memory: p95(&memory),
-            samples: format!("count_over_time((count({memory})){range})"),
+            samples: self.samples(&memory),
         }
     }
 
@@ -101,39 +114,9 @@ impl Window {
     }
 
     /// Whether so many samples cover it.
-    fn covered(&self, samples: i64) -> bool {
+    pub(super) fn covered(&self, samples: i64) -> bool {
         samples >= (self.seconds / self.step * COVERED / 100).max(FEWEST)
     }
-}
-
-/// Why an answer says nothing.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum AnswerError {
-    /// Not what Prometheus answers.
-    #[error("not an answer of Prometheus: {0}")]
-    Unreadable(String),
-    /// It says that it failed.
-    #[error("Prometheus: {0}")]
-    Refused(String),
-}
-
-#[derive(Deserialize)]
-struct Envelope {
-    status: String,
-    error: Option<String>,
-    data: Option<Data>,
-}
-
-#[derive(Deserialize)]
-struct Data {
-    result: Vec<Series>,
-}
-
-#[derive(Deserialize)]
-struct Series {
-    #[serde(default)]
-    metric: BTreeMap<String, String>,
-    value: (f64, String),
 }
 
 /// Values by namespace, times `unit` and rounded up; what is no number is known to be unknown.
@@ -141,22 +124,11 @@ struct Series {
 /// # Errors
 /// It is no answer, or says that it failed.
 pub fn values(answer: &[u8], unit: f64) -> Result<BTreeMap<String, Option<i128>>, AnswerError> {
-    let envelope: Envelope = serde_json::from_slice(answer).map_err(|e| AnswerError::Unreadable(e.to_string()))?;
-    let Some(data) = envelope.data.filter(|_| envelope.status == "success") else {
-        return Err(AnswerError::Refused(envelope.error.unwrap_or(envelope.status)));
-    };
     let value = |series: Series| {
-        let number = series.value.1.parse::<f64>().ok();
         let namespace = series.metric.get("namespace").cloned().unwrap_or_default();
-        (namespace, number.and_then(|n| rounded_up(n * unit)))
+        (namespace, series.value(unit))
     };
-    Ok(data.result.into_iter().map(value).collect())
-}
-
-/// Up to 2^53, which a float has exactly: 9 PB, and nine billion vCPU in thousandths.
-#[allow(clippy::cast_possible_truncation, reason = "in bounds, as checked before")]
-fn rounded_up(value: f64) -> Option<i128> {
-    (value.is_finite() && (0.0..=9_007_199_254_740_992.0).contains(&value)).then(|| value.ceil() as i128)
+    Ok(read(answer)?.into_iter().map(value).collect())
 }
 
 /// What is known about one window.

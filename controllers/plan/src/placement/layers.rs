@@ -10,6 +10,7 @@ use crds::{
 use jiff::Timestamp;
 
 use super::decide::{Centre, Decision};
+use super::one_sided::{self, Traffic};
 use super::status::{Said, say};
 
 /// A state, a reason and words.
@@ -232,10 +233,29 @@ impl<'a> Look<'a> {
                 let message = "one centre alone holds it | 仅部署于一个中心".to_owned();
                 (Some(false), reason::CENTRE_DOES_NOT_SERVE, message)
             }
-            None => {
-                let message = "ready copies and endpoints in every centre | 各中心均有就绪副本与端点".to_owned();
-                (Some(true), reason::SERVES_EVERYWHERE, message)
-            }
+            None => self.used(),
+        }
+    }
+
+    /// Whether users reach every centre, where all of them could serve.
+    fn used(&self) -> Said {
+        let services = |row: Option<&'a PlacementRow>| row.map(|r| r.services.as_slice()).unwrap_or_default();
+        let rows: Vec<_> = self
+            .centres()
+            .map(|(c, row)| (c.name.as_str(), services(row)))
+            .collect();
+        let yes = |message: String| (Some(true), reason::SERVES_EVERYWHERE, message);
+        if self.decision.services.is_empty() {
+            return yes("ready copies in every centre | 各中心均有就绪副本".to_owned());
+        }
+        let (en, zh) = ("ready copies and endpoints in every centre", "各中心均有就绪副本与端点");
+        match one_sided::traffic(&self.decision.services, &rows) {
+            Traffic::OneSided(found) => (Some(false), reason::ONE_SIDED_TRAFFIC, found.to_string()),
+            Traffic::NotMeasured(name) => yes(format!(
+                "{en}; requests are not measured in {name}, see metricSources of its DataCenter | {zh}；{name} 的请求未监测，见其 DataCenter 的 metricSources"
+            )),
+            Traffic::Quiet => yes(format!("{en}; too few requests to compare | {zh}；请求过少，不作比较")),
+            Traffic::Everywhere => yes(format!("{en}, and requests | {zh}与请求")),
         }
     }
 }

@@ -12,6 +12,7 @@ pub mod job;
 pub mod kinds;
 pub mod layers;
 pub mod object;
+mod one_sided;
 pub mod overrides;
 pub mod readiness;
 pub mod rollout;

@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::centre::{Part, Spot};
 use super::kinds::Why;
+use crate::centre::requests::{self, Known};
 
 /// Longest message, in characters.
 const LONGEST: usize = 512;
@@ -102,6 +103,8 @@ pub struct Seen<'a> {
     pub jobs: &'a BTreeMap<Spot, JobRow>,
     /// Ready endpoints by namespace and service.
     pub ready: &'a BTreeMap<(String, String), i64>,
+    /// Requests by service.
+    pub requests: &'a Known,
     /// Custom resources that are not ready, and why.
     pub unready: &'a BTreeMap<Spot, String>,
     /// Custom kinds that may not be read here: what stands of them is not known.
@@ -120,7 +123,7 @@ pub fn row(
     seen: &Seen<'_>,
     now: Timestamp,
 ) -> Option<PlacementRow> {
-    let Seen { ready, left, .. } = *seen;
+    let left = seen.left;
     if !part.here && old.is_none() && left == 0 && part.assignment.centre(centre).is_none() {
         return None;
     }
@@ -151,7 +154,7 @@ pub fn row(
         ready: workloads.iter().map(|w| w.ready.min(w.wanted)).sum(),
         workloads,
         jobs: jobs(part, old, seen),
-        services: services(part, ready),
+        services: services(part, old, seen),
         right: match held {
             Some(held) if held.unknown => old.and_then(|old| old.right),
             held => held.filter(|held| held.runs).map(|held| held.epoch),
@@ -172,7 +175,7 @@ pub fn row(
     })
 }
 
-fn services(part: &Part, ready: &BTreeMap<(String, String), i64>) -> Vec<ServiceRow> {
+fn services(part: &Part, old: Option<&PlacementRow>, seen: &Seen<'_>) -> Vec<ServiceRow> {
     let objects = part
         .assignment
         .objects
@@ -180,8 +183,14 @@ fn services(part: &Part, ready: &BTreeMap<(String, String), i64>) -> Vec<Service
         .filter(|o| part.here && o.kind == TemplateKind::Service);
     let row = |object: &PlacedObject| {
         let key = (part.namespace.clone(), object.name.clone());
-        let (name, ready) = (object.name.clone(), ready.get(&key).copied().unwrap_or_default());
-        ServiceRow { name, ready }
+        let mut before = old.iter().flat_map(|r| &r.services);
+        let before = before.find(|s| s.name == object.name);
+        let before = before.and_then(|s| s.requests_per_second.as_ref());
+        ServiceRow {
+            name: object.name.clone(),
+            ready: seen.ready.get(&key).copied().unwrap_or_default(),
+            requests_per_second: seen.requests.told(&key, before),
+        }
     };
     objects.map(row).collect()
 }
@@ -327,11 +336,18 @@ pub fn due(old: Option<&PlacementRow>, new: &PlacementRow, now: Timestamp) -> Op
     if (old.number, &old.reason, &old.message) != (new.number, &new.reason, &new.message) {
         return Some(SignedDuration::ZERO);
     }
+    let only_moved = requests::only_moved(&old.services, &new.services)
+        && *old
+            == PlacementRow {
+                services: old.services.clone(),
+                ..untimed
+            };
+    let apart = if only_moved { requests::FIGURES } else { APART };
     let age = old
         .reported_at
         .parse::<Timestamp>()
-        .map_or(APART, |at| now.duration_since(at));
-    Some((APART - age).max(SignedDuration::ZERO).min(APART))
+        .map_or(apart, |at| now.duration_since(at));
+    Some((apart - age).max(SignedDuration::ZERO).min(apart))
 }
 
 #[cfg(test)]

@@ -102,6 +102,7 @@ fn a_service_that_lacks_in_one_centre_takes_it_out() {
     rows[0].services.push(ServiceRow {
         name: "api".into(),
         ready: 2,
+        ..ServiceRow::default()
     });
     assert_eq!(weigh(&both, &here, &Weights::new()), Some(weights([6, 0])));
 }

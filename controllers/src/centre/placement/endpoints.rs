@@ -28,7 +28,7 @@ pub(super) fn endpoints(cluster: Client, changed: Arc<Notify>) -> Endpoints {
 }
 
 /// Whether a service is placed.
-pub(super) fn wanted(placements: &[Arc<DualActivePlacement>]) -> bool {
+pub(in crate::centre) fn wanted(placements: &[Arc<DualActivePlacement>]) -> bool {
     let assignments = placements.iter().filter_map(|p| p.assignment());
     let mut objects = assignments.flat_map(|a| &a.objects);
     objects.any(|o| o.kind == TemplateKind::Service)

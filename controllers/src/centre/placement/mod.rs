@@ -38,6 +38,7 @@ use crate::call::CallError;
 use crate::fail_point::FailPoints;
 use crate::templates::{Found, Templates, plain};
 use apply::Checked;
+pub(super) use endpoints::wanted as places_services;
 use endpoints::{Endpoints, Ready};
 use kinds::{Custom, Judged};
 use live::Live;

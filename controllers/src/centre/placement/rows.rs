@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crds::{DualActivePlacement, JobRow, PlacementRow};
 use jiff::SignedDuration;
+use plan::centre::requests::Known;
 use plan::placement::centre::Spot;
 use plan::placement::decide::key;
 use plan::placement::row::{self, Progress, Seen};
@@ -20,6 +21,7 @@ use crate::clock::Clock;
 pub(in crate::centre) struct Rows {
     pub(in crate::centre) own: OwnRows<DualActivePlacement>,
     pub(in crate::centre) outcome: watch::Receiver<Arc<Outcome>>,
+    pub(in crate::centre) requests: watch::Receiver<Arc<Known>>,
     pub(in crate::centre) clock: Clock,
 }
 
@@ -58,6 +60,7 @@ impl Rows {
             forbidden,
             fences,
         } = outcome.as_ref();
+        let requests = Arc::clone(&self.requests.borrow_and_update());
         let now = self.clock.now();
         self.own.forget(now);
         let progress: BTreeMap<Spot, Progress> = standing.iter().map(|(s, live)| (s.clone(), live.progress)).collect();
@@ -81,6 +84,7 @@ impl Rows {
                 progress: &progress,
                 jobs: &jobs,
                 ready,
+                requests: &requests,
                 unready,
                 forbidden,
                 left,

@@ -1,8 +1,8 @@
 //! `status dap/…`: one placement on one page.
 
 use crds::{
-    Drift, DualActivePlacement, Layer, PlacedObject, PlacementRow, TemplateKind, WorkloadRollout, condition,
-    placement_reason as reason,
+    Amount, Drift, DualActivePlacement, Layer, PlacedObject, PlacementRow, ServiceRow, TemplateKind, WorkloadRollout,
+    condition, placement_reason as reason,
 };
 use jiff::Timestamp;
 use plan::placement::decide::key;
@@ -47,6 +47,8 @@ pub struct Page {
     pub centres: Vec<CentreLine>,
     /// Workload by workload in each centre.
     pub workloads: Vec<WorkloadLine>,
+    /// Service by service in each centre.
+    pub services: Vec<ServiceLine>,
     /// What the decision places.
     pub objects: Vec<ObjectLine>,
     /// What becomes of an edit by hand.
@@ -116,6 +118,20 @@ pub struct WorkloadLine {
     pub updated: i64,
 }
 
+/// A Service in a centre.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ServiceLine {
+    /// Its name.
+    pub name: String,
+    /// Centre.
+    pub centre: String,
+    /// Endpoints that are ready to serve.
+    pub ready: i64,
+    /// Requests a second over the window of the centre's metric source; `None` where nobody knows.
+    pub requests_per_second: Option<Amount>,
+}
+
 /// An object of the decision.
 #[derive(Clone, Debug, Serialize)]
 pub struct ObjectLine {
@@ -172,6 +188,7 @@ pub fn page(placement: &DualActivePlacement, seen: &Seen, now: Timestamp) -> Pag
         decision: status.assignment.as_ref().map(|a| a.number),
         centres: centres(placement, now),
         workloads: workloads(placement, seen),
+        services: services(placement),
         objects: objects(placement, scene.as_ref()),
         drift_policy: placement.spec.drift,
         drift: drift
@@ -253,6 +270,20 @@ fn workloads(placement: &DualActivePlacement, seen: &Seen) -> Vec<WorkloadLine> 
         .collect();
     // The sides of one workload stand together; the order of the centres stays.
     all.sort_by(|a, b| (&a.kind, &a.name).cmp(&(&b.kind, &b.name)));
+    all
+}
+
+fn services(placement: &DualActivePlacement) -> Vec<ServiceLine> {
+    let line = |centre: &str, s: &ServiceRow| ServiceLine {
+        name: s.name.clone(),
+        centre: centre.to_owned(),
+        ready: s.ready,
+        requests_per_second: s.requests_per_second.clone(),
+    };
+    let rows = placement.rows().iter();
+    let mut all: Vec<_> = rows.flat_map(|r| r.services.iter().map(|s| line(&r.name, s))).collect();
+    // As workloads.
+    all.sort_by(|a, b| a.name.cmp(&b.name));
     all
 }
 

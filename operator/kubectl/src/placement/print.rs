@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crds::{Drift, Layer, LayerName, LayerState, TemplateKind, WorkloadRollout};
 
 use super::diff::{CentreDiff, Diff};
-use super::page::{CentreLine, ObjectLine, Page, Said, WorkloadLine};
+use super::page::{CentreLine, ObjectLine, Page, Said, ServiceLine, WorkloadLine};
 use super::room::Room;
 use super::verdict::Verdict;
 use super::{named, ways};
@@ -17,6 +17,7 @@ pub fn page(page: &Page, style: Style) -> String {
     let mut text = head(page, style);
     text.push_str(&centres(page, style));
     text.push_str(&workloads(&page.workloads, style));
+    text.push_str(&services(&page.services, style));
     text.push_str(&rollouts(&page.rollouts, style));
     text.push_str(&layers(&page.layers, style));
     text.push_str(&objects(&page.objects, style));
@@ -129,6 +130,24 @@ fn workloads(all: &[WorkloadLine], style: Style) -> String {
         return String::new();
     }
     style.table(&names, &rows) + "\n"
+}
+
+fn services(all: &[ServiceLine], style: Style) -> String {
+    let row = |s: &ServiceLine| {
+        let requests = s.requests_per_second.as_ref();
+        let requests = requests.map_or_else(|| "-".to_owned(), |r| r.0.clone());
+        vec![s.name.clone(), s.centre.clone(), s.ready.to_string(), requests]
+    };
+    let names = [
+        ("SERVICE", "服务"),
+        ("CENTRE", "中心"),
+        ("ENDPOINTS", "就绪端点"),
+        ("REQUESTS/S", "每秒请求"),
+    ];
+    if all.is_empty() {
+        return String::new();
+    }
+    style.table(&names, &all.iter().map(row).collect::<Vec<_>>()) + "\n"
 }
 
 fn rollouts(all: &[WorkloadRollout], style: Style) -> String {

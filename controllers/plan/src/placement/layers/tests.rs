@@ -17,6 +17,7 @@ fn stage() -> Stage {
         services: vec![ServiceRow {
             name: "web".into(),
             ready: 2,
+            ..ServiceRow::default()
         }],
         ..PlacementRow::default()
     };
@@ -118,4 +119,55 @@ fn since_is_kept_while_the_state_is() {
         .map(|l| if l.since == "earlier" { 'k' } else { '-' })
         .collect();
     assert_eq!(kept, "kk-kkk");
+}
+
+/// Requests of both centres, and what the condition says then.
+fn with_requests(rates: [Option<&str>; 2]) -> (Stage, (String, Option<bool>), String, String) {
+    let mut s = stage();
+    for (row, rate) in s.status.centres.iter_mut().zip(rates) {
+        row.services[0].requests_per_second = rate.map(crds::Amount::from);
+    }
+    let states = said(&mut s);
+    let said = find_condition(&s.status.conditions, condition::EFFECTIVELY_ACTIVE_ACTIVE).unwrap();
+    let (reason, message) = (said.reason.clone(), said.message.clone());
+    (s, states, reason, message)
+}
+
+#[test]
+fn endpoints_without_requests_do_not_serve() {
+    let (mut s, states, reason, message) = with_requests([Some("12.4"), Some("0")]);
+    assert_eq!(
+        (states, reason.as_str()),
+        (("unnnun".into(), Some(false)), "OneSidedTraffic")
+    );
+    assert!(
+        message.contains("gets 12.4 requests a second in a and none in b") && message.contains(" | "),
+        "{message}"
+    );
+    // Without endpoints that is said first, and a silent centre is not judged.
+    s.status.centres[1].services[0].ready = 0;
+    assert_eq!(said(&mut s), ("unndun".into(), Some(false)));
+    let why = find_condition(&s.status.conditions, condition::EFFECTIVELY_ACTIVE_ACTIVE).unwrap();
+    assert_eq!(why.reason, "CentreDoesNotServe");
+    s.centres.get_mut("b").unwrap().reports = false;
+    assert_eq!(said(&mut s).1, None);
+}
+
+#[test]
+fn endpoints_decide_where_requests_are_not_known_or_few() {
+    for (rates, words) in [
+        ([Some("12.4"), Some("0.1")], "in every centre, and requests"),
+        ([Some("0.1"), Some("0")], "too few requests"),
+        ([Some("12.4"), None], "not measured in b, see metricSources"),
+        ([None, Some("0")], "not measured in a"),
+        ([None, None], "not measured in a"),
+    ] {
+        let (_, states, reason, message) = with_requests(rates);
+        assert_eq!(
+            (states.1, reason.as_str()),
+            (Some(true), "ServesEverywhere"),
+            "{rates:?}"
+        );
+        assert!(message.contains(words) && message.contains(" | "), "{message}");
+    }
 }

@@ -41,6 +41,7 @@ fn make(part: &Part, old: Option<&PlacementRow>, state: State, ready: i64) -> Pl
         progress: &progress,
         jobs: &BTreeMap::new(),
         ready: &ready,
+        requests: &Known::NotAsked,
         unready: &BTreeMap::new(),
         forbidden: &BTreeMap::new(),
         left: 0,
@@ -101,6 +102,7 @@ fn a_custom_resource_counts_by_its_policy() {
             jobs: &BTreeMap::new(),
             progress: &progress,
             ready: &BTreeMap::new(),
+            requests: &Known::NotAsked,
             unready,
             forbidden,
             left: 0,
@@ -143,6 +145,37 @@ fn counts_alone_are_told_once_a_second() {
     assert_eq!(due(Some(&old), &new, at(1500)), Some(SignedDuration::ZERO));
     let other = PlacementRow { number: 5, ..new };
     assert_eq!(due(Some(&old), &other, at(400)), Some(SignedDuration::ZERO));
+}
+
+/// Requests come and go; a row follows them when they begin or end, and otherwise every five minutes.
+#[test]
+fn figures_that_moved_are_told_seldom() {
+    let row = |rate: Option<&str>| PlacementRow {
+        services: vec![ServiceRow {
+            name: "web".into(),
+            ready: 2,
+            requests_per_second: rate.map(crds::Amount::from),
+        }],
+        reported_at: Timestamp::UNIX_EPOCH.to_string(),
+        ..PlacementRow::default()
+    };
+    let at = |second| Timestamp::from_second(second).unwrap();
+    let (old, moved) = (row(Some("3")), row(Some("30")));
+    assert_eq!(due(Some(&old), &moved, at(60)), Some(SignedDuration::from_secs(240)));
+    assert_eq!(due(Some(&old), &moved, at(300)), Some(SignedDuration::ZERO));
+    for rate in [None, Some("0")] {
+        assert_eq!(
+            due(Some(&old), &row(rate), at(60)),
+            Some(SignedDuration::ZERO),
+            "{rate:?}"
+        );
+    }
+    let counted = PlacementRow { ready: 1, ..moved };
+    assert_eq!(
+        due(Some(&old), &counted, at(60)),
+        Some(SignedDuration::ZERO),
+        "with a count that changed"
+    );
 }
 
 /// What a centre says of an exclusive placement: its right, since when it is fenced, and that only where it is meant to run.

@@ -32,8 +32,9 @@ use crate::pass::{Rhythm, drive};
 
 /// Writes under way at once.
 const AT_ONCE: usize = 16;
-/// Moves that take something from one side and give it to another, at the same time.
-const MOVES_AT_ONCE: usize = 50;
+/// Moves that take something from one side and give it to another, at the same time. A move works for about four seconds,
+/// most of which others take, so that a thousand need this many to be through within half a minute.
+const MOVES_AT_ONCE: usize = 200;
 /// How often beats are looked at while all is calm, and while it is not.
 const CALM: Duration = Duration::from_secs(2);
 const BUSY: Duration = Duration::from_millis(500);
@@ -185,7 +186,7 @@ fn turns<'a>(known: &'a Known, placements: &Placements) -> Vec<(&'a Arc<Failover
         let criticality = placement_of(f, placements).map(|p| p.spec.criticality);
         (criticality.unwrap_or_default(), owned(named(f)))
     };
-    open.sort_by_key(|f| rank(f));
+    open.sort_by_cached_key(|f| rank(f));
     let mut free = MOVES_AT_ONCE.saturating_sub(open.iter().filter(|f| weighs(f)).count());
     let waits = |f: &Failover| matches!(f.phase(), FailoverPhase::Pending | FailoverPhase::AwaitingApproval);
     let turn = |f: &'a Arc<Failover>| {
@@ -221,10 +222,10 @@ mod tests {
     }
 
     #[test]
-    fn fifty_move_at_once_the_critical_first() {
-        let names: Vec<String> = (0..60).map(|n| format!("p{n:02}")).collect();
+    fn so_many_move_at_once_the_critical_first() {
+        let names: Vec<String> = (0..210).map(|n| format!("p{n:03}")).collect();
         // The last ones by name are the critical ones.
-        let criticality = |n: usize| if n < 50 { "General" } else { "Key" };
+        let criticality = |n: usize| if n < 200 { "General" } else { "Key" };
         let all = names
             .iter()
             .enumerate()
@@ -246,10 +247,10 @@ mod tests {
             all.map(|(f, _)| f.spec.placement_ref.name.clone()).collect()
         };
         let turns = begin(&moves(&json!({"phase": "Pending"})));
-        assert_eq!((turns.len(), turns[0].as_str()), (50, "p50"));
-        assert!(turns.contains(&"p59".to_owned()) && !turns.contains(&"p40".to_owned()));
+        assert_eq!((turns.len(), turns[0].as_str()), (200, "p200"));
+        assert!(turns.contains(&"p209".to_owned()) && !turns.contains(&"p190".to_owned()));
         // What works takes a place, what waits for a proof does not.
-        assert_eq!(begin(&moves(&json!({"phase": "Promoting"}))).len(), 50);
-        assert_eq!(begin(&moves(&json!({"phase": "Fencing"}))).len(), 55);
+        assert_eq!(begin(&moves(&json!({"phase": "Promoting"}))).len(), 200);
+        assert_eq!(begin(&moves(&json!({"phase": "Fencing"}))).len(), 205);
     }
 }

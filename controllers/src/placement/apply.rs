@@ -24,6 +24,15 @@ pub(super) fn grows(placement: &DualActivePlacement, decision: &Decision) -> boo
     next.objects.iter().any(|o| !old.objects.contains(o))
 }
 
+/// Whether the decision is another one than the stored one: agents and moves wait for it, while the rest is only shown.
+pub(super) fn decides(placement: &DualActivePlacement, decision: &Decision) -> bool {
+    decision.assignment.as_ref() != placement.assignment() || !is_guarded(placement) || decision.release
+}
+
+fn is_guarded(placement: &DualActivePlacement) -> bool {
+    placement.finalizers().iter().any(|f| f == label::PLACED)
+}
+
 fn precondition(placement: &DualActivePlacement) -> Value {
     json!({"uid": placement.uid(), "resourceVersion": placement.resource_version()})
 }
@@ -59,7 +68,7 @@ impl Controller {
         decision: &Decision,
         status: &DualActivePlacementStatus,
     ) -> Result<(), CallError> {
-        let guarded = placement.finalizers().iter().any(|f| f == label::PLACED);
+        let guarded = is_guarded(placement);
         let deleted = placement.metadata.deletion_timestamp.is_some();
         if deleted && decision.release {
             return if guarded {

@@ -48,6 +48,8 @@ use crate::traffic::Word;
 const AT_ONCE: usize = 16;
 /// While placements follow one another, statuses of those that are decided may be this old.
 const PUBLISH_INTERVAL: Duration = Duration::from_secs(2);
+/// Statuses that only show something, written in one go.
+const SHOWN_AT_ONCE: usize = 200;
 /// How often ages of reports are looked at while something is placed.
 const LOOK: Duration = Duration::from_secs(5);
 
@@ -234,12 +236,21 @@ impl Controller {
         self.figures.observe(next.iter().map(|(_, _, status)| status));
         // What grows is written first: an object that changes hands is wanted by the next before the last lets it go.
         let (grows, rest): (Vec<_>, Vec<_>) = next.into_iter().partition(|(p, d, _)| apply::grows(p, d));
+        let (decides, mut shows): (Vec<_>, Vec<_>) = rest.into_iter().partition(|(p, d, _)| apply::decides(p, d));
         let first = self.write_all(&grows).await;
-        if first.is_ok() && !grows.is_empty() && Instant::now() < self.next_publish {
+        let first = first.and(self.write_all(&decides).await);
+        if first.is_ok() && !(grows.is_empty() && decides.is_empty()) && Instant::now() < self.next_publish {
             // Others may have come meanwhile, and the API server has only so many writes a second.
             return Ok(Some(Rhythm::default().gather));
         }
-        let written = self.write_all(&rest).await;
+        shows.retain(|(placement, _, status)| placement.status.as_ref() != Some(status));
+        let more = shows.len() > SHOWN_AT_ONCE;
+        shows.truncate(SHOWN_AT_ONCE);
+        let written = self.write_all(&shows).await;
+        if first.is_ok() && written.is_ok() && more {
+            // What is decided meanwhile comes first.
+            return Ok(Some(Rhythm::default().gather));
+        }
         let shown = self.write_back(placements, &decisions, &templates, now).await;
         self.next_publish = Instant::now() + PUBLISH_INTERVAL;
         let next = shown?.map_or(LOOK, |due| due.min(LOOK));

@@ -13,7 +13,7 @@ use super::facts::{Known, Stage, key};
 use super::guard::automatic;
 
 /// Moves that are made in one go; the next look makes the next ones.
-const AT_ONCE: usize = 50;
+const AT_ONCE: usize = 200;
 
 /// Moves that must exist and do not, in the order in which they come: by criticality, then by name.
 pub fn begin(placements: &[Arc<DualActivePlacement>], known: &Known, now: Timestamp) -> Vec<Failover> {

@@ -10,12 +10,14 @@ use crds::{
 
 use super::fit::{self, Granted};
 use super::kinds;
-use super::select::{self, Taken, Templates};
+use super::select::{self, ByLabel, Taken, Templates};
 use super::split::{self, Bounds, Part};
 use super::step::{self, Side};
 use super::template::Key;
 use crate::failover::active::{Active, active};
+use held::{Held, Holdings, holds};
 
+mod held;
 mod lend;
 mod lost;
 mod numbers;
@@ -40,22 +42,23 @@ pub fn decide(world: &World<'_>) -> BTreeMap<(String, String), Decision> {
     let mut order: Vec<&DualActivePlacement> = world.placements.iter().map(Arc::as_ref).collect();
     let age = |p: &DualActivePlacement| p.metadata.creation_timestamp.clone().map(|t| t.0);
     order.sort_by_key(|p| (age(p), key(p)));
-    let mut held = BTreeMap::new();
+    let (empty, unclaimed) = (Templates::new(), BTreeMap::new());
+    let in_namespace = |key: &(String, String)| templates.get(key.0.as_str()).unwrap_or(&empty);
+    let mut held = Holdings::default();
     for placement in &order {
-        let objects = templates.get(key(placement).0.as_str()).cloned().unwrap_or_default();
         if let Some(assignment) = placement.assignment() {
-            held.insert(key(placement), holds(world, placement, assignment, &objects));
+            held.set(placement, holds(world, placement, assignment, in_namespace(&key(placement))));
         }
     }
     let twice: BTreeMap<&String, _> = selections
         .iter()
         .map(|(ns, s)| (ns, select::claimed_twice(s)))
         .collect();
-    let (empty, unclaimed) = (Templates::new(), BTreeMap::new());
+    let asked = targets::asked(world, &templates, &selections);
     let mut decisions = BTreeMap::new();
     for placement in order {
         let key = key(placement);
-        let templates = templates.get(key.0.as_str()).unwrap_or(&empty);
+        let templates = in_namespace(&key);
         let one = One {
             world,
             placement,
@@ -72,12 +75,11 @@ pub fn decide(world: &World<'_>) -> BTreeMap<(String, String), Decision> {
             lends: lend::Lends::of(world, &held, placement),
             active: active(placement, world.failover),
         };
-        let others = others(world, &held, placement);
-        let mut decision = one.decide(&others);
-        decision.survivable = one.survivable(&selections);
+        let mut decision = one.decide(&held.others(placement));
+        decision.survivable = one.survivable(&asked);
         one.describe(&mut decision);
         if let Some(assignment) = &decision.assignment {
-            held.insert(key.clone(), holds(world, placement, assignment, one.templates));
+            held.set(placement, holds(world, placement, assignment, templates));
         }
         decisions.insert(key, decision);
     }
@@ -101,6 +103,7 @@ fn by_namespace<'a>(world: &World<'a>) -> BTreeMap<&'a str, Templates<'a>> {
 type Selections = BTreeMap<String, BTreeMap<String, BTreeSet<PlacedObject>>>;
 
 fn selections(world: &World<'_>, templates: &BTreeMap<&str, Templates<'_>>) -> Selections {
+    let by_label: BTreeMap<&str, ByLabel<'_>> = templates.iter().map(|(ns, t)| (*ns, ByLabel::of(t))).collect();
     let mut all = Selections::new();
     for placement in world
         .placements
@@ -108,66 +111,11 @@ fn selections(world: &World<'_>, templates: &BTreeMap<&str, Templates<'_>>) -> S
         .filter(|p| p.metadata.deletion_timestamp.is_none())
     {
         let (namespace, name) = key(placement);
-        let own = templates
-            .get(namespace.as_str())
-            .map(|t| select::selected(&placement.spec.select, t));
+        let there = templates.get(namespace.as_str()).zip(by_label.get(namespace.as_str()));
+        let own = there.map(|(t, labels)| select::selected(&placement.spec.select, t, labels));
         all.entry(namespace).or_default().insert(name, own.unwrap_or_default());
     }
     all
-}
-
-/// By centre: what an assignment lets run.
-pub type Held = BTreeMap<String, Resources>;
-
-/// What an assignment of that placement lets run in each centre, by its templates.
-pub fn holds(
-    world: &World<'_>,
-    placement: &DualActivePlacement,
-    assignment: &Assignment,
-    templates: &Templates<'_>,
-) -> Held {
-    let card = world
-        .catalogue
-        .get(&placement.spec.pool)
-        .and_then(|p| p.card.as_deref());
-    let namespace = key(placement).0;
-    let centre = |centre: &CentreAssignment| {
-        let each = |object: &PlacedObject| {
-            let there = overridden::facts(world, &namespace, &assignment.overrides, &centre.name, object);
-            let there = there.and_then(Result::ok).map(|t| t.each.in_pool(card));
-            there
-                .or_else(|| templates.get(object).map(|t| t.each.in_pool(card)))
-                .unwrap_or_default()
-        };
-        let copies = centre.copies.iter().map(|w| {
-            let object = PlacedObject {
-                kind: w.kind.clone(),
-                name: w.name.clone(),
-            };
-            fit::times(each(&object), w.copies)
-        });
-        let jobs = assignment.objects.iter().filter(|o| centre.jobs && o.kind.is_job());
-        let jobs = jobs.map(|o| fit::times(each(o), templates.get(o).map_or(0, |t| t.copies)));
-        copies.chain(jobs).fold(Resources::ZERO, Resources::plus)
-    };
-    assignment.centres.iter().map(|c| (c.name.clone(), centre(c))).collect()
-}
-
-/// What the other placements of the same grants hold.
-pub fn others(world: &World<'_>, held: &BTreeMap<(String, String), Held>, placement: &DualActivePlacement) -> Held {
-    let mut sum = Held::new();
-    let same = |p: &&Arc<DualActivePlacement>| {
-        p.spec.pool == placement.spec.pool
-            && p.metadata.namespace == placement.metadata.namespace
-            && p.metadata.name != placement.metadata.name
-    };
-    for other in world.placements.iter().filter(same) {
-        for (centre, amount) in held.get(&key(other)).into_iter().flatten() {
-            let slot = sum.entry(centre.clone()).or_default();
-            *slot = slot.plus(*amount);
-        }
-    }
-    sum
 }
 
 /// One placement and what concerns it.

@@ -18,27 +18,38 @@ pub struct Taken {
     pub missing: BTreeSet<PlacedObject>,
 }
 
+/// The templates of one namespace by each of their labels, so that a selection looks at few of them.
+#[derive(Clone, Debug, Default)]
+pub struct ByLabel<'a>(BTreeMap<(&'a str, &'a str), Vec<&'a PlacedObject>>);
+
+impl<'a> ByLabel<'a> {
+    /// Of these.
+    pub fn of(templates: &Templates<'a>) -> Self {
+        let mut all: BTreeMap<(&str, &str), Vec<&PlacedObject>> = BTreeMap::new();
+        for (object, template) in templates {
+            for (key, value) in &template.labels {
+                all.entry((key, value)).or_default().push(object);
+            }
+        }
+        Self(all)
+    }
+}
+
 /// What a placement selects itself. Nothing is selected by nothing.
-pub fn selected(select: &Select, templates: &Templates<'_>) -> BTreeSet<PlacedObject> {
-    let named = |object: &PlacedObject| {
-        select
-            .refs
-            .iter()
-            .any(|r| r.kind == object.kind && r.name == object.name)
-    };
-    let labelled = |template: &Template| {
-        !select.match_labels.is_empty()
-            && select
-                .match_labels
-                .iter()
-                .all(|(k, v)| template.labels.get(k) == Some(v))
-    };
-    let takes =
-        |(object, template): &(&&PlacedObject, &&Template)| template.placeable && (named(object) || labelled(template));
-    templates
-        .iter()
-        .filter(takes)
-        .map(|(object, _)| (*object).clone())
+pub fn selected(select: &Select, templates: &Templates<'_>, by_label: &ByLabel<'_>) -> BTreeSet<PlacedObject> {
+    let named = select.refs.iter().map(|r| PlacedObject {
+        kind: r.kind.clone(),
+        name: r.name.clone(),
+    });
+    let first = select.match_labels.first_key_value();
+    let first = first.and_then(|(k, v)| by_label.0.get(&(k.as_str(), v.as_str())));
+    let labelled = first.into_iter().flatten().filter(|object| {
+        let labels = templates.get(*object).map(|t| &t.labels);
+        let has = |(k, v)| labels.is_some_and(|labels| labels.get(k) == Some(v));
+        select.match_labels.iter().all(has)
+    });
+    let all = named.chain(labelled.map(|object| (*object).clone()));
+    all.filter(|object| templates.get(object).is_some_and(|t| t.placeable))
         .collect()
 }
 
@@ -142,7 +153,7 @@ mod tests {
         );
         let (a, b) = (template("web", std::slice::from_ref(&map)), template("none", &[]));
         let templates: Templates<'_> = [(&web, &a), (&map, &b)].into();
-        let own = selected(&by_label("web"), &templates);
+        let own = selected(&by_label("web"), &templates, &ByLabel::of(&templates));
         assert_eq!(own, [web.clone()].into());
         let taken = taken(&by_label("web"), &own, &templates, &BTreeSet::new());
         assert_eq!(taken.objects.iter().collect::<Vec<_>>(), [&map, &web]);
@@ -157,7 +168,7 @@ mod tests {
         );
         let a = template("web", std::slice::from_ref(&map));
         let templates: Templates<'_> = [(&web, &a)].into();
-        let own = selected(&by_label("web"), &templates);
+        let own = selected(&by_label("web"), &templates, &ByLabel::of(&templates));
         let new = taken(&by_label("web"), &own, &templates, &BTreeSet::new());
         assert!(new.objects.is_empty());
         assert_eq!(new.missing, [map.clone()].into());
@@ -169,7 +180,9 @@ mod tests {
     fn empty_selects_nothing() {
         let web = object(TemplateKind::Deployment, "web");
         let a = template("web", &[]);
-        assert!(selected(&Select::default(), &[(&web, &a)].into()).is_empty());
+        let templates: Templates<'_> = [(&web, &a)].into();
+        let labels = ByLabel::of(&templates);
+        assert!(selected(&Select::default(), &templates, &labels).is_empty());
         let refs = Select {
             refs: vec![TemplateRef {
                 kind: web.kind.clone(),
@@ -177,7 +190,7 @@ mod tests {
             }],
             ..Select::default()
         };
-        let own = selected(&refs, &[(&web, &a)].into());
+        let own = selected(&refs, &templates, &labels);
         assert!(own.is_empty());
         assert_eq!(taken(&refs, &own, &[(&web, &a)].into(), &own).missing.len(), 1);
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crds::{DualActivePlacement, Resources, placement_reason as reason};
 
-use super::{Held, Obstacle, One, World, key};
+use super::{Holdings, Obstacle, One, World};
 
 /// What one member cloud lends of the placement's pool, and what is taken of it.
 #[derive(Clone, Copy, Debug)]
@@ -21,26 +21,14 @@ struct Lend {
 pub(super) struct Lends(BTreeMap<String, Lend>);
 
 impl Lends {
-    pub(super) fn of(
-        world: &World<'_>,
-        held: &BTreeMap<(String, String), Held>,
-        placement: &DualActivePlacement,
-    ) -> Self {
+    pub(super) fn of(world: &World<'_>, held: &Holdings, placement: &DualActivePlacement) -> Self {
         let pool = &placement.spec.pool;
-        let in_centre = |of: &DualActivePlacement, centre: &str| {
-            let held = held.get(&key(of)).and_then(|h| h.get(centre));
-            held.copied().unwrap_or_default()
-        };
         let lend = |(name, centre): (&String, &super::Centre)| {
             let lends = centre.lends.as_ref()?;
-            let others = world
-                .placements
-                .iter()
-                .filter(|p| p.spec.pool == *pool && key(p) != key(placement));
             let lend = Lend {
                 most: lends.get(pool).copied().unwrap_or_default(),
-                others: others.fold(Resources::ZERO, |sum, p| sum.plus(in_centre(p, name))),
-                own: in_centre(placement, name),
+                others: held.others_of_pool(placement, name),
+                own: held.own(placement, name),
             };
             Some((name.clone(), lend))
         };

@@ -2,10 +2,34 @@
 
 use super::{
     Bounds, CentreAssignment, Granted, Held, Obstacle, One, Part, PlacedObject, PlacementMode, Resources, Selections,
-    Side, Split, Standby, Targets, WorkloadCopies, fit, key, reason, split, step,
+    Side, Split, Standby, Targets, Templates, WorkloadCopies, World, fit, key, reason, split, step,
 };
 use crate::placement::overrides;
 use std::collections::{BTreeMap, BTreeSet};
+
+/// By namespace and pool: what all copies of everything take that its placements select.
+pub(super) type Asked = BTreeMap<(String, String), Resources>;
+
+/// The same for all of them.
+pub(super) fn asked(world: &World<'_>, templates: &BTreeMap<&str, Templates<'_>>, selections: &Selections) -> Asked {
+    let mut counted: BTreeMap<(String, String), BTreeSet<&PlacedObject>> = BTreeMap::new();
+    for placement in world.placements {
+        let (namespace, name) = key(placement);
+        let objects = selections.get(&namespace).and_then(|s| s.get(&name));
+        let objects = objects.into_iter().flatten();
+        let counts = objects.filter(|o| o.kind.has_copies() || o.kind.is_job());
+        let slot = counted.entry((namespace, placement.spec.pool.clone())).or_default();
+        slot.extend(counts);
+    }
+    let sum = |((namespace, pool), objects): ((String, String), BTreeSet<&PlacedObject>)| {
+        let card = world.catalogue.get(&pool).and_then(|p| p.card.as_deref());
+        let there = templates.get(namespace.as_str());
+        let found = objects.into_iter().filter_map(|o| there?.get(o));
+        let all = found.map(|t| fit::times(t.each.in_pool(card), t.copies));
+        ((namespace, pool), all.fold(Resources::ZERO, Resources::plus))
+    };
+    counted.into_iter().map(sum).collect()
+}
 
 impl One<'_> {
     pub(super) fn granted(&self) -> Granted {
@@ -240,25 +264,13 @@ impl One<'_> {
     }
 
     /// Whether each centre could hold all copies of all placements of the grants alone.
-    pub(super) fn survivable(&self, selections: &Selections) -> Option<(bool, String)> {
+    pub(super) fn survivable(&self, asked: &Asked) -> Option<(bool, String)> {
         let spec = &self.placement.spec;
         if spec.mode == PlacementMode::Exclusive || spec.centres.len() < 2 {
             return None;
         }
-        let (namespace, _) = key(self.placement);
-        let same = self
-            .world
-            .placements
-            .iter()
-            .filter(|p| p.metadata.namespace.as_deref() == Some(namespace.as_str()) && p.spec.pool == spec.pool);
-        let objects = same
-            .filter_map(|p| selections.get(&namespace)?.get(&key(p).1))
-            .flatten();
-        let counted: BTreeSet<&PlacedObject> = objects.filter(|o| o.kind.has_copies() || o.kind.is_job()).collect();
-        let copies = |o: &PlacedObject| self.templates.get(o).map_or(0, |t| t.copies);
-        let all = counted
-            .into_iter()
-            .fold(Resources::ZERO, |sum, o| sum.plus(fit::times(self.each(o), copies(o))));
+        let scope = (key(self.placement).0, spec.pool.clone());
+        let all = asked.get(&scope).copied().unwrap_or_default();
         let granted = self.granted();
         for centre in &spec.centres {
             let kept = granted

@@ -2,6 +2,7 @@
 //! them to `tests/bench/report.{json,md}`.
 
 mod cloud;
+mod failover;
 mod grant;
 mod place_burst;
 mod quota;
@@ -12,7 +13,9 @@ mod watch_memory;
 
 use anyhow::{Result, bail};
 
-const ALL: [&str; 9] = [
+const ALL: [&str; 11] = [
+    "failback",
+    "failover",
     "grant",
     "place-burst",
     "quota-backlog",
@@ -48,6 +51,9 @@ async fn main() -> Result<()> {
     }
     if wanted("place-burst") {
         keep("place-burst", &place_burst::run(smaller).await?)?;
+    }
+    if wanted("failover") || wanted("failback") {
+        failover::run(smaller, keep).await?;
     }
     if wanted("watch-memory") {
         keep("watch-memory", &watch_memory::run(smaller).await?)?;

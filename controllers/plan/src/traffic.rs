@@ -62,15 +62,25 @@ fn only<'a>(placement: &'a DualActivePlacement, assignment: &'a Assignment) -> O
 pub fn weigh(placement: &DualActivePlacement, sites: &BTreeMap<String, Site>, published: &Weights) -> Option<Weights> {
     let assignment = placement.assignment().filter(|a| !a.centres.is_empty())?;
     let only = only(placement, assignment);
+    let is_lost = |site: &Site| site.witness == Some(WitnessState::Lost);
+    let serving = only.filter(|name| {
+        let site = sites.get(*name).filter(|site| !is_lost(site));
+        let copies = site.and_then(|site| serves(placement, assignment, name, site));
+        copies.is_some_and(|copies| copies > 0)
+    });
     let weights = assignment.centres.iter().map(|centre| {
         let name = &centre.name;
+        let before = published.get(name).copied().unwrap_or_default();
+        let leaves = only.is_some_and(|only| only != name);
+        // Until the new side serves, users stay where they are led; an exclusive one serves nowhere meanwhile.
+        let stays = placement.spec.mode == PlacementMode::ActiveStandby && serving.is_none();
         let known = match sites.get(name) {
-            Some(site) if site.witness == Some(WitnessState::Lost) => Some(0),
-            _ if only.is_some_and(|only| only != name) => Some(0),
+            Some(site) if is_lost(site) => Some(0),
+            Some(site) if leaves && stays => serves(placement, assignment, name, site).map(|copies| copies.min(before)),
+            _ if leaves => Some(0),
             Some(site) => serves(placement, assignment, name, site),
             None => None,
         };
-        let before = published.get(name).copied().unwrap_or_default();
         (name.clone(), known.unwrap_or(before))
     });
     Some(weights.collect())

@@ -16,8 +16,9 @@ use plan::placement::template::{Key, Template};
 use plan::placement::write_back::status;
 use serde_json::{Value, json};
 
-use super::{AT_ONCE, Controller, LOOK};
+use super::{AT_ONCE, Controller, LOOK, SHOWN_AT_ONCE};
 use crate::call::{CallError, call};
+use crate::pass::Rhythm;
 use crate::templates::resource;
 
 impl Controller {
@@ -55,12 +56,15 @@ impl Controller {
                 }
             }
         }
+        let more = due.len() > SHOWN_AT_ONCE;
+        due.truncate(SHOWN_AT_ONCE);
         let writes = due
             .into_iter()
             .map(|(ns, object, template, status)| self.show(ns, object, template, status));
         let outcomes: Vec<_> = futures::stream::iter(writes).buffer_unordered(AT_ONCE).collect().await;
         let failed = outcomes.into_iter().find_map(Result::err);
-        failed.map_or(Ok(Some(LOOK)), Err)
+        let next = if more { Rhythm::default().gather } else { LOOK };
+        failed.map_or(Ok(Some(next)), Err)
     }
 
     async fn show(

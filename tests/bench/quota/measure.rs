@@ -11,7 +11,7 @@ use playground::Cloud;
 use super::world::OPERATOR;
 
 /// Writes that the API server answered well, by resource with its subresource.
-pub(super) async fn writes(client: &Client) -> Result<BTreeMap<String, f64>> {
+pub(crate) async fn writes(client: &Client) -> Result<BTreeMap<String, f64>> {
     let text = client.request_text(Request::get("/metrics").body(Vec::new())?).await?;
     let mut writes: BTreeMap<String, f64> = BTreeMap::new();
     for line in text.lines().filter(|l| l.starts_with("apiserver_request_total{")) {

@@ -1,7 +1,7 @@
 //! Ten thousand requests at the hub: how little they cost while they wait, how soon the operator is back, how fast they
 //! are granted, and how long one of a steady stream takes.
 
-mod measure;
+pub(crate) mod measure;
 mod world;
 
 use std::collections::BTreeMap;

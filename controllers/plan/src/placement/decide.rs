@@ -15,9 +15,9 @@ use super::split::{self, Bounds, Part};
 use super::step::{self, Side};
 use super::template::Key;
 use crate::failover::active::{Active, active};
-use held::{Held, Holdings, holds};
 
 mod held;
+mod left;
 mod lend;
 mod lost;
 mod numbers;
@@ -29,6 +29,7 @@ mod targets;
 mod tests;
 mod world;
 
+pub use held::{Held, Holdings, holds};
 pub use world::{Centre, Decision, Obstacle, World};
 
 /// Most objects of one placement, so that its status stays far below what the store takes: at 100 bytes each, 200 kB of
@@ -47,7 +48,10 @@ pub fn decide(world: &World<'_>) -> BTreeMap<(String, String), Decision> {
     let mut held = Holdings::default();
     for placement in &order {
         if let Some(assignment) = placement.assignment() {
-            held.set(placement, holds(world, placement, assignment, in_namespace(&key(placement))));
+            held.set(
+                placement,
+                holds(world, placement, assignment, in_namespace(&key(placement))),
+            );
         }
     }
     let twice: BTreeMap<&String, _> = selections

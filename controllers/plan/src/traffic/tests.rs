@@ -64,6 +64,28 @@ fn a_centre_weighs_what_serves_there() {
 }
 
 #[test]
+fn users_stay_where_they_are_led_until_the_new_side_serves() {
+    let all = |mode: &str, ready, states, before| {
+        let reports = [true; 2];
+        weigh(
+            &placement(mode, ready, [7, 7]),
+            &sites(states, reports),
+            &weights(before),
+        )
+        .unwrap()
+    };
+    let heard = [GRANTED; 2];
+    assert_eq!(all("ActiveStandby", [0, 3], heard, [0, 3]), weights([0, 3]));
+    assert_eq!(all("ActiveStandby", [4, 3], heard, [0, 3]), weights([4, 0]));
+    // What stands by was never led to, and what is gone is not.
+    assert_eq!(all("ActiveStandby", [0, 3], heard, [4, 0]), weights([0, 0]));
+    assert_eq!(all("ActiveStandby", [0, 0], heard, [0, 3]), weights([0, 0]));
+    let lost = [GRANTED, Some(WitnessState::Lost)];
+    assert_eq!(all("ActiveStandby", [0, 3], lost, [0, 3]), weights([0, 0]));
+    assert_eq!(all("Exclusive", [0, 3], heard, [0, 3]), weights([0, 0]));
+}
+
+#[test]
 fn who_returned_is_given_traffic_last() {
     let returned = sites([Some(WitnessState::Returned), GRANTED], [true; 2]);
     let old = placement("ActiveActive", [4, 3], [6, 7]);

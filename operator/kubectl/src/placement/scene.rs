@@ -10,7 +10,7 @@ use crds::{
 use jiff::Timestamp;
 use plan::centre::catalogue::Catalogue;
 use plan::failover::facts::{self, Arbiter, Known};
-use plan::placement::decide::{Centre, Decision, Held, Obstacle, World, decide, holds, key, others};
+use plan::placement::decide::{Centre, Decision, Held, Holdings, Obstacle, World, decide, holds, key};
 use plan::placement::fit::{self, Granted, Scope};
 use plan::placement::kinds::{Blind, Kinds};
 use plan::placement::select::{self, Templates};
@@ -157,7 +157,7 @@ impl Scene {
     /// What the placement selects itself.
     pub fn selected(&self, placement: &DualActivePlacement) -> BTreeSet<PlacedObject> {
         let templates = self.templates_of(&key(placement).0);
-        select::selected(&placement.spec.select, &templates)
+        select::selected(&placement.spec.select, &templates, &select::ByLabel::of(&templates))
     }
 
     /// Whether the hub has a template of it.
@@ -182,11 +182,13 @@ impl Scene {
 
     /// What other placements hold of the same grants, by centre.
     pub fn others(&self, placement: &DualActivePlacement) -> Held {
-        let held = self.placements.iter().filter_map(|p| {
-            let assignment = p.assignment()?;
-            Some((key(p), self.holds(p, assignment)))
-        });
-        others(&self.world(&BTreeSet::new()), &held.collect(), placement)
+        let mut held = Holdings::default();
+        for one in &self.placements {
+            if let Some(assignment) = one.assignment() {
+                held.set(one, self.holds(one, assignment));
+            }
+        }
+        held.others(placement)
     }
 }
 

@@ -18,7 +18,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use super::boot_ms;
 use super::record::Log;
-use super::traffic::{Turns, Weights, weights};
+use super::traffic::{Turns, Weights, published, weights};
 use crate::access;
 use crate::cluster::kubeconfig;
 use crate::place::port;
@@ -207,21 +207,24 @@ async fn get(place: Ipv4Addr, path: &str) -> Result<()> {
 /// Looks at what is published, at whichever server of the hub answers first. Without an answer the last one counts on.
 async fn look_on(book: &Book, hubs: &[kube::Client], namespace: &str, name: &str) {
     let placement = format!("/apis/xiangyun.io/v1alpha1/namespaces/{namespace}/dualactiveplacements/{name}");
+    let slices = format!(
+        "/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices?labelSelector=xiangyun.io%2Fplacement%3D{name}"
+    );
     loop {
         let looks = hubs.iter().map(|hub| {
             Box::pin(async {
                 let all = join_all([
                     read(hub, &placement),
                     read(hub, "/apis/xiangyun.io/v1alpha1/datacenters"),
+                    read(hub, &slices),
                 ])
                 .await;
                 let mut all = all.into_iter().collect::<Result<Vec<Value>>>()?.into_iter();
-                Ok::<_, anyhow::Error>((all.next(), all.next()))
+                Ok::<_, anyhow::Error>((all.next(), all.next(), all.next()))
             })
         });
-        if let Ok(((Some(placement), Some(centres)), _)) = select_ok(looks).await {
-            let items = centres.get("items").and_then(Value::as_array);
-            let new = weights(&placement, items.map_or(&[], Vec::as_slice));
+        if let Ok(((Some(placement), Some(centres), Some(slices)), _)) = select_ok(looks).await {
+            let new = published(items(&slices)).unwrap_or_else(|| weights(&placement, items(&centres)));
             let mut shared = lock(book);
             if shared.weights != new {
                 println!("{}", json!({"boot": boot_ms().unwrap_or_default(), "weights": new}));
@@ -230,6 +233,11 @@ async fn look_on(book: &Book, hubs: &[kube::Client], namespace: &str, name: &str
         }
         sleep(LOOK).await;
     }
+}
+
+fn items(list: &Value) -> &[Value] {
+    let items = list.get("items").and_then(Value::as_array);
+    items.map_or(&[], Vec::as_slice)
 }
 
 async fn read(hub: &kube::Client, path: &str) -> Result<Value> {

@@ -7,7 +7,19 @@ use serde_json::Value;
 /// Share of each centre, by its name; those that get nothing are not in it.
 pub(crate) type Weights = BTreeMap<String, u64>;
 
-/// The weights of a placement: its ready copies in each centre that is not lost.
+/// The weights that the EndpointSlices of a placement publish; `None` where it publishes none.
+pub(crate) fn published(slices: &[Value]) -> Option<Weights> {
+    let mut all = Weights::new();
+    for slice in slices {
+        let centre = text(slice, "/metadata/labels/xiangyun.io~1centre")?;
+        let weight: u64 = text(slice, "/metadata/annotations/xiangyun.io~1weight")?.parse().ok()?;
+        *all.entry(centre.to_owned()).or_default() += weight;
+    }
+    all.retain(|_, weight| *weight > 0);
+    (!slices.is_empty()).then_some(all)
+}
+
+/// The weights of a placement that publishes none: its ready copies in each centre that is not lost.
 pub(crate) fn weights(placement: &Value, centres: &[Value]) -> Weights {
     let lost = |name: &str| {
         let of = centres
@@ -51,6 +63,15 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn what_is_published_counts() {
+        let slice = |centre: &str, weight: &str| json!({"metadata": {"labels": {"xiangyun.io/centre": centre}, "annotations": {"xiangyun.io/weight": weight}}});
+        let all = [slice("jishi", "0"), slice("jiyidong", "3")];
+        assert_eq!(published(&all), Some(Weights::from([("jiyidong".into(), 3)])));
+        assert_eq!(published(&all[..1]), Some(Weights::new()));
+        assert_eq!(published(&[]), None);
+    }
 
     #[test]
     fn a_lost_centre_gets_nothing_and_the_rest_by_ready_copies() {

@@ -8,10 +8,10 @@ use super::{Templates, World, key, overridden};
 use crate::placement::fit;
 
 /// By centre: what an assignment lets run.
-pub(super) type Held = BTreeMap<String, Resources>;
+pub type Held = BTreeMap<String, Resources>;
 
 /// What an assignment of that placement lets run in each centre, by its templates.
-pub(super) fn holds(
+pub fn holds(
     world: &World<'_>,
     placement: &DualActivePlacement,
     assignment: &Assignment,
@@ -46,7 +46,7 @@ pub(super) fn holds(
 
 /// What each placement lets run.
 #[derive(Debug, Default)]
-pub(super) struct Holdings {
+pub struct Holdings {
     each: BTreeMap<(String, String), Held>,
     /// By namespace and pool: whoever shares grants.
     of_grants: BTreeMap<(String, String), Held>,
@@ -56,7 +56,7 @@ pub(super) struct Holdings {
 
 impl Holdings {
     /// Takes the place of what was said of the placement before.
-    pub(super) fn set(&mut self, placement: &DualActivePlacement, held: Held) {
+    pub fn set(&mut self, placement: &DualActivePlacement, held: Held) {
         let (namespace, name) = key(placement);
         let pool = placement.spec.pool.clone();
         let of_grants = self.of_grants.entry((namespace.clone(), pool.clone())).or_default();
@@ -76,7 +76,7 @@ impl Holdings {
     }
 
     /// What the other placements of the same grants hold.
-    pub(super) fn others(&self, placement: &DualActivePlacement) -> Held {
+    pub fn others(&self, placement: &DualActivePlacement) -> Held {
         let (namespace, _) = key(placement);
         let all = self.of_grants.get(&(namespace, placement.spec.pool.clone()));
         let other = |(centre, sum): (&String, &Resources)| (centre.clone(), sum.minus(self.own(placement, centre)));
@@ -84,13 +84,13 @@ impl Holdings {
     }
 
     /// What the placement holds in a centre.
-    pub(super) fn own(&self, placement: &DualActivePlacement, centre: &str) -> Resources {
+    pub fn own(&self, placement: &DualActivePlacement, centre: &str) -> Resources {
         let own = self.each.get(&key(placement)).and_then(|h| h.get(centre));
         own.copied().unwrap_or_default()
     }
 
     /// What the other placements of the pool hold in a centre, of whatever tenant.
-    pub(super) fn others_of_pool(&self, placement: &DualActivePlacement, centre: &str) -> Resources {
+    pub fn others_of_pool(&self, placement: &DualActivePlacement, centre: &str) -> Resources {
         let all = self.of_pool.get(&placement.spec.pool).and_then(|h| h.get(centre));
         all.copied().unwrap_or_default().minus(self.own(placement, centre))
     }
@@ -109,10 +109,7 @@ mod tests {
     }
 
     fn cpu(cpu: i128) -> Held {
-        let amount = Resources {
-            cpu,
-            ..Resources::ZERO
-        };
+        let amount = Resources { cpu, ..Resources::ZERO };
         [("a".to_owned(), amount)].into()
     }
 
@@ -126,7 +123,13 @@ mod tests {
         assert_eq!((all.others(&one), all.others(&two)), (cpu(5), cpu(4)));
         assert_eq!(all.others(&stranger), cpu(0));
         assert_eq!(all.own(&one, "a").cpu, 4);
-        assert_eq!((all.others_of_pool(&one, "a").cpu, all.others_of_pool(&stranger, "a").cpu), (12, 9));
+        assert_eq!(
+            (
+                all.others_of_pool(&one, "a").cpu,
+                all.others_of_pool(&stranger, "a").cpu
+            ),
+            (12, 9)
+        );
         assert_eq!(all.others_of_pool(&one, "b"), Resources::ZERO);
         // One of which nothing was said yet has all the others beside it.
         assert_eq!(all.others(&placement("dept", "new")), cpu(9));

@@ -214,12 +214,16 @@ impl One<'_> {
                 ready: self.ready(centre, object),
             };
             let sides: BTreeMap<String, Side> = names.iter().map(|c| (c.clone(), side(c))).collect();
-            let copies = if self.by_the_arbiter() {
+            let mut copies = if self.by_the_arbiter() {
                 // Who runs it is not left to what is ready.
                 sides.iter().map(|(c, s)| (c.clone(), s.target)).collect()
             } else {
                 step::next(&sides)
             };
+            for (centre, side) in sides.iter().filter(|(c, _)| self.is_asked(c)) {
+                let slot = copies.entry(centre.clone()).or_default();
+                *slot = side.now.max(*slot);
+            }
             for centre in &names {
                 let now = copies.get(centre).copied().unwrap_or_default();
                 rebalancing |= sides.get(centre).is_some_and(|s| s.target != now);

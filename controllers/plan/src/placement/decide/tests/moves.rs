@@ -176,6 +176,31 @@ fn a_standby_moves_raises_first_and_keeps_its_home() {
 }
 
 #[test]
+fn the_side_that_was_left_lets_go_when_nobody_is_led_there_any_more() {
+    let mut s = one(
+        4,
+        r#""mode": "ActiveStandby", "active": "a", "traffic": {"hostname": "w.jl.gov.cn"}"#,
+    );
+    assert_eq!(copies(&s.store("p", true)), [("a", 4)]);
+    let at = |phase| moving(FailoverType::Planned, phase);
+    s.failover = know(nothing(), HEARD, &[at(FailoverPhase::Promoting)]);
+    assert_eq!(copies(&s.store("p", true)), [("a", 4), ("b", 4)]);
+    // Ready, but not verified yet.
+    assert_eq!(copies(&s.store("p", true)), [("a", 4), ("b", 4)]);
+    let mut done = Failover::clone(&at(FailoverPhase::Succeeded));
+    done.status.as_mut().unwrap().timeline.push(crds::FailoverStamp {
+        step: crds::FailoverStep::Verified,
+        at: facts::stamp(s.now),
+    });
+    s.failover = know(nothing(), HEARD, &[Arc::new(done)]);
+    s.now += jiff::SignedDuration::from_secs(9);
+    let waits = s.store("p", true);
+    assert_eq!((copies(&waits), waits.rebalancing), (vec![("a", 4), ("b", 4)], true));
+    s.now += jiff::SignedDuration::from_secs(1);
+    assert_eq!(copies(&s.store("p", true)), [("a", 0), ("b", 4)]);
+}
+
+#[test]
 fn an_exclusive_one_is_wanted_where_its_right_is_and_leaves_its_objects() {
     let mut s = one(4, r#""mode": "Exclusive", "active": "a""#);
     s.failover = know(held(Some("a"), Standing::Held), HEARD, &[]);

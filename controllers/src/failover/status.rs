@@ -190,7 +190,9 @@ impl Controller {
         Ok(())
     }
 
-    /// A conflict ends the pass: nothing is concluded from a loss that is not written down.
+    /// A conflict over the witness ends the pass: nothing is concluded from a loss that is not written down. The rest is only
+    /// shown, has no other writer, and changes with every placement that moves: what agents report meanwhile is no reason to
+    /// stand still.
     async fn tell_centre(
         &self,
         centre: &DataCenter,
@@ -198,15 +200,21 @@ impl Controller {
         status: &DataCenterStatus,
     ) -> Result<(), CallError> {
         let own = |s: &DataCenterStatus| json!({"witness": s.witness, "serving": s.serving, "headroom": s.headroom});
-        let patch = json!({"metadata": precondition(centre), "status": merge_patch(&own(old), own(status))});
+        let shows = old.witness == status.witness;
+        let metadata = if shows {
+            json!({"uid": centre.metadata.uid})
+        } else {
+            precondition(centre)
+        };
+        let patch = json!({"metadata": metadata, "status": merge_patch(&own(old), own(status))});
         let api: Api<DataCenter> = Api::all(self.client.clone());
         let name = centre.name_any();
         let params = PatchParams::default();
-        call(
-            "write what is known of a centre",
-            api.patch_status(&name, &params, &Patch::Merge(patch)),
-        )
-        .await?;
+        let written = api.patch_status(&name, &params, &Patch::Merge(patch));
+        match call("write what is known of a centre", written).await {
+            Err(error) if shows && (error.is_conflict() || error.is_not_found()) => {}
+            other => drop(other?),
+        }
         let state = |s: &DataCenterStatus| s.witness.as_ref().map(|w| w.state);
         let Some(witness) = status.witness.as_ref().filter(|_| state(old) != state(status)) else {
             return Ok(());

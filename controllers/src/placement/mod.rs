@@ -21,7 +21,7 @@ use kube::Client;
 use kube::runtime::watcher::Config;
 use plan::centre::catalogue::Catalogue;
 use plan::failover::facts::Known;
-use plan::failover::status::describe;
+use plan::failover::status::{describe, is_told_by_a_move};
 use plan::placement::confirm::waiting;
 use plan::placement::decide::{Centre, Decision, World, decide, key};
 use plan::placement::fit;
@@ -243,7 +243,9 @@ impl Controller {
             // Others may have come meanwhile, and the API server has only so many writes a second.
             return Ok(Some(Rhythm::default().gather));
         }
-        shows.retain(|(placement, _, status)| placement.status.as_ref() != Some(status));
+        shows.retain(|(placement, _, status)| {
+            placement.status.as_ref() != Some(status) && !is_told_by_a_move(placement, &known, now)
+        });
         let more = shows.len() > SHOWN_AT_ONCE;
         shows.truncate(SHOWN_AT_ONCE);
         let written = self.write_all(&shows).await;

@@ -4,7 +4,7 @@ use crds::{
     DualActivePlacement, DualActivePlacementStatus, Failover, FailoverPhase, FailoverStep, LastFailover, PlacementMode,
     condition, placement_reason as reason, set_condition,
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::armed::armed;
 use super::facts::{Known, key};
@@ -35,6 +35,20 @@ pub fn describe(
     );
 }
 
+/// A move says for so long what becomes of its placement; then the placement shows it itself.
+const TOLD: SignedDuration = SignedDuration::from_secs(30);
+
+/// Whether a move that was made a moment ago says what becomes of the placement: every decision of it is stored, and what
+/// it shows in between need not be, when a thousand of them move.
+pub fn is_told_by_a_move(placement: &DualActivePlacement, known: &Known, now: Timestamp) -> bool {
+    let moving = known.moving(key(placement));
+    let waits = |f: &Failover| f.phase() == FailoverPhase::AwaitingApproval;
+    let made = moving
+        .filter(|f| !waits(f))
+        .and_then(|f| f.metadata.creation_timestamp.as_ref());
+    made.is_some_and(|made| now.duration_since(made.0) < TOLD)
+}
+
 fn last(failover: &Failover) -> Option<LastFailover> {
     let done = failover.phase() == FailoverPhase::Succeeded;
     let at = failover.reached(FailoverStep::Verified).filter(|_| done)?;
@@ -44,4 +58,30 @@ fn last(failover: &Failover) -> Option<LastFailover> {
         at: at.to_owned(),
         rto_seconds: failover.status.as_ref()?.rto_seconds.clone().unwrap_or_default(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use crds::FailoverType;
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+    use super::super::facts::Arbiter;
+    use super::super::testing::{at, failover, known, placement};
+    use super::*;
+
+    #[test]
+    fn a_move_speaks_for_its_placement_for_half_a_minute() {
+        let one = placement(r#""mode": "ActiveStandby", "active": "a""#);
+        let told = |phase, second| {
+            let mut moving = failover("m", FailoverType::Planned, "a", "b");
+            moving.metadata.creation_timestamp = Some(Time(at(100)));
+            moving.status.get_or_insert_default().phase = phase;
+            is_told_by_a_move(&one, &known(Arbiter::Absent, BTreeMap::new(), &[moving]), at(second))
+        };
+        assert!(told(FailoverPhase::Pending, 100) && told(FailoverPhase::Promoting, 129));
+        assert!(!told(FailoverPhase::Promoting, 130) && !told(FailoverPhase::Succeeded, 101));
+        assert!(!told(FailoverPhase::AwaitingApproval, 101));
+    }
 }

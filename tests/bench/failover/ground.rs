@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use crds::{CentreWitness, DataCenter, DualActivePlacement, Failover, condition, condition_is_true};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::Service;
+use k8s_openapi::api::core::v1::{Node, Service};
 use k8s_openapi::serde::de::DeserializeOwned;
 use kube::api::{ListParams, Patch, PatchParams, PostParams, WatchEvent, WatchParams};
 use kube::{Api, Client, Resource, ResourceExt as _};
@@ -203,6 +203,28 @@ impl Ground {
         .await
     }
 
+    /// Waits until every node of a centre is ready: what stood still is not heard of by its own controllers at first.
+    pub(super) async fn has_nodes(&self, place: Place) -> Result<()> {
+        let nodes: Api<Node> = Api::all(self.cloud.client(place.name(), None).await?);
+        eventually(LONG, &format!("the nodes of {place} are ready"), || async {
+            for node in nodes.list(&ListParams::default()).await? {
+                let conditions = node
+                    .status
+                    .as_ref()
+                    .and_then(|s| s.conditions.clone())
+                    .unwrap_or_default();
+                let ready = conditions.iter().any(|c| c.type_ == "Ready" && c.status == "True");
+                let tainted = node
+                    .spec
+                    .as_ref()
+                    .is_some_and(|s| s.taints.as_ref().is_some_and(|t| !t.is_empty()));
+                ensure!(ready && !tainted, "{} is not", node.name_any());
+            }
+            Ok(())
+        })
+        .await
+    }
+
     /// Processes of a place that run.
     pub(super) fn running(&self, place: Place) -> Result<Vec<String>> {
         let all = self.cloud.processes(place)?.into_iter();
@@ -261,14 +283,19 @@ impl Ground {
             let good = |line: &&Value| line.get("ok").and_then(Value::as_bool) == Some(true);
             let after: Vec<&Value> = all.iter().skip_while(|line| !good(line)).collect();
             asked += after.len();
-            for line in after.iter().filter(|line| !good(line)) {
-                println!("{name}: lost {line}");
-                lost += 1;
+            let bad: Vec<&&Value> = after.iter().filter(|line| !good(line)).collect();
+            lost += bad.len();
+            if let (Some(first), Some(last)) = (bad.first(), bad.last()) {
+                println!("{name}: lost {}, the first {first}, the last {last}", bad.len());
             }
             let last = after.last().and_then(|line| line.get("centre")).and_then(Value::as_str);
             switched += usize::from(last == Some("jishi"));
         }
-        Ok((f64::from(u32::try_from(asked)?), f64::from(lost), switched))
+        Ok((
+            f64::from(u32::try_from(asked)?),
+            f64::from(u32::try_from(lost)?),
+            switched,
+        ))
     }
 }
 

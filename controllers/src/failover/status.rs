@@ -209,8 +209,8 @@ impl Controller {
         let patch = json!({"metadata": metadata, "status": merge_patch(&own(old), own(status))});
         let api: Api<DataCenter> = Api::all(self.client.clone());
         let name = centre.name_any();
-        let params = PatchParams::default();
-        let written = api.patch_status(&name, &params, &Patch::Merge(patch));
+        let (params, patch) = (PatchParams::default(), Patch::Merge(patch));
+        let written = api.patch_status(&name, &params, &patch);
         match call("write what is known of a centre", written).await {
             Err(error) if shows && (error.is_conflict() || error.is_not_found()) => {}
             other => drop(other?),

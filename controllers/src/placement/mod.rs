@@ -234,29 +234,35 @@ impl Controller {
         });
         let next: Vec<_> = next.collect();
         self.figures.observe(next.iter().map(|(_, _, status)| status));
+        let (first, more) = self.put(next, &known, now).await;
+        if first.is_ok() && more {
+            // What is decided meanwhile comes first.
+            return Ok(Some(Rhythm::default().gather));
+        }
+        let untold = placements.iter().filter(|p| !is_told_by_a_move(p, &known, now));
+        let shown = self.write_back(untold, &decisions, &templates, now).await;
+        self.next_publish = Instant::now() + PUBLISH_INTERVAL;
+        let next = shown?.map_or(LOOK, |due| due.min(LOOK));
+        first.map(|()| Some(next))
+    }
+
+    /// Writes what differs, what others wait for first. Answers whether there is more of what is only shown.
+    async fn put(&self, all: Vec<Outcome<'_>>, known: &Known, now: Timestamp) -> (Result<(), CallError>, bool) {
         // What grows is written first: an object that changes hands is wanted by the next before the last lets it go.
-        let (grows, rest): (Vec<_>, Vec<_>) = next.into_iter().partition(|(p, d, _)| apply::grows(p, d));
+        let (grows, rest): (Vec<_>, Vec<_>) = all.into_iter().partition(|(p, d, _)| apply::grows(p, d));
         let (decides, mut shows): (Vec<_>, Vec<_>) = rest.into_iter().partition(|(p, d, _)| apply::decides(p, d));
         let first = self.write_all(&grows).await;
         let first = first.and(self.write_all(&decides).await);
         if first.is_ok() && !(grows.is_empty() && decides.is_empty()) && Instant::now() < self.next_publish {
             // Others may have come meanwhile, and the API server has only so many writes a second.
-            return Ok(Some(Rhythm::default().gather));
+            return (first, true);
         }
         shows.retain(|(placement, _, status)| {
-            placement.status.as_ref() != Some(status) && !is_told_by_a_move(placement, &known, now)
+            placement.status.as_ref() != Some(status) && !is_told_by_a_move(placement, known, now)
         });
         let more = shows.len() > SHOWN_AT_ONCE;
         shows.truncate(SHOWN_AT_ONCE);
-        let written = self.write_all(&shows).await;
-        if first.is_ok() && written.is_ok() && more {
-            // What is decided meanwhile comes first.
-            return Ok(Some(Rhythm::default().gather));
-        }
-        let shown = self.write_back(placements, &decisions, &templates, now).await;
-        self.next_publish = Instant::now() + PUBLISH_INTERVAL;
-        let next = shown?.map_or(LOOK, |due| due.min(LOOK));
-        first.and(written).map(|()| Some(next))
+        (first.and(self.write_all(&shows).await), more)
     }
 
     /// Writes what differs of each. The first error is answered after all were tried.

@@ -25,7 +25,7 @@ impl Controller {
     /// Writes what a template does not say yet.
     pub(super) async fn write_back(
         &self,
-        placements: &[Arc<DualActivePlacement>],
+        placements: impl Iterator<Item = &Arc<DualActivePlacement>>,
         decisions: &BTreeMap<(String, String), Decision>,
         templates: &BTreeMap<Key, Arc<Template>>,
         now: Timestamp,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crds::{DualActivePlacement, Failover};
+use crds::{DualActivePlacement, Failover, FailoverPhase};
 use futures::StreamExt as _;
 use jiff::Timestamp;
 use kube::api::PostParams;
@@ -13,6 +13,7 @@ use plan::failover::begin::begin;
 use plan::failover::facts::{Known, key};
 use plan::failover::guard::guarded;
 use plan::failover::machine::{Observed, next};
+use plan::failover::status::is_new;
 
 use super::{AT_ONCE, Controller, Placements, Said, named, owned, placement_of, turns};
 use crate::call::{CallError, call};
@@ -100,6 +101,11 @@ impl Controller {
             now,
         };
         let next = next(failover, &seen);
+        let queued = !slot && next.status.phase == FailoverPhase::Pending;
+        if queued && is_new(failover, now) {
+            // A thousand moves would be written once more only to say that they wait for a moment.
+            return Ok(None);
+        }
         // Stored first: whoever goes on after a crash must know what may have been ordered.
         let stored = self.write(failover, placement, &next.status).await?;
         if stored && !next.orders.is_empty() {

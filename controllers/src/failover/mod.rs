@@ -32,8 +32,8 @@ use crate::pass::{Rhythm, drive};
 
 /// Writes under way at once.
 const AT_ONCE: usize = 16;
-/// Moves that take something from one side and give it to another, at the same time. A move works for about four seconds,
-/// most of which others take, so that a thousand need this many to be through within half a minute.
+/// Moves that take something from one side and give it to another, at the same time: few enough that the critical ones are
+/// through first, and so many that a thousand do not wait for each other's last look, which takes a second.
 const MOVES_AT_ONCE: usize = 200;
 /// How often beats are looked at while all is calm, and while it is not.
 const CALM: Duration = Duration::from_secs(2);

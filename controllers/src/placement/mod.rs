@@ -21,7 +21,7 @@ use kube::Client;
 use kube::runtime::watcher::Config;
 use plan::centre::catalogue::Catalogue;
 use plan::failover::facts::Known;
-use plan::failover::status::{describe, is_told_by_a_move};
+use plan::failover::status::{describe, is_told_elsewhere};
 use plan::placement::confirm::waiting;
 use plan::placement::decide::{Centre, Decision, World, decide, key};
 use plan::placement::fit;
@@ -239,7 +239,7 @@ impl Controller {
             // What is decided meanwhile comes first.
             return Ok(Some(Rhythm::default().gather));
         }
-        let untold = placements.iter().filter(|p| !is_told_by_a_move(p, &known, now));
+        let untold = placements.iter().filter(|p| !is_told_elsewhere(p, &known, now));
         let shown = self.write_back(untold, &decisions, &templates, now).await;
         self.next_publish = Instant::now() + PUBLISH_INTERVAL;
         let next = shown?.map_or(LOOK, |due| due.min(LOOK));
@@ -258,7 +258,7 @@ impl Controller {
             return (first, true);
         }
         shows.retain(|(placement, _, status)| {
-            placement.status.as_ref() != Some(status) && !is_told_by_a_move(placement, known, now)
+            placement.status.as_ref() != Some(status) && !is_told_elsewhere(placement, known, now)
         });
         let more = shows.len() > SHOWN_AT_ONCE;
         shows.truncate(SHOWN_AT_ONCE);

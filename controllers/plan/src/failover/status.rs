@@ -35,17 +35,26 @@ pub fn describe(
     );
 }
 
-/// A move says for so long what becomes of its placement; then the placement shows it itself.
+/// A loss and a move say for so long what becomes of a placement; then the placement shows it itself.
 const TOLD: SignedDuration = SignedDuration::from_secs(30);
 
-/// Whether a move that was made a moment ago says what becomes of the placement: every decision of it is stored, and what
+/// Whether a loss or a move of a moment ago says what becomes of the placement: every decision of it is stored, and what
 /// it shows in between need not be, when a thousand of them move.
-pub fn is_told_by_a_move(placement: &DualActivePlacement, known: &Known, now: Timestamp) -> bool {
-    let moving = known.moving(key(placement));
+pub fn is_told_elsewhere(placement: &DualActivePlacement, known: &Known, now: Timestamp) -> bool {
+    let just = |at: Timestamp| now.duration_since(at) < TOLD;
+    let mut centres = placement.spec.centres.iter().filter(|c| known.is_lost(&c.name));
+    let lost = centres.any(|c| {
+        let since = known.witness(&c.name).and_then(|w| w.since.parse().ok());
+        since.is_some_and(just)
+    });
     let waits = |f: &Failover| f.phase() == FailoverPhase::AwaitingApproval;
-    let made = moving
-        .filter(|f| !waits(f))
-        .and_then(|f| f.metadata.creation_timestamp.as_ref());
+    let moving = known.moving(key(placement)).filter(|f| !waits(f));
+    lost || moving.is_some_and(|f| is_new(f, now))
+}
+
+/// Whether a move was made a moment ago.
+pub fn is_new(failover: &Failover, now: Timestamp) -> bool {
+    let made = failover.metadata.creation_timestamp.as_ref();
     made.is_some_and(|made| now.duration_since(made.0) < TOLD)
 }
 
@@ -68,20 +77,25 @@ mod tests {
     use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
     use super::super::facts::Arbiter;
-    use super::super::testing::{at, failover, known, placement};
+    use super::super::testing::{GRANTED, LOST, RETURNED, at, centres, failover, known, placement};
     use super::*;
 
     #[test]
-    fn a_move_speaks_for_its_placement_for_half_a_minute() {
+    fn a_loss_and_a_move_speak_for_a_placement_for_half_a_minute() {
         let one = placement(r#""mode": "ActiveStandby", "active": "a""#);
         let told = |phase, second| {
             let mut moving = failover("m", FailoverType::Planned, "a", "b");
             moving.metadata.creation_timestamp = Some(Time(at(100)));
             moving.status.get_or_insert_default().phase = phase;
-            is_told_by_a_move(&one, &known(Arbiter::Absent, BTreeMap::new(), &[moving]), at(second))
+            is_told_elsewhere(&one, &known(Arbiter::Absent, BTreeMap::new(), &[moving]), at(second))
         };
         assert!(told(FailoverPhase::Pending, 100) && told(FailoverPhase::Promoting, 129));
         assert!(!told(FailoverPhase::Promoting, 130) && !told(FailoverPhase::Succeeded, 101));
         assert!(!told(FailoverPhase::AwaitingApproval, 101));
+        // It was lost in second 16.
+        let lost = |states, second| is_told_elsewhere(&one, &known(Arbiter::Absent, states, &[]), at(second));
+        assert!(lost(centres(LOST, GRANTED, GRANTED), 45) && !lost(centres(LOST, GRANTED, GRANTED), 46));
+        assert!(!lost(centres(RETURNED, GRANTED, GRANTED), 20), "back");
+        assert!(!lost(centres(GRANTED, GRANTED, LOST), 20), "another one");
     }
 }

@@ -1,5 +1,5 @@
-//! Named steps of the admission cycle and of placements at which a drill may end or stop the process. Nothing happens in
-//! normal operation: only a playground names a file, and a step acts once, when that file asks for it.
+//! Named steps of the admission cycle, of placements and of moves at which a drill may end or stop the process. Nothing
+//! happens in normal operation: only a playground names a file, and a step acts once, when that file asks for it.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -38,6 +38,10 @@ pub enum Step {
     PlacementDecided,
     /// An agent has applied an object of a placement; others may follow.
     ObjectApplied,
+    /// The next step of a move is stored, and the arbiter was not asked for it.
+    MoveStored,
+    /// The arbiter was asked for it.
+    MoveOrdered,
 }
 
 impl Step {
@@ -58,6 +62,8 @@ impl Step {
             Self::RecountCreated => "recount-created",
             Self::PlacementDecided => "placement-decided",
             Self::ObjectApplied => "object-applied",
+            Self::MoveStored => "move-stored",
+            Self::MoveOrdered => "move-ordered",
         }
     }
 }

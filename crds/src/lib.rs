@@ -69,7 +69,7 @@ pub use placement_override::{ArgsOverride, EnvOverride, ImageOverride, Override,
 pub use placement_rollout::{CentreRevision, OnFailure, Rollout, RolloutOrder, WorkloadRollout};
 pub use placement_status::{
     Assignment, CentreAssignment, DualActivePlacementStatus, JobEnd, JobOutcome, JobRow, Layer, LayerName, LayerState,
-    PlacedObject, PlacementRow, PlacementTotal, ServiceRow, WorkloadCopies, WorkloadRow,
+    PlacedObject, PlacementRow, PlacementTotal, ServiceRow, ShortCentre, WorkloadCopies, WorkloadRow,
 };
 pub use pool_queue::{EndingGrant, KeptAmounts, KeptInCentre, PoolQueue, PoolQueueSpec, WaitingRequest};
 pub use price::{Currency, MonthlyPrice, Normalization, Price, UnitPrice};

@@ -338,6 +338,17 @@ pub struct PlacementTotal {
     pub ready: i64,
 }
 
+/// A centre that could not run all of it, were it moved there now | 无法承载全部副本的中心
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ShortCentre {
+    /// Centre | 中心
+    pub name: String,
+    /// Whether not even what the grants keep there for a loss would do | 失联保障额度是否也不足
+    pub alone: bool,
+    /// What is missing, with numbers | 缺口
+    pub message: String,
+}
+
 /// What became of the placement | 部署状态
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -363,6 +374,10 @@ pub struct DualActivePlacementStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub layers: Vec<Layer>,
+    /// With one active centre: others that have no room for it | 无余量承接的中心
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub short: Vec<ShortCentre>,
     /// Sums over the centres | 合计
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub total: Option<PlacementTotal>,

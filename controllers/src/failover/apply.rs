@@ -17,6 +17,7 @@ use plan::failover::status::is_new;
 
 use super::{AT_ONCE, Controller, Placements, Said, named, owned, placement_of, turns};
 use crate::call::{CallError, call};
+use crate::fail_point::Step;
 
 impl Controller {
     /// Makes the moves that must exist. What was made counts at once: the watch shows it a moment later.
@@ -109,7 +110,9 @@ impl Controller {
         // Stored first: whoever goes on after a crash must know what may have been ordered.
         let stored = self.write(failover, placement, &next.status).await?;
         if stored && !next.orders.is_empty() {
+            self.fail_points.reached(Step::MoveStored);
             self.order(known, failover, next.orders).await;
+            self.fail_points.reached(Step::MoveOrdered);
         }
         Ok(next.again.and_then(|again| again.try_into().ok()))
     }

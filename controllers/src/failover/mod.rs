@@ -27,6 +27,7 @@ use crate::cache::{Cache, NotReady};
 use crate::call::CallError;
 use crate::clock::Clock;
 use crate::events::Events;
+use crate::fail_point::FailPoints;
 use crate::operator::Common;
 use crate::pass::{Rhythm, drive};
 
@@ -48,6 +49,7 @@ struct Controller {
     words: Cache<FailoverApproval>,
     pools: Cache<QuotaPool>,
     restored: orders::Restored,
+    fail_points: FailPoints,
 }
 
 /// Placements by namespace and name.
@@ -64,7 +66,7 @@ pub async fn run(
     sight: Sight,
     changed: Arc<Notify>,
     figures: Figures,
-    timing: Timing,
+    (timing, fail_points): (Timing, FailPoints),
 ) -> Result<(), NotReady> {
     let Common {
         client,
@@ -85,6 +87,7 @@ pub async fn run(
         words,
         pools,
         restored: orders::Restored::new(timing),
+        fail_points,
     };
     controller.ready().await?;
     tokio::select! {

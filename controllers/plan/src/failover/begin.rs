@@ -55,7 +55,7 @@ fn runs_in(placement: &DualActivePlacement, known: &Known, centre: &str) -> bool
     }
 }
 
-/// Where it goes: to the heaviest of the others that is there.
+/// Where it goes: to the heaviest of the others that is there, before that to one that has room for it.
 fn elsewhere<'a>(placement: &'a DualActivePlacement, known: &Known, from: &str) -> Option<&'a str> {
     let there = |name: &str| {
         let centre = known.centres.get(name);
@@ -66,7 +66,11 @@ fn elsewhere<'a>(placement: &'a DualActivePlacement, known: &Known, from: &str) 
         .centres
         .iter()
         .filter(|c| c.name != from && there(&c.name));
-    let best = others.max_by_key(|c| (c.weight, std::cmp::Reverse(c.name.as_str())));
+    let short = |name: &str| {
+        let short = placement.status.as_ref().map(|s| s.short.as_slice());
+        short.unwrap_or_default().iter().any(|s| s.alone && s.name == name)
+    };
+    let best = others.max_by_key(|c| (!short(&c.name), c.weight, std::cmp::Reverse(c.name.as_str())));
     best.map(|c| c.name.as_str())
 }
 

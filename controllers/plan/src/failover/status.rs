@@ -23,7 +23,14 @@ pub fn describe(
     let moves = known.moves(key(placement)).iter().filter_map(|f| last(f));
     // What was told stays when its object is gone.
     status.last_failover = moves.chain(status.last_failover.take()).max_by(|a, b| a.at.cmp(&b.at));
-    let (why, message) = armed(placement, known, survivable, now);
+    let kept = survivable.filter(|(survives, _)| !survives).cloned().or_else(|| {
+        // Where it could go, there is no room for it.
+        let others = placement.spec.centres.len().saturating_sub(1);
+        let mut short = status.short.iter().filter(|s| s.alone);
+        let first = short.next().map(|s| (false, s.message.clone()));
+        first.filter(|_| short.count() + 1 >= others)
+    });
+    let (why, message) = armed(placement, known, kept.as_ref(), now);
     set_condition(
         &mut status.conditions,
         condition::FAILOVER_ARMED,

@@ -23,6 +23,7 @@ mod lost;
 mod numbers;
 mod overridden;
 mod rolling;
+mod short;
 mod suits;
 mod targets;
 #[cfg(test)]
@@ -59,6 +60,11 @@ pub fn decide(world: &World<'_>) -> BTreeMap<(String, String), Decision> {
         .map(|(ns, s)| (ns, select::claimed_twice(s)))
         .collect();
     let asked = targets::asked(world, &templates, &selections);
+    let kept = fit::while_alone(world.grants);
+    let alone = World {
+        grants: &kept,
+        ..*world
+    };
     let mut decisions = BTreeMap::new();
     for placement in order {
         let key = key(placement);
@@ -79,9 +85,11 @@ pub fn decide(world: &World<'_>) -> BTreeMap<(String, String), Decision> {
             lends: lend::Lends::of(world, &held, placement),
             active: active(placement, world.failover),
         };
-        let mut decision = one.decide(&held.others(placement));
+        let others = held.others(placement);
+        let mut decision = one.decide(&others);
         decision.survivable = one.survivable(&asked);
         one.describe(&mut decision);
+        decision.short = one.short(&alone, &decision, &others);
         if let Some(assignment) = &decision.assignment {
             held.set(placement, holds(world, placement, assignment, templates));
         }

@@ -89,6 +89,15 @@ pub fn sum_while<'a>(grants: impl IntoIterator<Item = &'a Read>, away: &BTreeSet
     all
 }
 
+/// The same where each centre is alone: what the grants keep for that is in force.
+pub fn while_alone(grants: &BTreeMap<Scope, Granted>) -> BTreeMap<Scope, Granted> {
+    let mut all = grants.clone();
+    for room in all.values_mut().flat_map(|granted| granted.centres.values_mut()) {
+        room.in_force = room.in_force.each_max(room.survival);
+    }
+    all
+}
+
 /// So many times as much.
 pub fn times(each: Resources, copies: i64) -> Resources {
     each.zip(Resources::ZERO, |amount, _| amount.saturating_mul(i128::from(copies)))

@@ -22,6 +22,7 @@ pub fn status(
     let mut status = placement.status.clone().unwrap_or_default();
     let generation = placement.metadata.generation;
     status.assignment.clone_from(&decision.assignment);
+    status.short.clone_from(&decision.short);
     let none = Assignment::default();
     let assignment = decision.assignment.as_ref().unwrap_or(&none);
     let sides: Vec<Side<'_>> = assignment

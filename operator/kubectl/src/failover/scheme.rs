@@ -156,6 +156,8 @@ fn obstacles(
             format!("{to} 不是 dap/{name} 的中心，可选：{listed}"),
         ));
     }
+    let short = placement.status.iter().flat_map(|s| &s.short);
+    all.extend(short.filter(|s| s.name == *to).map(|s| s.message.clone()));
     let open = moves
         .iter()
         .find(|m| m.spec.placement_ref.name == *name && !m.phase().is_over());

@@ -177,6 +177,8 @@ impl Step<'_> {
                 reason::TARGET_LOST,
                 format!("{to} is not there; it goes on when {to} reports | {to} 不可用，待其恢复上报后继续"),
             );
+        } else if let Some(message) = self.finds_no_room() {
+            self.wait(reason::NO_CAPACITY, message);
         } else if !self.seen.slot && self.mode() != Some(PlacementMode::ActiveActive) {
             self.wait(
                 reason::QUEUED,
@@ -186,6 +188,15 @@ impl Step<'_> {
             return false;
         }
         true
+    }
+
+    /// What the target lacks; a loss may use what the grants keep there for one.
+    fn finds_no_room(&self) -> Option<String> {
+        let placement = self.seen.placement?;
+        let short = placement.status.as_ref()?.short.iter();
+        let mut short = short.filter(|s| s.name == self.to() && (s.alone || !self.unplanned()));
+        let one_sided = placement.spec.mode != PlacementMode::ActiveActive;
+        short.next().filter(|_| one_sided).map(|s| s.message.clone())
     }
 
     /// People who must agree first.

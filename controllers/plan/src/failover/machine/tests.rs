@@ -8,6 +8,8 @@ use super::super::facts::{Arbiter, Stage};
 use super::super::testing::*;
 use super::*;
 
+mod room;
+
 /// One move in a world that a test changes.
 struct Scene {
     failover: Failover,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crds::{Assignment, CentreRole, DualActivePlacement, Ownership, PlacedObject, Resources};
+use crds::{Assignment, CentreRole, DualActivePlacement, Ownership, PlacedObject, Resources, ShortCentre};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -80,6 +80,8 @@ pub struct Decision {
     pub obstacle: Option<Obstacle>,
     /// Whether each centre could hold everything alone, and in words; `None` where that is not asked.
     pub survivable: Option<(bool, String)>,
+    /// Centres to which it could not be moved, for want of room.
+    pub short: Vec<ShortCentre>,
     /// Services of the decision that lead to pods.
     pub services: BTreeSet<String>,
     /// Workloads whose pods hold devices of their node.

@@ -215,6 +215,26 @@ fn an_exclusive_one_is_wanted_where_its_right_is_and_leaves_its_objects() {
     assert_eq!(copies(&s.store("p", true)), [("a", 4), ("b", 0)]);
 }
 
+#[test]
+fn where_it_has_no_room_is_told_before_it_moves() {
+    let mut s = one(4, r#""mode": "Exclusive", "active": "a""#);
+    s.failover = know(held(Some("a"), Standing::Held), HEARD, &[]);
+    assert_eq!(s.store("p", true).short, []);
+    s.template(object(TemplateKind::Deployment, "api"), 3, "api", &[]);
+    s.placement("q", "api", r#""mode": "ActiveStandby", "active": "b""#);
+    s.store("q", true);
+    let short = s.store("p", true).short.remove(0);
+    assert_eq!((short.name.as_str(), short.alone), ("b", false));
+    assert!(short.message.contains("short of cpu 3"), "{}", short.message);
+    // Of eight vCPU that are kept for a loss five are left, and then one.
+    for granted in s.grants.values_mut() {
+        for room in granted.centres.values_mut() {
+            room.survival = cpu(4);
+        }
+    }
+    assert!(s.store("p", true).short.remove(0).alone);
+}
+
 proptest! {
     #[test]
     fn never_are_two_wanted_to_run_an_exclusive_one(

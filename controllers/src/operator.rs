@@ -265,7 +265,8 @@ fn start(leader: Leader, figures: Figures, stop: &CancellationToken) -> Controll
     let (placing, moving) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let (sight, seen) = failover::watch(&common.client, deciding, &placing, &moving);
     controllers.push(named("moves", seen));
-    let move_all = failover::run(common.clone(), sight.clone(), moving, moves, (timing, fail_points.clone()));
+    let drill = (timing, fail_points.clone());
+    let move_all = failover::run(common.clone(), sight.clone(), moving, moves, drill);
     controllers.push(named("failover", move_all));
     let (says, word) = Word::channel();
     let place_all = placement::run(common.clone(), epoch, (sight, placing), (placements, word), fail_points);

@@ -2,26 +2,10 @@
 
 use anyhow::{Context as _, Result, ensure};
 use playground::{Cut, Place, eventually};
-use serde_json::Value;
 
-use crate::ground::{HUB, LONG, OUTLASTS, exclusive, real, rto};
+use crate::ground::{LONG, OUTLASTS, rto};
 use crate::stage::NS;
 use crate::world::World;
-
-impl World {
-    pub(crate) async fn made(&self, name: &str) -> Result<()> {
-        self.put(&real(name, "writer", 1)).await?;
-        self.put(&exclusive(name)).await?;
-        self.writes_in(name, "jishi").await?;
-        self.armed(name, "Armed").await
-    }
-
-    async fn uids(&self, centre: &str, labels: &str) -> Result<Vec<Value>> {
-        let found = self.get(centre, &["pods", "-n", NS, "-l", labels]).await?;
-        let all = found["items"].as_array().context("pods")?;
-        Ok(all.iter().map(|pod| pod["metadata"]["uid"].clone()).collect())
-    }
-}
 
 /// Both hear the witness: both beat on through it.
 pub(crate) async fn a_cut_between_the_two_moves_nothing(w: &World) -> Result<()> {
@@ -85,9 +69,7 @@ pub(crate) async fn a_lost_witness_pins(w: &World) -> Result<()> {
     w.armed("pinned", "Armed").await?;
     w.goes_on("pinned", OUTLASTS).await?;
     ensure!(w.uids("jishi", "xiangyun.io/exclusive=pinned").await? == before);
-    let moved = w.get(HUB, &["failovers", "-n", NS]).await?;
-    let moved = moved["items"].as_array().into_iter().flatten();
-    let names: Vec<&Value> = moved.map(|f| &f["spec"]["placementRef"]["name"]).collect();
-    ensure!(!names.iter().any(|name| *name == "pinned"), "{names:?}");
+    let moves = w.moves_of("pinned").await?;
+    ensure!(moves.is_empty(), "{moves:?}");
     w.nobody_wrote_twice()
 }

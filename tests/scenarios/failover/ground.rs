@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use playground::{Options, Profile, eventually};
+use crds::object;
+use playground::{Condition, Options, Profile, eventually};
 use serde_json::{Value, json};
 
 use crate::stage::{LI, NS, deployment, placement};
@@ -14,6 +15,8 @@ pub(crate) const LONG: Duration = Duration::from_secs(120);
 pub(crate) const EXAM: &str = "exam";
 /// The hub, at a server that outlives jishi.
 pub(crate) const HUB: &str = "hub@jiyidong";
+/// Both operators.
+pub(crate) const OPERATORS: [&str; 2] = ["operator@jishi", "operator@jiyidong"];
 
 /// At twenty records a second more than any right lasts without an answer.
 pub(crate) const OUTLASTS: usize = 300;
@@ -54,6 +57,66 @@ pub(crate) fn exclusive(name: &str) -> Value {
 }
 
 impl World {
+    /// The hub, at a server that runs.
+    pub(crate) fn hub(&self) -> Result<&'static str> {
+        let runs = self.cloud.condition("hub-apiserver@jiyidong")? == Condition::Running;
+        Ok(if runs { HUB } else { "hub@jishi" })
+    }
+
+    /// The operator that leads, by the process in the name that its lease has.
+    pub(crate) async fn leader(&self) -> Result<&'static str> {
+        eventually(LONG, "an operator leads", || async {
+            let lease = self
+                .get(self.hub()?, &["lease", object::CONTROLLER, "-n", object::SYSTEM])
+                .await?;
+            let holder = lease["spec"]["holderIdentity"].as_str().unwrap_or_default();
+            let holds = |operator: &&str| {
+                let pid = self.cloud.pid(operator).map(|pid| pid.to_string());
+                pid.is_some_and(|pid| holder.split('-').any(|part| part == pid))
+            };
+            OPERATORS
+                .into_iter()
+                .find(holds)
+                .with_context(|| format!("{holder:?} leads"))
+        })
+        .await
+    }
+
+    /// An exclusive placement of one writer, in jishi and armed.
+    pub(crate) async fn made(&self, name: &str) -> Result<()> {
+        self.all_made(&[name]).await
+    }
+
+    /// The same of several, which start together.
+    pub(crate) async fn all_made(&self, names: &[&str]) -> Result<()> {
+        for name in names {
+            self.put(&real(name, "writer", 1)).await?;
+            self.put(&exclusive(name)).await?;
+        }
+        for name in names {
+            self.writes_in(name, "jishi").await?;
+            self.armed(name, "Armed").await?;
+        }
+        Ok(())
+    }
+
+    /// The pods of a centre with these labels.
+    pub(crate) async fn uids(&self, centre: &str, labels: &str) -> Result<Vec<Value>> {
+        let found = self.get(centre, &["pods", "-n", NS, "-l", labels]).await?;
+        let all = found["items"].as_array().context("pods")?;
+        Ok(all.iter().map(|pod| pod["metadata"]["uid"].clone()).collect())
+    }
+
+    /// Names of all moves of a placement.
+    pub(crate) async fn moves_of(&self, placement: &str) -> Result<Vec<String>> {
+        let found = self.get(self.hub()?, &["failovers", "-n", NS]).await?;
+        let all = found["items"].as_array().context("moves")?.iter();
+        let of = all.filter(|f| f["spec"]["placementRef"]["name"] == placement);
+        Ok(of
+            .filter_map(|f| f["metadata"]["name"].as_str().map(ToOwned::to_owned))
+            .collect())
+    }
+
     /// Records of that exclusive placement that landed so far.
     pub(crate) fn landed(&self, name: &str) -> Result<usize> {
         let judged = self.cloud.judge_writes()?;
@@ -106,13 +169,35 @@ impl World {
         let object = json!({"apiVersion": "xiangyun.io/v1alpha1", "kind": "Failover",
             "metadata": {"name": name, "namespace": NS},
             "spec": {"placementRef": {"name": placement}, "type": kind, "from": from, "to": to, "comment": "演练"}});
-        self.apply(HUB, LI, &object).await
+        self.apply(self.hub()?, LI, &object).await
+    }
+
+    /// Says that word as that person about a move.
+    pub(crate) async fn says(&self, person: &str, failover: &str, word: &str) -> Result<()> {
+        let found = self.get(self.hub()?, &["failover", failover, "-n", NS]).await?;
+        let said = json!({"apiVersion": "xiangyun.io/v1alpha1", "kind": "FailoverApproval",
+            "metadata": {"name": format!("{failover}-{}", person.replace('.', "-")), "namespace": NS},
+            "spec": {"failoverRef": {"name": failover, "uid": found["metadata"]["uid"]},
+                "word": word, "comment": "机房值班确认"}});
+        self.apply(self.hub()?, Some(person), &said).await
+    }
+
+    /// Waits until a move is in that phase for that reason; answers what it says.
+    pub(crate) async fn because(&self, name: &str, phase: &str, reason: &str) -> Result<String> {
+        eventually(LONG, &format!("move {name} is {phase}, {reason}"), || async {
+            let found = self.get(self.hub()?, &["failover", name, "-n", NS]).await?;
+            let why = condition(&found, "Complete").context("no word yet")?;
+            let is = found["status"]["phase"] == phase && why["reason"] == reason;
+            ensure!(is, "{} {} {}", found["status"]["phase"], why["reason"], why["message"]);
+            Ok(why["message"].as_str().unwrap_or_default().to_owned())
+        })
+        .await
     }
 
     /// Waits until a move is in that phase.
     pub(crate) async fn phase(&self, name: &str, phase: &str) -> Result<Value> {
         eventually(LONG, &format!("move {name} is {phase}"), || async {
-            let found = self.get(HUB, &["failover", name, "-n", NS]).await?;
+            let found = self.get(self.hub()?, &["failover", name, "-n", NS]).await?;
             let why = condition(&found, "Complete").map(|c| (&c["reason"], &c["message"]));
             ensure!(found["status"]["phase"] == phase, "{} {why:?}", found["status"]);
             Ok(found)
@@ -123,7 +208,7 @@ impl World {
     /// Waits until the arbiter says that of a centre.
     pub(crate) async fn witness(&self, centre: &str, state: &str) -> Result<Value> {
         eventually(LONG, &format!("{centre} is {state}"), || async {
-            let found = self.get(HUB, &["dcn", centre]).await?;
+            let found = self.get(self.hub()?, &["dcn", centre]).await?;
             let witness = &found["status"]["witness"];
             ensure!(witness["state"] == state, "{witness}");
             Ok(witness.clone())
@@ -134,7 +219,7 @@ impl World {
     /// Waits until the condition FailoverArmed of a placement gives that reason.
     pub(crate) async fn armed(&self, name: &str, reason: &str) -> Result<()> {
         eventually(LONG, &format!("{name} is {reason}"), || async {
-            let found = self.get(HUB, &["dap", name, "-n", NS]).await?;
+            let found = self.get(self.hub()?, &["dap", name, "-n", NS]).await?;
             let says = condition(&found, "FailoverArmed");
             ensure!(says.is_some_and(|c| c["reason"] == reason), "{says:?}");
             Ok(())

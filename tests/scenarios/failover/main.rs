@@ -15,11 +15,15 @@ mod steps;
 #[allow(dead_code, reason = "another suite speaks the other words")]
 mod world;
 
+mod busy;
+mod calm;
 mod cuts;
 mod ground;
+mod hub;
 mod lost;
 mod moves;
 mod restores;
+mod returns;
 mod rights;
 mod unfenced;
 
@@ -42,6 +46,16 @@ async fn failover() -> anyhow::Result<()> {
         cuts::an_isolated_centre_stops_itself,
         cuts::a_lost_witness_pins,
         restores::a_restored_store_undoes_no_move,
+        calm::a_short_silence_moves_nothing,
+        calm::voters_of_one_place_lost_move_nothing,
+        calm::a_clock_an_hour_off_moves_nothing,
+        hub::a_silent_hub_takes_nothing_away,
+        busy::what_has_no_room_elsewhere_stays,
+        busy::a_loss_meets_what_is_under_way,
+        busy::what_stayed_goes_on,
+        returns::a_failback_outlives_its_operators,
+        returns::the_backup_is_lost_in_its_turn,
+        returns::the_backup_comes_back,
         unfenced::without_a_fence_two_people_confirm,
     )
 }

@@ -1,0 +1,66 @@
+//! A hub that nobody reaches.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use playground::eventually;
+use serde_json::json;
+use tests::prometheus;
+
+use crate::calm::{CALM, SHOP, Undisturbed};
+use crate::ground::{LONG, real};
+use crate::world::World;
+
+const SERVERS: [&str; 3] = [
+    "hub-apiserver@jishi",
+    "hub-apiserver@jiyidong",
+    "hub-apiserver@baicheng",
+];
+/// Three minutes, and what Prometheus needs to see them.
+const MINUTES: Duration = Duration::from_secs(300);
+/// Records of 160 s at twenty a second: what may be missing is what a busy machine writes late.
+const RECORDS: usize = 3200;
+
+/// No server of the hub answers for three minutes: three times the age at which a report is stale, and more than any lease,
+/// right or watch lasts. The beats need the store alone, so the exclusive writer goes on; nothing is deleted or scaled,
+/// and afterwards a change of a template is followed as before.
+pub(crate) async fn a_silent_hub_takes_nothing_away(w: &World) -> Result<()> {
+    let before = Undisturbed::now(w).await?;
+    let landed = w.landed(CALM)?;
+    for server in SERVERS {
+        w.cloud.kill(server).await?;
+    }
+    let query = r#"max(max_over_time(up{job="hub-apiserver"}[3m]))"#;
+    eventually(MINUTES, "the hub was down for three minutes", || async {
+        let up = prometheus::value(&w.cloud.prometheus()?, query).await?;
+        ensure!(up == Some(0.0), "{query} is {up:?}");
+        Ok(())
+    })
+    .await?;
+    let landed = w.landed(CALM)? - landed;
+    println!("silent hub: {landed} records of the exclusive writer meanwhile");
+    ensure!(landed >= RECORDS, "{landed} records");
+    w.goes_on(CALM, 20).await?;
+    for server in SERVERS {
+        w.cloud.start_process(server).await?;
+    }
+    for name in [CALM, SHOP] {
+        w.placement_reason(name, "Running").await?;
+    }
+    before.still(w).await?;
+    // A server that has just started refuses templates until its policies know what they compare with.
+    let more = w.file(&real(SHOP, "http", 6))?;
+    eventually(LONG, "the hub takes a template", || async {
+        w.ok("hub", crate::stage::LI, &["apply", "-f", &more]).await.map(drop)
+    })
+    .await?;
+    w.copies(SHOP, SHOP, [3, 3]).await?;
+    w.armed(CALM, "Armed").await?;
+    let placement = w.get("hub", &["dap", CALM, "-n", crate::stage::NS]).await?;
+    ensure!(
+        placement["status"]["active"] == json!(["jishi"]),
+        "{}",
+        placement["status"]
+    );
+    w.nobody_wrote_twice()
+}

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::ground::{LONG, exclusive, real};
 use crate::stage::{LI, NS, placement};
-use crate::world::{World, condition, small_request};
+use crate::world::{World, small_request};
 
 /// Exclusive, larger than all that is kept in jiyidong for a loss; what it runs on is granted in jishi alone.
 const HEAVY: &str = "heavy";
@@ -129,24 +129,13 @@ pub(crate) async fn a_loss_meets_what_is_under_way(w: &World) -> Result<()> {
         .await?;
     println!("lost: {says}");
     ensure!(!w.is_there("jiyidong", &["deploy", HEAVY]).await?, "it was moved");
-    granted_once(w).await?;
+    // 64 vCPU and 8, each once, and all of both in the centre that is left.
+    w.quota_is("jiyidong", NS, "requests.cpu", "72", LONG).await?;
     w.nobody_wrote_twice()
 }
 
 fn image(deployment: &Value) -> &Value {
     &deployment["spec"]["template"]["spec"]["containers"][0]["image"]
-}
-
-/// 64 vCPU and 8, each once, and all of both in the centre that is left.
-async fn granted_once(w: &World) -> Result<()> {
-    eventually(LONG, "the request is granted", || async {
-        let found = w.get(w.hub()?, &["rreq", "late", "-n", NS]).await?;
-        let ready = condition(&found, "Ready").context("Ready")?;
-        ensure!(ready["reason"] == "Active", "{ready}");
-        Ok(())
-    })
-    .await?;
-    w.quota_is("jiyidong", NS, "requests.cpu", "72", LONG).await
 }
 
 /// It is back: what had no room elsewhere goes on in it, and it follows the version that it missed.
@@ -159,6 +148,7 @@ pub(crate) async fn what_stayed_goes_on(w: &World) -> Result<()> {
     ensure!(says.contains("came back"), "{says}");
     w.writes_in(HEAVY, "jishi").await?;
     println!("heavy went on after {before} records");
+    w.request_reason(NS, "late", "Active").await?;
     w.copies(SHELF, SHELF, [2, 2]).await?;
     let found = w.get("jishi", &["deploy", SHELF, "-n", NS]).await?;
     ensure!(image(&found) == NEXT, "{}", image(&found));

@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 
 use super::record::{Landed, RightEpoch, Write};
 use super::sink;
+use super::writer::PATIENCE;
 
 /// The writes of one scope, judged. Times are milliseconds on CLOCK_BOOTTIME.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -157,12 +158,20 @@ fn judge_one(writes: &[&Write], landed: &[&Landed]) -> Verdict {
     }
 }
 
-/// Who wrote, by place and epoch. A record counts from when it was sent to when its writer knew that it had landed.
+/// When its writer heard of a record. It gives one up after [`PATIENCE`]: an answer that was read later had arrived before,
+/// and waited with a writer that stood still.
+fn heard(write: &Write, acked: u64) -> u64 {
+    let patience = u64::try_from(PATIENCE.as_millis()).unwrap_or(u64::MAX);
+    acked.min(write.sent.saturating_add(patience))
+}
+
+/// Who wrote, by place and epoch. A record counts from when it was sent to when its writer heard that it had landed.
 fn turns(landed: &[&Landed], acked: &BTreeMap<(&str, u64, u64), u64>) -> Vec<Turn> {
     let mut turns: BTreeMap<(RightEpoch, &str), Turn> = BTreeMap::new();
     for record in landed {
         let write = &record.write;
-        let until = acked.get(&key(write)).copied().unwrap_or_default().max(record.landed);
+        let heard = acked.get(&key(write)).map_or(0, |acked| heard(write, *acked));
+        let until = heard.max(record.landed);
         let turn = turns.entry((write.epoch, &write.place)).or_insert_with(|| Turn {
             place: write.place.clone(),
             epoch: write.epoch,
@@ -242,6 +251,19 @@ mod tests {
         assert!(matches!(verdict.violations[..], [Violation::Interleaved(..)]));
         let verdict = judged(vec![record("jishi", 7, 1, 100), record("jiyidong", 8, 1, 120)]);
         assert_eq!(verdict.violations, []);
+    }
+
+    #[test]
+    fn a_writer_that_stood_still_did_not_write_meanwhile() {
+        let (mut write, landed) = record("jishi", 7, 1, 100);
+        write.acked = Some(60_000);
+        let other = record("jiyidong", 8, 1, 16_000);
+        let (writes, all) = ([write.clone(), other.0], [landed.clone(), other.1]);
+        assert_eq!(judge(&writes, &all)["dept-rsj/exam"].violations, []);
+        // Another one that was sent when it woke up is found.
+        let late = record("jishi", 7, 2, 60_001);
+        let (writes, all) = ([&writes[..], &[late.0]].concat(), [&all[..], &[late.1]].concat());
+        assert_eq!(judge(&writes, &all)["dept-rsj/exam"].violations.len(), 2);
     }
 
     #[test]

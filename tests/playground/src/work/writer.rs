@@ -17,7 +17,7 @@ use super::{PodArgs, boot_ms};
 /// Between two records.
 const PACE: Duration = Duration::from_millis(50);
 /// A record that is not answered within this is given up, and with it its connection. It may land all the same.
-const PATIENCE: Duration = Duration::from_millis(500);
+pub(super) const PATIENCE: Duration = Duration::from_millis(500);
 
 /// A connection to the sink.
 struct Line {

@@ -55,7 +55,6 @@ async fn failover() -> anyhow::Result<()> {
         busy::what_stayed_goes_on,
         returns::a_failback_outlives_its_operators,
         returns::the_backup_is_lost_in_its_turn,
-        returns::the_backup_comes_back,
         unfenced::without_a_fence_two_people_confirm,
     )
 }

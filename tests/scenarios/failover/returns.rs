@@ -82,11 +82,12 @@ pub(crate) async fn the_backup_is_lost_in_its_turn(w: &World) -> Result<()> {
     let proof = &done["status"]["proof"]["kind"];
     ensure!(proof == "PermitExpired", "{proof}");
     w.writes_in(KEPT, "jishi").await?;
-    w.nobody_wrote_twice()
+    w.nobody_wrote_twice()?;
+    the_backup_comes_back(w).await
 }
 
 /// It wakes up with four placements that it may no longer run; the failback that it interrupted is asked for again.
-pub(crate) async fn the_backup_comes_back(w: &World) -> Result<()> {
+async fn the_backup_comes_back(w: &World) -> Result<()> {
     w.thaw_place(Place::Jiyidong).await?;
     w.witness("jiyidong", "Returned").await?;
     for name in [TWICE, KEPT] {

@@ -10,7 +10,7 @@ use tests::prometheus;
 use crate::calm::{CALM, SHOP, Undisturbed};
 use crate::ground::{LONG, real};
 use crate::stage::{LI, NS};
-use crate::world::World;
+use crate::world::{METRO, World};
 
 /// Hangs, for everybody in the centre of the exclusive writer.
 const HANGS: &str = "hub-apiserver@jishi";
@@ -64,6 +64,11 @@ pub(crate) async fn a_silent_hub_takes_nothing_away(w: &World) -> Result<()> {
         w.ok("hub", LI, &["apply", "-f", &more]).await.map(drop)
     })
     .await?;
+    // Whoever was refused for minutes asks again every half a minute.
+    for centre in METRO {
+        w.field(centre, &["deploy", SHOP], "/spec/replicas", &json!(3), LONG)
+            .await?;
+    }
     w.copies(SHOP, SHOP, [3, 3]).await?;
     w.armed(CALM, "Armed").await?;
     let placement = w.get("hub", &["dap", CALM, "-n", NS]).await?;

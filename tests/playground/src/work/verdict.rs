@@ -258,7 +258,7 @@ mod tests {
         let (mut write, landed) = record("jishi", 7, 1, 100);
         write.acked = Some(60_000);
         let other = record("jiyidong", 8, 1, 16_000);
-        let (writes, all) = ([write.clone(), other.0], [landed.clone(), other.1]);
+        let (writes, all) = ([write, other.0], [landed, other.1]);
         assert_eq!(judge(&writes, &all)["dept-rsj/exam"].violations, []);
         // Another one that was sent when it woke up is found.
         let late = record("jishi", 7, 2, 60_001);

@@ -92,9 +92,10 @@ fn serves(placement: &DualActivePlacement, assignment: &Assignment, name: &str, 
         return None;
     }
     let row = placement.row(name)?;
-    // What it said before it was lost says nothing of what runs there now.
+    // What it said before it was lost says nothing of what runs there now: it keeps the 0 of its loss. One that carried out a
+    // decision since then is given traffic, and keeps it while the next decision is on its way there.
     if site.witness == Some(WitnessState::Returned) && row.number != assignment.number {
-        return Some(0);
+        return None;
     }
     let ready = |row: &PlacementRow, service: &str| {
         let found = row.services.iter().find(|s| s.name == service);

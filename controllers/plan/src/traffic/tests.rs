@@ -92,6 +92,11 @@ fn who_returned_is_given_traffic_last() {
     assert_eq!(weigh(&old, &returned, &weights([0, 3])), Some(weights([0, 3])));
     let newest = placement("ActiveActive", [4, 3], [7, 7]);
     assert_eq!(weigh(&newest, &returned, &weights([0, 3])), Some(weights([4, 3])));
+    // The next decision takes nothing away from whoever serves already, on the way home say.
+    assert_eq!(weigh(&old, &returned, &weights([4, 3])), Some(weights([4, 3])));
+    let home = placement("ActiveStandby", [4, 3], [6, 7]);
+    assert_eq!(weigh(&home, &returned, &weights([4, 0])), Some(weights([4, 0])));
+    assert_eq!(weigh(&home, &returned, &weights([0, 3])), Some(weights([0, 3])));
 }
 
 #[test]

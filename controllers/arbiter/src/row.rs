@@ -70,6 +70,7 @@ pub struct Incarnation {
     pub store: u64,
 }
 
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks it so")]
 const fn is_unknown(store: &u64) -> bool {
     *store == 0
 }

@@ -101,12 +101,11 @@ impl Counting {
             Some(source) => {
                 let pause = Duration::try_from(source.question.pause()).unwrap_or(NOTHING_TO_ASK);
                 let left = source.asked.map(|at| pause.saturating_sub(at.elapsed()));
-                match left.filter(|left| !left.is_zero()) {
-                    Some(left) => left,
-                    None => {
-                        ask(source, &self.metrics).await;
-                        pause
-                    }
+                if let Some(left) = left.filter(|left| !left.is_zero()) {
+                    left
+                } else {
+                    ask(source, &self.metrics).await;
+                    pause
                 }
             }
             None => NOTHING_TO_ASK,

@@ -104,11 +104,11 @@ impl Figures {
     }
 
     /// Counts what the statuses say.
-    fn observe<'a>(&self, statuses: impl Iterator<Item = &'a DualActivePlacementStatus> + Clone) {
+    fn observe(&self, statuses: &[&DualActivePlacementStatus]) {
         let by = |kind: &str, none: &str| {
             // A rule about a figure that is not there would stay silent.
             let mut by_reason: BTreeMap<String, usize> = [(none.to_owned(), 0)].into();
-            let said = statuses.clone().filter_map(|s| find_condition(&s.conditions, kind));
+            let said = statuses.iter().filter_map(|s| find_condition(&s.conditions, kind));
             for said in said {
                 *by_reason.entry(said.reason.clone()).or_default() += 1;
             }
@@ -209,7 +209,7 @@ impl Controller {
         kinds: &Kinds,
     ) -> Result<Option<Duration>, CallError> {
         if placements.is_empty() {
-            self.figures.observe(std::iter::empty());
+            self.figures.observe(&[]);
             return Ok(None);
         }
         if !self.templates.complete() {
@@ -233,7 +233,8 @@ impl Controller {
             Some((placement, decision, self.traffic.tell(placement, status, now)))
         });
         let next: Vec<_> = next.collect();
-        self.figures.observe(next.iter().map(|(_, _, status)| status));
+        self.figures
+            .observe(&next.iter().map(|(_, _, status)| status).collect::<Vec<_>>());
         let (first, more) = self.put(next, &known, now).await;
         if first.is_ok() && more {
             // What is decided meanwhile comes first.

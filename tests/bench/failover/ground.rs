@@ -288,8 +288,8 @@ impl Ground {
             if let (Some(first), Some(last)) = (bad.first(), bad.last()) {
                 println!("{name}: lost {}, the first {first}, the last {last}", bad.len());
             }
-            let last = after.last().and_then(|line| line.get("centre")).and_then(Value::as_str);
-            switched += usize::from(last == Some("jishi"));
+            let end = after.last().and_then(|line| line.get("centre")).and_then(Value::as_str);
+            switched += usize::from(end == Some("jishi"));
         }
         Ok((
             f64::from(u32::try_from(asked)?),

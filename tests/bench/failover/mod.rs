@@ -7,6 +7,7 @@ mod raw;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, ensure};
+use controllers::clock::Clock;
 use crds::{Failover, FailoverPhase, FailoverStep, FailoverType};
 use jiff::Timestamp;
 use kube::ResourceExt as _;
@@ -56,9 +57,9 @@ enum Fall {
 }
 
 /// The latest moment at which a move reached that step.
-fn last(moves: &[Failover], step: FailoverStep) -> Result<Timestamp> {
+fn last(done: &[Failover], step: FailoverStep) -> Result<Timestamp> {
     let mut latest = Timestamp::UNIX_EPOCH;
-    for one in moves {
+    for one in done {
         let at = one
             .reached(step)
             .with_context(|| format!("{} without {step:?}", one.name_any()))?;
@@ -74,7 +75,7 @@ fn seconds(from: Timestamp, to: Timestamp) -> f64 {
 impl Ground {
     /// Ends jishi that way. Answers the seconds to the verdict, the moment that is written on it, and the incident.
     async fn falls_silent(&self, how: Fall) -> Result<(f64, Timestamp, String)> {
-        let begin = Timestamp::now();
+        let begin = Clock::default().now();
         for process in self.running(Place::Jishi)? {
             match how {
                 Fall::Refused => self.cloud.kill(&process).await?,
@@ -93,22 +94,22 @@ impl Ground {
         let writes = self.hub_writes().await?;
         let (verdict, since, incident) = self.falls_silent(Fall::BlackHoled).await?;
         let of_it = |f: &Failover| f.spec.incident.as_ref() == Some(&incident) && f.phase() == FailoverPhase::Succeeded;
-        let moves = self
+        let done = self
             .until(&self.failovers, "every placement moved", self.number, of_it)
             .await?;
         let writes = self.hub_writes().await? - writes;
-        let moved = seconds(since, last(&moves, FailoverStep::Verified)?);
-        let serves = seconds(since, last(&moves, FailoverStep::AppReady)?);
+        let moved = seconds(since, last(&done, FailoverStep::Verified)?);
+        let serves = seconds(since, last(&done, FailoverStep::AppReady)?);
         let mut rto = Vec::new();
-        for one in &moves {
+        for one in &done {
             let text = one.status.as_ref().and_then(|s| s.rto_seconds.as_ref());
             rto.push(text.context("no RTO")?.parse::<f64>()?);
         }
         println!(
             "{} moved {moved:.1} s after the verdict, all serve after {serves:.1} s",
-            moves.len()
+            done.len()
         );
-        let (raw, raw_writes) = self.raw_failover(&moves).await?;
+        let (raw, raw_writes) = self.raw_failover(&done).await?;
         let number = f64::from(u32::try_from(self.number)?);
         let mut all = figures([
             ("verdict_black_holed_s", verdict),
@@ -136,22 +137,22 @@ impl Ground {
         self.runs_in(Place::Jiyidong, "jishi has let go").await?;
         self.has_nodes(Place::Jishi).await?;
         let clients = self.ask().await?;
-        let (begin, clock, writes) = (Timestamp::now(), Instant::now(), self.hub_writes().await?);
+        let (begin, clock, writes) = (Clock::default().now(), Instant::now(), self.hub_writes().await?);
         at_once(0..self.number, |i| self.sends_back(i)).await?;
         let of_it = |f: &Failover| f.spec.type_ == FailoverType::Failback && f.phase() == FailoverPhase::Succeeded;
-        let moves = self
+        let done = self
             .until(&self.failovers, "every placement is back", self.number, of_it)
             .await?;
-        let moved = seconds(begin, last(&moves, FailoverStep::Verified)?);
+        let moved = seconds(begin, last(&done, FailoverStep::Verified)?);
         self.runs_in(Place::Jishi, "jiyidong has let go").await?;
         let (settled, writes) = (clock.elapsed().as_secs_f64(), self.hub_writes().await? - writes);
         let (asked, lost, switched) = self.asked(clients).await?;
         ensure!(switched == REAL, "{switched} of {REAL} clients were led back to jishi");
         println!(
             "{} back after {moved:.1} s, {lost} of {asked} requests lost",
-            moves.len()
+            done.len()
         );
-        let (raw, raw_writes) = self.raw_failback(&moves).await?;
+        let (raw, raw_writes) = self.raw_failback(&done).await?;
         let number = f64::from(u32::try_from(self.number)?);
         let mut all = figures([
             ("moved_s", moved),

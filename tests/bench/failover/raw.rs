@@ -116,7 +116,7 @@ impl Ground {
     /// The operator's part of a placement's status, with the one field changed that it leaves as it finds it.
     async fn bare_decision(&self, stored: &DualActivePlacement) -> Result<()> {
         let mut status = stored.status.clone().unwrap_or_default();
-        let moment = jiff::Timestamp::now();
+        let moment = controllers::clock::Clock::default().now();
         for condition in &mut status.conditions {
             condition.last_transition_time.0 = moment;
         }

@@ -61,7 +61,7 @@ impl Question {
     }
 
     /// A label of a series, as whoever counts wrote it.
-    fn label(&self, labels: &BTreeMap<String, String>, name: &str) -> Option<String> {
+    fn label(labels: &BTreeMap<String, String>, name: &str) -> Option<String> {
         let exported = labels.get(&format!("{EXPORTED}{name}")).filter(|v| !v.is_empty());
         exported.or_else(|| labels.get(name).filter(|v| !v.is_empty())).cloned()
     }
@@ -82,7 +82,7 @@ impl Requests {
         let seen = i64::try_from(seen).unwrap_or(i64::MAX);
         let (mut all, mut nameless) = (BTreeMap::new(), false);
         for one in read(rates)? {
-            let label = |name| question.label(&one.metric, name);
+            let label = |name| Question::label(&one.metric, name);
             let (Some(namespace), Some(service)) = (label(&question.namespace), label(&question.service)) else {
                 nameless |= one.value(1000.0) != Some(0);
                 continue;

@@ -60,7 +60,8 @@ pub struct Questions {
 pub(super) fn matchers(source: &MetricSource) -> String {
     let quoted = |v: &str| v.replace('\\', "\\\\").replace('"', "\\\"");
     let labels = source.match_labels.iter();
-    labels.map(|(k, v)| format!("{k}=\"{}\",", quoted(&v.0))).collect()
+    let all: Vec<String> = labels.map(|(k, v)| format!("{k}=\"{}\",", quoted(&v.0))).collect();
+    all.concat()
 }
 
 impl Window {

@@ -155,13 +155,11 @@ impl Beats {
         {
             let mut known = self.rights.known();
             let beats = known.claimed && boot() < leads.until + AILING;
-            match known.agent.as_mut().filter(|_| beats) {
-                Some(agent) => agent.ails(true),
-                None => {
-                    drop(known);
-                    return self.resign();
-                }
-            }
+            let Some(agent) = known.agent.as_mut().filter(|_| beats) else {
+                drop(known);
+                return self.resign();
+            };
+            agent.ails(true);
         }
         let sign = self.sign();
         self.send(sign).await;

@@ -145,9 +145,9 @@ impl Rights {
                 runs: right.is_some(),
                 // Nobody was ever granted it: what ran before there was an arbiter runs on.
                 unknown: new,
-                why: right.is_none().then(|| match known.copied {
-                    true => (reason::FENCED, COPIED.to_owned()),
-                    false => why(agent, &scope),
+                why: right.is_none().then(|| {
+                    let copied = known.copied.then(|| (reason::FENCED, COPIED.to_owned()));
+                    copied.unwrap_or_else(|| why(agent, &scope))
                 }),
             }
         };

@@ -211,7 +211,7 @@ impl Holder {
         let over = self.lease.told.clone();
         self.renew(released).await;
         if let Some(told) = over {
-            told.send_replace(Leads::default());
+            told.send_modify(|leads| leads.until = leads.until.min(boot()));
         }
     }
 

@@ -7,6 +7,8 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
 use futures::{Stream, StreamExt as _};
+use kube::runtime::utils::Backoff;
+use kube::runtime::watcher::DefaultBackoff;
 use kube::runtime::{WatchStreamExt as _, watcher};
 use kube::{Api, Resource};
 use serde::de::DeserializeOwned;
@@ -14,6 +16,10 @@ use tokio::sync::{Notify, watch};
 
 /// Wait before the next list where a list was granted and the watch refused.
 const AFTER_REFUSAL: Duration = Duration::from_secs(2);
+
+/// A server that was away for minutes is followed again this soon after it is back; kube waits for up to half a minute, and
+/// twice where the place in its history is gone. Of ten processes with twenty watches each that is twenty questions a second.
+const LONGEST: Duration = Duration::from_secs(10);
 
 /// Values by key.
 pub type Values<K, V> = BTreeMap<K, V>;
@@ -86,6 +92,24 @@ impl<K: Ord, V> Shelf<K, V> {
     }
 }
 
+/// How long a watch that failed waits: as kube's own does, but never longer than [`LONGEST`].
+#[derive(Default)]
+struct Patience(DefaultBackoff);
+
+impl Iterator for Patience {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        self.0.next().map(|wait| wait.min(LONGEST))
+    }
+}
+
+impl Backoff for Patience {
+    fn reset(&mut self) {
+        self.0.reset();
+    }
+}
+
 impl<K: Ord, V> Filler<K, V> {
     /// Watches objects of one `kind` and never ends by itself. `place` puts one where it belongs and answers whether that is
     /// news. A list that begins anew replaces what stands only when it is complete.
@@ -99,7 +123,7 @@ impl<K: Ord, V> Filler<K, V> {
         O: Resource + Clone + Debug + DeserializeOwned + Send + 'static,
     {
         loop {
-            let stream = std::pin::pin!(watcher(api.clone(), config.clone()).default_backoff());
+            let stream = std::pin::pin!(watcher(api.clone(), config.clone()).backoff(Patience::default()));
             self.fill(&kind, stream, &key, &place).await;
             tokio::time::sleep(AFTER_REFUSAL).await;
         }

@@ -306,7 +306,8 @@ impl Beats {
     async fn fence(&mut self) {
         let without: BTreeMap<String, Epoch> = {
             let (known, until, now) = (self.rights.known(), self.rights.leads().until, boot());
-            let waits = self.rights.waits(&known, now);
+            // Without the lease it is the next leader that stops; a server that does not answer would hold up the beats.
+            let waits = until <= now || self.rights.waits(&known, now);
             let Some(agent) = known.agent.as_ref().filter(|_| !waits) else {
                 return;
             };

@@ -19,7 +19,6 @@ use super::pods::ExclusivePod;
 use super::record::{self, Stored};
 use super::{Known, Options, Rights, observing, permits};
 use crate::cache::Cache;
-use crate::lease::Leads;
 use crate::quorum::{Answer, Config, Store, Unanswered, boot};
 
 /// Between two rounds; a right that ran out is found this late at the most, and the gates need no round for it.
@@ -30,6 +29,8 @@ const AT_ONCE: usize = 32;
 /// So long a place beats on whose API server does not answer: one that is restarted or upgraded is back by then, and what
 /// runs is not moved for that.
 const AILING: Duration = Duration::from_secs(60);
+/// It says so after this: a process that slept for a moment has its lease again by then.
+const SAID: Duration = Duration::from_secs(5);
 
 /// What the thread does, for as long as the process lives. It ends where it cannot begin, or cannot serve the gates.
 pub(super) async fn run(rights: Rights, options: Options, changed: Arc<Notify>) {
@@ -78,6 +79,8 @@ struct Beats {
     stored: Stored,
     /// Since when this process leads.
     began: Duration,
+    /// Since when it has no lease, where it had one.
+    ailing: Option<Duration>,
     next: Duration,
     runs: BTreeSet<(String, Epoch)>,
     fencing: Fencing,
@@ -102,6 +105,7 @@ impl Beats {
             changed,
             stored: Stored::default(),
             began: Duration::ZERO,
+            ailing: None,
             next: Duration::ZERO,
             runs: BTreeSet::new(),
             fencing,
@@ -119,8 +123,9 @@ impl Beats {
     async fn round(&mut self) {
         let leads = self.rights.leads();
         if leads.until <= boot() {
-            return self.ail(leads).await;
+            return self.ail().await;
         }
+        self.ailing = None;
         let begun = {
             let known = self.rights.known();
             known.agent.is_some() && known.epoch == leads.epoch
@@ -151,15 +156,17 @@ impl Beats {
     }
 
     /// Its lease ran out, and with it every right. Where nobody else took over, it says for a while that the centre lives.
-    async fn ail(&mut self, leads: Leads) {
+    async fn ail(&mut self) {
+        let now = boot();
+        let since = *self.ailing.get_or_insert(now);
         {
             let mut known = self.rights.known();
-            let beats = known.claimed && boot() < leads.until + AILING;
+            let beats = known.claimed && now < since + AILING;
             let Some(agent) = known.agent.as_mut().filter(|_| beats) else {
                 drop(known);
                 return self.resign();
             };
-            agent.ails(true);
+            agent.ails(now >= since + SAID);
         }
         let sign = self.sign();
         self.send(sign).await;

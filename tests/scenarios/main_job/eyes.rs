@@ -22,9 +22,9 @@ pub(crate) async fn every_target_is_up(w: &World) -> Result<()> {
     eventually(PATIENCE, "every target is up", || async {
         let down = rows(w, "up == 0").await?;
         ensure!(down.is_empty(), "{down:?}");
-        // Operators, agents, API servers, etcd, kwok and the machinery of three centres and the hub; and twenty nodes.
+        // Operators, agents, API servers, etcd, kwok and the machinery of three centres and the hub; twenty nodes, two ingresses.
         let all = value(w, "count(up)").await?;
-        ensure!(all == Some(52.0), "{all:?} targets");
+        ensure!(all == Some(54.0), "{all:?} targets");
         Ok(())
     })
     .await

@@ -64,7 +64,7 @@ pub(crate) async fn a_silent_hub_takes_nothing_away(w: &World) -> Result<()> {
         w.ok("hub", LI, &["apply", "-f", &more]).await.map(drop)
     })
     .await?;
-    // Whoever was refused for minutes asks again every half a minute.
+    // Whoever was refused for minutes asks again every ten seconds.
     for centre in METRO {
         w.field(centre, &["deploy", SHOP], "/spec/replicas", &json!(3), LONG)
             .await?;

@@ -44,7 +44,7 @@ async fn placement_faults() -> anyhow::Result<()> {
         deaths::operators_killed_between_decision_and_status,
         deaths::history_compacted_while_all_stand_still,
         silence::an_empty_list_removes_nothing,
-        silence::hub_silent_for_three_minutes,
+        silence::edits_are_corrected_without_a_hub,
         size::a_template_of_more_than_a_megabyte,
         size::three_hundred_at_once,
     )

@@ -5,7 +5,7 @@ use playground::eventually;
 use serde_json::{Value, json};
 
 use crate::ground::{Ground, remove};
-use crate::stage::{config_map, deployment, placement};
+use crate::stage::{NS, config_map, deployment, placement};
 use crate::store::{Store, compact};
 use crate::witness::{Witness, agent};
 use crate::world::{METRO, PATIENCE, World};
@@ -29,7 +29,11 @@ async fn each_dies_at(w: &World, processes: &[&str], step: &str, act: impl Futur
     act.await?;
     for (process, pid) in processes.iter().zip(pids) {
         eventually(PATIENCE, &format!("{process} dies at {step}"), || async {
-            ensure!(!w.cloud.armed(process)?, "it did not come there");
+            ensure!(
+                !w.cloud.armed(process)?,
+                "it did not come there; it said last: {}",
+                last_words(w, process)?
+            );
             ensure!(w.cloud.pid(process) != Some(pid), "it lives");
             Ok(())
         })
@@ -41,28 +45,34 @@ async fn each_dies_at(w: &World, processes: &[&str], step: &str, act: impl Futur
     Ok(())
 }
 
-/// Three objects, and both agents of a centre die after one of them each.
+/// The end of its log, which is gone with the cloud when the step fails.
+fn last_words(w: &World, process: &str) -> Result<String> {
+    let log = std::fs::read_to_string(w.cloud.log(process)?)?;
+    let last: Vec<_> = log.lines().rev().take(3).collect();
+    Ok(last.join("\n"))
+}
+
+/// Objects of four kinds, one kind after the other, and both agents of a centre die after one of them each. Two kinds more
+/// than agents: a write whose answer is lost stands all the same, and nobody comes to its step again.
 pub(crate) async fn agents_killed_between_two_applies(w: &World) -> Result<()> {
     let log = Witness::of(w, "jishi")?;
-    w.put(&config_map("cut-short", "cut-short")).await?;
-    w.put(&deployment("cut-short", "cut-short", 4)).await?;
-    w.put(&deployment("cut-short-2", "cut-short", 4)).await?;
+    let all = in_order();
+    for (_, template) in &all {
+        w.put(template).await?;
+    }
     let place = placement("cut-short", "cut-short", json!({}));
     each_dies_at(w, &AGENTS[..2], "object-applied", w.put(&place)).await?;
-    let first = w.uid("jishi", &["configmap", "cut-short"]).await?;
+    let first = w.uid("jishi", &["serviceaccount", "cut-short"]).await?;
     for name in ["cut-short", "cut-short-2"] {
         w.copies("cut-short", name, [2, 2]).await?;
     }
     ensure!(
-        w.uid("jishi", &["configmap", "cut-short"]).await? == first,
+        w.uid("jishi", &["serviceaccount", "cut-short"]).await? == first,
         "it was made anew"
     );
     let writes = log.by(&agent("jishi"))?;
-    for (resource, name) in [
-        ("configmaps", "cut-short"),
-        ("deployments", "cut-short"),
-        ("deployments", "cut-short-2"),
-    ] {
+    for (resource, template) in &all {
+        let name = template["metadata"]["name"].as_str().context("a name")?;
         let applied = writes.iter().filter(|w| w.is_of(resource, name) && w.stored(resource));
         let applied = applied.count();
         // Whoever comes next finds in order what the last one made: nobody writes it again.
@@ -70,7 +80,30 @@ pub(crate) async fn agents_killed_between_two_applies(w: &World) -> Result<()> {
     }
     ensure!(!writes.iter().any(crate::witness::Write::deletes), "{writes:?}");
     remove(w, "cut-short").await?;
-    w.delete(&["deploy/cut-short-2", "configmap/cut-short"]).await
+    let left = [
+        "deploy/cut-short-2",
+        "service/cut-short",
+        "configmap/cut-short",
+        "serviceaccount/cut-short",
+    ];
+    w.delete(&left).await
+}
+
+/// The templates by resource, in the order in which they are applied; the last two at once.
+fn in_order() -> [(&'static str, Value); 5] {
+    let plain = |kind: &str| {
+        json!({"apiVersion": "v1", "kind": kind,
+            "metadata": {"name": "cut-short", "namespace": NS, "labels": {"app": "cut-short"}}})
+    };
+    let mut service = plain("Service");
+    service["spec"] = json!({"selector": {"name": "cut-short"}, "ports": [{"port": 80}]});
+    [
+        ("serviceaccounts", plain("ServiceAccount")),
+        ("configmaps", config_map("cut-short", "cut-short")),
+        ("services", service),
+        ("deployments", deployment("cut-short", "cut-short", 4)),
+        ("deployments", deployment("cut-short-2", "cut-short", 4)),
+    ]
 }
 
 /// The leader dies with its decision, the next one too; the third decides the same, once.
@@ -88,7 +121,7 @@ pub(crate) async fn operators_killed_between_decision_and_status(w: &World) -> R
 }
 
 async fn generation(w: &World, name: &str) -> Result<i64> {
-    let found = w.get(METRO[0], &["deploy", name, "-n", crate::stage::NS]).await?;
+    let found = w.get(METRO[0], &["deploy", name, "-n", NS]).await?;
     found["metadata"]["generation"].as_i64().context("a generation")
 }
 

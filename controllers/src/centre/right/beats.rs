@@ -246,9 +246,14 @@ impl Beats {
     }
 
     async fn ask(&self, txn: &Txn) -> Option<Answer> {
+        let sent = boot();
         let answer = self.store.commit(txn).await;
         let copied = matches!(answer, Err(Unanswered::Copied { .. }));
-        let before = std::mem::replace(&mut self.rights.known().copied, copied);
+        let before = {
+            let mut known = self.rights.known();
+            known.asked = sent;
+            std::mem::replace(&mut known.copied, copied)
+        };
         match &answer {
             Err(error) if copied && !before => tracing::error!(%error, "not heard"),
             Err(error) => tracing::debug!(%error, "a beat without an answer"),
@@ -313,8 +318,7 @@ impl Beats {
     async fn fence(&mut self) {
         let without: BTreeMap<String, Epoch> = {
             let (known, until, now) = (self.rights.known(), self.rights.leads().until, boot());
-            // Without the lease it is the next leader that stops; a server that does not answer would hold up the beats.
-            let waits = until <= now || self.rights.waits(&known, now);
+            let waits = self.rights.waits(&known, now);
             let Some(agent) = known.agent.as_ref().filter(|_| !waits) else {
                 return;
             };

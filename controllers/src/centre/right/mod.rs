@@ -52,6 +52,8 @@ struct Known {
     claimed: bool,
     /// When a beat was last sent that was answered: no right was lost unnoticed before.
     sure: Duration,
+    /// When a beat was last sent that was answered, or given up.
+    asked: Duration,
     /// What answers is a copy of the arbiter's store, which counts for nothing.
     copied: bool,
     /// When each gate asked last, and whether its fence stood.
@@ -107,12 +109,19 @@ impl Rights {
         *self.leads.borrow()
     }
 
-    /// Whether it is not known yet what may run, so that nothing is stopped for it: a right that was held before outlives
-    /// the process, or the connection, until its own deadline.
+    /// Whether it is not known what may run, so that nothing is stopped for it. Without the lease it is the next leader that
+    /// stops. A right that was held before outlives the process, or the connection, until its own deadline. Nobody asked for
+    /// as long as a right lasts: this process slept, and the next beat tells; gates were closed meanwhile all the same.
     fn waits(&self, known: &Known, now: Duration) -> bool {
         let leads = self.leads();
         let heard = known.claimed && known.epoch == leads.epoch;
-        !heard && now < known.sure.max(leads.since) + self.left
+        let slept = self.gated && now >= known.asked + self.left;
+        leads.until <= now
+            || if heard {
+                slept
+            } else {
+                now < known.sure.max(leads.since) + self.left
+            }
     }
 
     /// Whether exclusive pods run on nodes with a gate alone.

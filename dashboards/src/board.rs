@@ -81,6 +81,8 @@ pub enum Unit {
     Bytes,
     /// A number a second.
     PerSecond,
+    /// Milliseconds since 1970, shown as a date.
+    Date,
 }
 
 impl Unit {
@@ -92,6 +94,7 @@ impl Unit {
             Self::Seconds => "s",
             Self::Bytes => "bytes",
             Self::PerSecond => "ops",
+            Self::Date => "dateTimeAsIso",
         }
     }
 }

@@ -258,8 +258,57 @@ fn plan() -> Row {
                     label("{{resource}}"),
                 )
                 .colours(&[(0.0, YELLOW), (1.0, GREEN)]),
+            reached(&of),
+            sold_out(),
         ],
     )
+}
+
+/// When what is accepted reaches the plan, if phases go on as they did.
+fn reached(of: &dyn Fn(&str) -> String) -> Panel {
+    let missing = format!("({} - {} > 0)", of("target"), of("accepted"));
+    panel(
+        Kind::Table { by: "resource" },
+        Unit::Date,
+        t("Plan reached, forecast", "规划达成日期预测"),
+        t(
+            "The trend of accepted capacity over 90 days, drawn on; empty where nothing was accepted in that time",
+            "按近 90 天验收趋势外推；期间无验收则为空",
+        ),
+    )
+    .query(date(&lasts(&missing, &of("accepted"), "90d:6h")), t("reached", "达成"))
+}
+
+/// When each pool is sold out, if departments go on asking as they did.
+fn sold_out() -> Panel {
+    let figure = |name: &str| {
+        let selector = format!("figure=\"{name}\", pool=~\"$pool\", resource=\"$resource\"");
+        format!("max by (pool, centre) (xiangyun_pool{{{selector}}})")
+    };
+    let first = format!(
+        "min by (pool) ({})",
+        lasts(&figure("free"), &figure("charged"), "30d:6h")
+    );
+    panel(
+        Kind::Table { by: "pool" },
+        Unit::Date,
+        t("Pools sold out, forecast, $resource", "资源池售罄日期预测 $resource"),
+        t(
+            "The trend of what is charged over 30 days, drawn on to what is free; empty where it does not grow. Accept the next phase before",
+            "按近 30 天计量趋势外推至空闲量；未增长则为空。请在此前完成扩容验收",
+        ),
+    )
+    .query(date(&first), t("sold out", "售罄"))
+}
+
+/// Seconds until `left` is used up by what `grows` as it did over the window.
+fn lasts(left: &str, grows: &str, window: &str) -> String {
+    format!("{left} / (deriv(({grows})[{window}]) > 0)")
+}
+
+/// The date so many seconds from now, in milliseconds.
+fn date(seconds: &str) -> String {
+    format!("1000 * (time() + ({seconds}))")
 }
 
 fn requests() -> Row {

@@ -8,6 +8,7 @@
 
 mod cases;
 mod failover;
+mod forecast;
 mod idle;
 mod placements;
 mod terms;
@@ -20,8 +21,9 @@ use cases::Case;
 use serde_json::{Value, json};
 use tests::repository;
 
-/// A case as promtool reads it. The alert's own series is asked for, so that the wording of annotations may change.
-fn group(&(alert, series, minute, fires): &Case) -> Value {
+/// A case as promtool reads it, in minutes `m` or hours `h`. The alert's own series is asked for, so that the wording of
+/// annotations may change.
+fn group(unit: char, &(alert, series, time, fires): &Case) -> Value {
     let input: Vec<Value> = series.iter().map(|(s, v)| json!({"series": s, "values": v})).collect();
     let expr = format!("count(ALERTS{{alertname=\"{alert}\",alertstate=\"firing\"}})");
     let samples = if fires {
@@ -29,8 +31,8 @@ fn group(&(alert, series, minute, fires): &Case) -> Value {
     } else {
         json!([])
     };
-    json!({"name": format!("{alert} at minute {minute}: {fires}"), "interval": "1m", "input_series": input,
-        "promql_expr_test": [{"expr": expr, "eval_time": format!("{minute}m"), "exp_samples": samples}]})
+    json!({"name": format!("{alert} at {time}{unit}: {fires}"), "interval": format!("1{unit}"), "input_series": input,
+        "promql_expr_test": [{"expr": expr, "eval_time": format!("{time}{unit}"), "exp_samples": samples}]})
 }
 
 fn promtool(args: &[&Path]) -> (bool, String) {
@@ -40,7 +42,7 @@ fn promtool(args: &[&Path]) -> (bool, String) {
     (output.status.success(), String::from_utf8_lossy(&said).into_owned())
 }
 
-/// Every case.
+/// Every case in minutes.
 fn cases() -> impl Iterator<Item = &'static Case> {
     cases::CASES
         .iter()
@@ -50,11 +52,15 @@ fn cases() -> impl Iterator<Item = &'static Case> {
         .chain(terms::CASES)
 }
 
-/// Runs every case against a rules file.
-fn run(rules: &Path, name: &str) -> (bool, String) {
+fn in_minutes() -> Vec<Value> {
+    cases().map(|case| group('m', case)).collect()
+}
+
+/// Runs tests against a rules file, if any, that is evaluated once a minute, or an hour.
+fn run(rules: Option<&Path>, unit: char, tests: Vec<Value>, name: &str) -> (bool, String) {
     let file: PathBuf = std::env::temp_dir().join(format!("xy-alerts-{name}-{}.yaml", std::process::id()));
-    let tests: Vec<Value> = cases().map(group).collect();
-    let text = json!({"rule_files": [rules], "evaluation_interval": "1m", "tests": tests}).to_string();
+    let text =
+        json!({"rule_files": Vec::from_iter(rules), "evaluation_interval": format!("1{unit}"), "fuzzy_compare": true, "tests": tests}).to_string();
     std::fs::write(&file, text).unwrap();
     let outcome = promtool(&[Path::new("test"), Path::new("rules"), &file]);
     std::fs::remove_file(file).unwrap();
@@ -72,10 +78,11 @@ fn committed() -> PathBuf {
 fn each_alert_fires_on_what_it_is_about_and_is_silent_otherwise() {
     let (valid, said) = promtool(&[Path::new("check"), Path::new("rules"), &committed()]);
     assert!(valid, "{said}");
-    let (passed, said) = run(&committed(), "committed");
+    let (passed, said) = run(Some(&committed()), 'm', in_minutes(), "committed");
     assert!(passed, "{said}");
     for fires in [true, false] {
-        let seen: BTreeSet<&str> = cases().filter(|c| c.3 == fires).map(|c| c.0).collect();
+        let all = cases().chain(forecast::CASES);
+        let seen: BTreeSet<&str> = all.filter(|c| c.3 == fires).map(|c| c.0).collect();
         for alert in dashboards::alerts() {
             assert!(
                 seen.contains(alert.name.as_str()),
@@ -93,7 +100,15 @@ fn a_rule_that_is_turned_round_is_found() {
     assert_ne!(text, turned);
     let file = std::env::temp_dir().join(format!("xy-alerts-turned-{}.rules.yaml", std::process::id()));
     std::fs::write(&file, turned).unwrap();
-    let (passed, said) = run(&file, "turned");
+    let (passed, said) = run(Some(&file), 'm', in_minutes(), "turned");
     std::fs::remove_file(file).unwrap();
     assert!(!passed && said.contains("CentreNotReporting"), "{said}");
+}
+
+#[test]
+fn what_is_foreseen_is_when_the_trend_ends() {
+    for (rules, groups) in [(Some(&*committed()), forecast::alerts()), (None, forecast::boards())] {
+        let (passed, said) = run(rules, 'h', groups, "forecast");
+        assert!(passed, "{said}");
+    }
 }

@@ -39,6 +39,7 @@ fn quota() -> Vec<Alert> {
                 "规划扩容，或回收未使用的配额",
             ),
         ),
+        full_soon(),
         alert(
             Critical,
             "LedgerRepaired",
@@ -68,6 +69,27 @@ fn quota() -> Vec<Alert> {
             ),
         ),
     ]
+}
+
+/// From a week of history on: the first grants of a new pool are no trend.
+fn full_soon() -> Alert {
+    let figure = |name: &str| format!("max by (pool, centre, resource) (xiangyun_pool{{figure=\"{name}\"}})");
+    let (free, charged) = (figure("free"), figure("charged"));
+    let known = format!("count_over_time(({charged})[2w:1h]) > 168");
+    alert(
+        Warning,
+        "PoolFullSoon",
+        "6h",
+        format!("{free} / (deriv(({charged})[2w:1h]) > 0) < 30 * 86400 and {known}"),
+        t(
+            "{{ $labels.pool }} in {{ $labels.centre }}: {{ $labels.resource }} is sold out in {{ $value | humanizeDuration }} if it goes on like this",
+            "{{ $labels.centre }} 的 {{ $labels.pool }} 按当前趋势 {{ $value | humanizeDuration }} 后售罄 {{ $labels.resource }}",
+        ),
+        t(
+            "have the next phase accepted before, or look for grants that are not used",
+            "请在此前完成扩容验收，或回收未使用的配额",
+        ),
+    )
 }
 
 fn requests() -> Vec<Alert> {

@@ -48,6 +48,7 @@ pub use process::Condition;
 pub use relay::Withhold;
 pub use tools::ensure as tools;
 pub use users::{ADMIN, USERS, User};
+pub use voters::Store;
 pub use work::{
     CentreCount, Counted, Landed, RightEpoch, Silence, Turn, Verdict, Violation, Write, judge, read_writes,
 };

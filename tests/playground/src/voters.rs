@@ -1,4 +1,4 @@
-//! For programs that speak to the hub's store themselves, from the network of a place.
+//! The stores themselves: who speaks to the hub's from the network of a place, copies, and what is restored from one.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -13,6 +13,31 @@ use crate::cloud::Cloud;
 use crate::cluster::{etcd_files, pki};
 use crate::mode::Mode;
 use crate::place::Place;
+use crate::process::Spec;
+use crate::state::State;
+
+/// A store below API servers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Store {
+    /// Of the hub and the arbiter.
+    Hub,
+    /// Of a centre.
+    Centre(Place),
+}
+
+impl Store {
+    /// Its voters, or the API servers above it.
+    fn processes(self, state: &State, tool: &str) -> Vec<Spec> {
+        let is_of = |spec: &Spec| match self {
+            Self::Hub => spec.name.starts_with("hub-"),
+            Self::Centre(place) => spec.place == place && !spec.name.starts_with("hub-"),
+        };
+        let all = state.processes.values().map(|process| &process.spec);
+        all.filter(|spec| spec.program.ends_with(tool) && is_of(spec))
+            .cloned()
+            .collect()
+    }
+}
 
 impl Cloud {
     /// URLs of the hub's voters, by the name of their place.
@@ -31,13 +56,18 @@ impl Cloud {
         Ok(files.map(|file| PathBuf::from(pki(&state, &file))))
     }
 
-    /// What the hub's store holds, as one of its voters in that place wrote it to `file`.
-    pub async fn save_store(&self, place: Place, file: &Path) -> Result<()> {
-        let [certificate, key, authority] = etcd_files(&self.state()?, place);
-        let voters = self.voters()?.remove(place.name()).unwrap_or_default();
-        let voter = voters.first().context("a voter there")?;
+    /// What a store holds, as one of its voters wrote it to `file`.
+    pub async fn save_store(&self, store: Store, file: &Path) -> Result<()> {
+        let state = self.state()?;
+        let voters = store.processes(&state, "etcd");
+        let voter = voters.last().context("a voter")?;
+        let [certificate, key, authority] = etcd_files(&state, voter.place);
+        let address = voter
+            .args
+            .iter()
+            .find_map(|arg| arg.strip_prefix("--advertise-client-urls="));
         let options = [
-            format!("--endpoints={voter}"),
+            format!("--endpoints={}", address.context("its address")?),
             format!("--cacert={authority}"),
             format!("--cert={certificate}"),
             format!("--key={key}"),
@@ -48,15 +78,11 @@ impl Cloud {
         run(&self.tool("etcdctl")?, &options).await
     }
 
-    /// Stops the hub's API servers and voters and starts them from that copy, as any manual of etcd says: as a store of its
-    /// own, with revisions that no watcher has seen.
-    pub async fn restore_store(&self, file: &Path) -> Result<()> {
+    /// Stops the API servers and voters of a store and starts them from that copy, as any manual of etcd says: as a store of
+    /// its own, with revisions that no watcher has seen.
+    pub async fn restore_store(&self, store: Store, file: &Path) -> Result<()> {
         let state = self.state()?;
-        let of = |tool: &str| {
-            let hub = state.processes.values().filter(|p| p.spec.name.starts_with("hub-"));
-            let hub = hub.filter(|p| p.spec.program.ends_with(tool)).map(|p| p.spec.clone());
-            hub.collect::<Vec<_>>()
-        };
+        let of = |tool| store.processes(&state, tool);
         let (servers, voters) = (of("kube-apiserver"), of("etcd"));
         for process in servers.iter().chain(&voters) {
             self.kill(&process.name).await?;

@@ -7,13 +7,19 @@ use crate::ground::{LONG, OUTLASTS, rto};
 use crate::stage::NS;
 use crate::world::World;
 
-/// Both hear the witness: both beat on through it.
+/// In one direction, in the other, and in both: each of the two hears the witness, and beats on through it.
 pub(crate) async fn a_cut_between_the_two_moves_nothing(w: &World) -> Result<()> {
     w.made("island").await?;
     let before = w.uids("jishi", "xiangyun.io/exclusive=island").await?;
-    w.cloud.cut(Cut::pair(Place::Jishi, Place::Jiyidong)).await?;
-    w.goes_on("island", OUTLASTS).await?;
-    w.cloud.heal(None).await?;
+    let (there, back) = (
+        Cut::pair(Place::Jiyidong, Place::Jishi),
+        Cut::pair(Place::Jishi, Place::Jiyidong),
+    );
+    for (cut, one_way) in [(there, true), (back, true), (back, false)] {
+        w.cloud.cut(Cut { one_way, ..cut }).await?;
+        w.goes_on("island", OUTLASTS).await?;
+        w.cloud.heal(None).await?;
+    }
     for centre in ["jishi", "jiyidong", "baicheng"] {
         w.witness(centre, "Granted").await?;
     }

@@ -1,5 +1,4 @@
-//! Losing a centre, on a real three-centre cloud with real pods, gates and cuts: exclusive placements move only behind a
-//! proof, and the writers' own logs say whether two places ever wrote. One cloud for all steps.
+//! Losing a centre, with real pods, gates and cuts; the writers' own logs say whether two places ever wrote.
 #![allow(
     clippy::indexing_slicing,
     reason = "an index into JSON that is not there answers null"
@@ -46,6 +45,7 @@ async fn failover() -> anyhow::Result<()> {
         cuts::an_isolated_centre_stops_itself,
         cuts::a_lost_witness_pins,
         restores::a_restored_store_undoes_no_move,
+        restores::a_restored_centre_undoes_no_move,
         calm::a_short_silence_moves_nothing,
         calm::voters_of_one_place_lost_move_nothing,
         calm::a_clock_an_hour_off_moves_nothing,

@@ -1,7 +1,7 @@
 //! What is remembered comes from a copy that is older than a move.
 
 use anyhow::{Context as _, Result, ensure};
-use playground::{Place, eventually};
+use playground::{Place, Store, eventually};
 
 use crate::ground::{EXAM, HUB, LONG};
 use crate::stage::NS;
@@ -33,12 +33,12 @@ impl World {
 pub(crate) async fn a_restored_store_undoes_no_move(w: &World) -> Result<()> {
     w.made("vault").await?;
     let copy = w.cloud.dir().join("before-the-move.db");
-    w.cloud.save_store(Place::Baicheng, &copy).await?;
+    w.cloud.save_store(Store::Hub, &copy).await?;
     w.moves("vault-away", "vault", "Planned", ["jishi", "jiyidong"]).await?;
     w.phase("vault-away", "Succeeded").await?;
     w.writes_in("vault", "jiyidong").await?;
 
-    w.cloud.restore_store(&copy).await?;
+    w.cloud.restore_store(Store::Hub, &copy).await?;
     eventually(LONG, "the centres say that the store is a copy", || async {
         let found = w.get(HUB, &["dap", "vault", "-n", NS]).await?;
         let says = found["status"]["centres"].to_string();
@@ -75,5 +75,46 @@ pub(crate) async fn a_restored_store_undoes_no_move(w: &World) -> Result<()> {
         "{}",
         found["status"]
     );
+    w.nobody_wrote_twice()
+}
+
+/// A centre's own store is restored from a copy that was taken before a move: its API server shows the pod that ran then,
+/// and a record that says so. The gates remember a later one. What moved stays away, and never speaks here again.
+pub(crate) async fn a_restored_centre_undoes_no_move(w: &World) -> Result<()> {
+    w.made("safe").await?;
+    let (copy, jishi) = (w.cloud.dir().join("jishi-before.db"), Store::Centre(Place::Jishi));
+    w.cloud.save_store(jishi, &copy).await?;
+    w.moves("safe-away", "safe", "Planned", ["jishi", "jiyidong"]).await?;
+    w.phase("safe-away", "Succeeded").await?;
+    w.writes_in("safe", "jiyidong").await?;
+
+    w.cloud.restore_store(jishi, &copy).await?;
+    eventually(
+        LONG,
+        "an agent finds the record older than the gates' memory",
+        || async {
+            let mut all = String::new();
+            for agent in ["agent-1@jishi", "agent-2@jishi"] {
+                all.push_str(&std::fs::read_to_string(w.cloud.log(agent)?)?);
+            }
+            let found = all
+                .lines()
+                .any(|l| l.contains("record stored") && l.contains("\"restored\":true"));
+            ensure!(found, "nobody did");
+            Ok(())
+        },
+    )
+    .await?;
+    eventually(LONG, "nothing of it is left in jishi", || async {
+        let deployment = w.get("jishi", &["deploy", "safe", "-n", NS]).await?;
+        let pods = w.uids("jishi", "name=safe").await?;
+        let replicas = &deployment["spec"]["replicas"];
+        ensure!(*replicas == 0 && pods.is_empty(), "{replicas} replicas, {pods:?}");
+        Ok(())
+    })
+    .await?;
+    w.writes_in("safe", "jiyidong").await?;
+    w.writes_in(EXAM, "jishi").await?;
+    w.witness("jishi", "Granted").await?;
     w.nobody_wrote_twice()
 }

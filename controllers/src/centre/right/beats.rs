@@ -297,8 +297,9 @@ impl Beats {
     fn recorded(&mut self, stored: Stored) {
         let mut known = self.rights.known();
         if let Some(agent) = known.agent.as_mut().filter(|_| stored.record != self.stored.record) {
+            let (number, restored) = (stored.record.number, agent.restored());
+            tracing::info!(number, restored, "record stored");
             agent.recorded(stored.record.clone());
-            tracing::info!(number = stored.record.number, "record stored");
         }
         known.guards.clone_from(&stored.guards);
         self.stored = stored;

@@ -15,9 +15,8 @@ use crate::world::{METRO, World, condition};
 pub(crate) const CALM: &str = "calm";
 /// Serves in both centres.
 pub(crate) const SHOP: &str = "shop";
-/// Longer than an agent's lease lasts, and than a right does once its last beat is two seconds old; too short for a verdict,
-/// with the second that it takes to stop a place and to wake it up.
-const FLAP: Duration = Duration::from_secs(5);
+/// With the age of the last beat, and the second that it takes to stop a place and to wake it up, too short for a verdict.
+const FLAP: Duration = Duration::from_secs(4);
 const VOTERS: [&str; 2] = ["hub-etcd-1@jishi", "hub-etcd-2@jishi"];
 const HOUR: i64 = 3600;
 

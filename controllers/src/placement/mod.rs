@@ -45,9 +45,11 @@ use crate::templates::{Found, Templates, plain};
 use crate::traffic::Word;
 
 /// Writes under way at once; more than the rows of one agent, which report on them.
-const AT_ONCE: usize = 16;
+const AT_ONCE: usize = 32;
 /// While placements follow one another, statuses that say nothing bad may be this old.
 const PUBLISH_INTERVAL: Duration = Duration::from_secs(2);
+/// So many do not wait for others.
+const FEW: usize = 8;
 /// Statuses that only show something, written in one go.
 const SHOWN_AT_ONCE: usize = 200;
 /// How long an own write is believed over a watch that does not show it.
@@ -281,7 +283,7 @@ impl Controller {
         shows.retain(|(placement, _, status)| {
             placement.status.as_ref() != Some(status) && !is_told_elsewhere(placement, known, now)
         });
-        let crowded = shows.len() > AT_ONCE || !(shows.is_empty() || grows.is_empty() && decides.is_empty());
+        let crowded = shows.len() > FEW || !(shows.is_empty() || grows.is_empty() && decides.is_empty());
         // Others may come meanwhile, and the API server has only so many writes a second.
         let mut wait = self.crowd.waits(crowded, PUBLISH_INTERVAL);
         if wait.is_some() {

@@ -239,6 +239,13 @@ mod tests {
         let behind = write(&[row("a", &found.revision, 2), row("b", "older", 2)]).unwrap();
         assert_eq!(behind["observedGeneration"], 4);
         assert_eq!(write(&[row("a", &found.revision, 2)]), None);
+        // Before anything is there, there is nothing to say.
+        let nothing = ["a", "b"].map(|name| {
+            let mut row = row(name, "", 0);
+            (row.workloads[0].replicas, row.workloads[0].updated) = (0, 0);
+            row
+        });
+        assert_eq!(write(&nothing), None);
         let mut again = value;
         again["status"] = done;
         let again = template::read(&TemplateKind::Deployment, &again);

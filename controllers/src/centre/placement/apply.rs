@@ -145,7 +145,7 @@ impl Placements {
             live: live.map_or(0, |l| l.version),
             here,
             drift: want.drift,
-            state: done.clone(),
+            state: done,
         };
         if let Some(before) = self.checked.get(spot).filter(|b| live.is_some() && b.like(&check)) {
             return before.clone().into();
@@ -167,12 +167,17 @@ impl Placements {
         if let Some(waits) = self.unguarded(spot, &check.here) {
             return waits.into();
         }
+        self.make(spot, want, plain, check).await
+    }
+
+    /// Makes what the watch does not show: where something stands all the same, it says whether it may be written.
+    async fn make(&self, spot: &Spot, want: &Want, plain: Value, check: Checked) -> Outcome {
         let (value, _) = marked(plain.clone(), &check.here);
-        if let Some(created) = self.create(spot, value.clone(), &done).await {
+        if let Some(created) = self.create(spot, value.clone(), &check.state).await {
             return created;
         }
         match self.may_create(spot, want, &plain).await {
-            Ok(force) => self.put(spot, &value, force, done).await,
+            Ok(force) => self.put(spot, &value, force, check.state).await,
             Err(state) => state.into(),
         }
     }

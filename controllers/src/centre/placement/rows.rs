@@ -12,7 +12,7 @@ use plan::placement::decide::key;
 use plan::placement::row::{self, Progress, Seen};
 use tokio::sync::watch;
 
-use super::{Outcome, unwanted};
+use super::{Live, Outcome, unwanted};
 use crate::call::CallError;
 use crate::centre::AT_ONCE;
 use crate::centre::own_rows::{Due, Key, OwnRows, Rowed};
@@ -73,10 +73,8 @@ impl Rows {
         let now = self.clock.now();
         self.own.forget(now);
         let progress: BTreeMap<Spot, Progress> = standing.iter().map(|(s, live)| (s.clone(), live.progress)).collect();
-        let jobs = standing
-            .iter()
-            .filter_map(|(s, live)| Some((s.clone(), live.job.clone()?)));
-        let jobs: BTreeMap<Spot, JobRow> = jobs.collect();
+        let job = |(spot, live): (&Spot, &Arc<Live>)| Some((spot.clone(), live.job.clone()?));
+        let jobs: BTreeMap<Spot, JobRow> = standing.iter().filter_map(job).collect();
         let left = unwanted(plan, standing);
         let mut next: Option<SignedDuration> = None;
         let (mut due, mut calm, mut unheard) = (Vec::new(), Vec::new(), BTreeSet::new());

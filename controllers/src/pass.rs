@@ -20,6 +20,8 @@ pub struct Rhythm {
     pub resync: Duration,
     /// First wait after an error; it doubles up to [`Rhythm::resync`].
     pub retry: Duration,
+    /// Longest rest after a long pass.
+    pub rest: Duration,
 }
 
 impl Default for Rhythm {
@@ -28,6 +30,7 @@ impl Default for Rhythm {
             gather: Duration::from_millis(50),
             resync: Duration::from_secs(30),
             retry: Duration::from_millis(200),
+            rest: Duration::from_secs(1),
         }
     }
 }
@@ -63,8 +66,23 @@ impl Passes {
 
 /// Under a stream of changes passes begin this far apart: each of them looks at everything.
 const INTERVAL: Duration = Duration::from_millis(200);
-/// Longest rest after a long pass.
-const LONGEST_REST: Duration = Duration::from_secs(1);
+
+/// Few of something are told at once; many, or what is about to change again, gather for a while.
+#[derive(Debug, Default)]
+pub struct Crowd {
+    since: Option<Instant>,
+}
+
+impl Crowd {
+    /// How long they still wait; `None`: they are told now. The wait counts from the first that had to.
+    pub fn waits(&mut self, crowded: bool, longest: Duration) -> Option<Duration> {
+        let since = self.since.take().filter(|_| crowded);
+        let since = crowded.then(|| since.unwrap_or_else(Instant::now))?;
+        let left = longest.saturating_sub(since.elapsed());
+        self.since = (!left.is_zero()).then_some(since);
+        self.since.map(|_| left)
+    }
+}
 
 /// Calls `pass` until `stop`. A pass answers when it wants to be called again at the latest, if earlier than the resync.
 /// An error is logged once and retried with growing waits; it never ends the loop.
@@ -100,7 +118,7 @@ pub async fn drive<E: Display>(
             }
         };
         let end = Instant::now();
-        let (deadline, earliest) = (end + wait, (begin + INTERVAL).max(end + took.min(LONGEST_REST)));
+        let (deadline, earliest) = (end + wait, (begin + INTERVAL).max(end + took.min(rhythm.rest)));
         tokio::select! {
             () = stop.cancelled() => return,
             () = sleep_until(deadline) => {}
@@ -111,5 +129,24 @@ pub async fn drive<E: Display>(
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_wait_and_few_do_not() {
+        let (long, none) = (Duration::from_secs(3600), Duration::ZERO);
+        let mut crowd = Crowd::default();
+        assert_eq!(crowd.waits(false, long), None);
+        let first = crowd.waits(true, long);
+        assert!(first.is_some_and(|left| left > none));
+        // The wait goes on from the first, and whoever is told begins anew.
+        assert!(crowd.waits(true, long) <= first);
+        assert_eq!(crowd.waits(true, none), None);
+        assert!(crowd.waits(true, long).is_some());
+        assert_eq!(crowd.waits(false, long), None);
     }
 }

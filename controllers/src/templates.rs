@@ -1,4 +1,4 @@
-//! Watches of the kinds that placements use: one for each kind in use, stopped when none needs it. What is kept of an
+//! Watches of the kinds that placements use: one for each kind in use, stopped a while after none needs it. What is kept of an
 //! object is what its reader makes of it.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,8 +14,12 @@ use plan::placement::template::Key;
 use serde_json::Value;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
+use tokio::time::{Duration, Instant};
 
 use crate::shelf::{Shelf, Values};
+
+/// How long a kind is watched that nobody needs.
+const LINGER: Duration = Duration::from_secs(60);
 
 /// How a kind is addressed; `None` for a custom kind of which no PlaceableKind says it.
 pub fn resource(kinds: &Kinds, kind: &TemplateKind) -> Option<ApiResource> {
@@ -41,6 +45,8 @@ struct Watched<T> {
     shelf: Shelf<Key, Arc<T>>,
     address: Address,
     task: JoinHandle<()>,
+    /// Since when nobody needs it.
+    unused: Option<Instant>,
 }
 
 impl<T> Drop for Watched<T> {
@@ -76,9 +82,15 @@ impl<T: Send + Sync + 'static> Templates<T> {
     /// Watches these kinds and no others; custom ones as far as a PlaceableKind says how.
     pub fn watch(&mut self, kinds: &Kinds, wanted: &BTreeSet<TemplateKind>) {
         let wanted: BTreeMap<_, _> = wanted.iter().filter_map(|k| Some((k, kinds.address(k)?))).collect();
-        // One that is served in another version now is watched anew.
-        self.watched
-            .retain(|kind, watched| wanted.get(kind) == Some(&watched.address));
+        self.watched.retain(|kind, watched| match wanted.get(kind) {
+            Some(address) => {
+                watched.unused = None;
+                // One that is served in another version now is watched anew.
+                *address == watched.address
+            }
+            // Whoever takes one away often brings the next, which would wait for a first list.
+            None => !kind.is_custom() && watched.unused.get_or_insert_with(Instant::now).elapsed() < LINGER,
+        });
         for (kind, address) in wanted {
             if !self.watched.contains_key(kind) {
                 let started = self.start(kind, address);
@@ -145,6 +157,7 @@ impl<T: Send + Sync + 'static> Templates<T> {
             shelf: objects,
             address,
             task,
+            unused: None,
         }
     }
 }

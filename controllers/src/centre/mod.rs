@@ -56,6 +56,12 @@ const RHYTHM: Rhythm = Rhythm {
     gather: Duration::from_millis(20),
     resync: Duration::from_secs(5),
     retry: Duration::from_millis(200),
+    rest: Duration::from_secs(1),
+};
+/// Of what stands in the centre: a pass waits for API servers most of the time, and what was decided meanwhile waits for it.
+const APPLYING: Rhythm = Rhythm {
+    rest: Duration::from_millis(100),
+    ..RHYTHM
 };
 
 /// What an agent needs.

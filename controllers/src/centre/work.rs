@@ -13,8 +13,8 @@ use super::metrics::Metrics;
 use super::observe::{Caches, Signals};
 use super::own_rows::{self, OwnRows};
 use super::right::Rights;
-use super::{Options, RHYTHM, answers, apply, grants, placement, report, requests, usage};
-use crate::pass::{Passes, drive};
+use super::{APPLYING, Options, RHYTHM, answers, apply, grants, placement, report, requests, usage};
+use crate::pass::{Crowd, Passes, drive};
 
 /// What lives as long as the process.
 pub(super) struct Agent {
@@ -119,7 +119,7 @@ async fn place(
         ),
         drive(
             "placements",
-            RHYTHM,
+            APPLYING,
             &agent.passes,
             changed,
             stop.clone(),
@@ -236,6 +236,8 @@ impl Agent {
             outcome,
             requests,
             clock: self.options.clock.clone(),
+            crowd: Crowd::default(),
+            held: BTreeSet::new(),
         }
     }
 

@@ -27,6 +27,7 @@ const RHYTHM: Rhythm = Rhythm {
     gather: Duration::from_secs(1),
     resync: Duration::from_secs(60),
     retry: Duration::from_millis(500),
+    rest: Duration::from_secs(1),
 };
 
 /// Why a pass failed.

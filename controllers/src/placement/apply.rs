@@ -33,6 +33,30 @@ fn is_guarded(placement: &DualActivePlacement) -> bool {
     placement.finalizers().iter().any(|f| f == label::PLACED)
 }
 
+/// Reasons that nobody has to know at once.
+const CALM: [&str; 8] = [
+    reason::RUNNING,
+    reason::APPLYING,
+    reason::STARTING,
+    reason::NO_RIGHT,
+    reason::REBALANCING,
+    reason::ROLLING_OUT,
+    reason::ROLLOUT_PAUSED,
+    reason::LEAVING,
+];
+
+/// Reason and message of the condition Ready.
+fn ready(status: &DualActivePlacementStatus) -> Option<(&str, &str)> {
+    find_condition(&status.conditions, condition::READY).map(|c| (c.reason.as_str(), c.message.as_str()))
+}
+
+/// Whether the status says something new that is not well.
+pub(super) fn urgent(placement: &DualActivePlacement, status: &DualActivePlacementStatus) -> bool {
+    let why = ready(status).map(|(why, _)| why);
+    let before = placement.status.as_ref().and_then(ready).map(|(why, _)| why);
+    why != before && !why.is_some_and(|why| CALM.contains(&why))
+}
+
 fn precondition(placement: &DualActivePlacement) -> Value {
     json!({"uid": placement.uid(), "resourceVersion": placement.resource_version()})
 }
@@ -47,17 +71,17 @@ fn own_part(status: &DualActivePlacementStatus) -> Value {
 }
 
 impl Controller {
-    /// Writes what differs.
+    /// Writes what differs. Answers whether the placement has another version now than the one that is known.
     pub(super) async fn write(
         &self,
         placement: &DualActivePlacement,
         decision: &Decision,
         status: &DualActivePlacementStatus,
-    ) -> Result<(), CallError> {
+    ) -> Result<bool, CallError> {
         let written = self.write_what_differs(placement, decision, status).await;
         match written {
             // Somebody else wrote, or it is gone: the watch shows it, and the next pass decides on that.
-            Err(error) if error.is_conflict() || error.is_not_found() => Ok(()),
+            Err(error) if error.is_conflict() || error.is_not_found() => Ok(false),
             other => other,
         }
     }
@@ -67,26 +91,25 @@ impl Controller {
         placement: &DualActivePlacement,
         decision: &Decision,
         status: &DualActivePlacementStatus,
-    ) -> Result<(), CallError> {
+    ) -> Result<bool, CallError> {
         let guarded = is_guarded(placement);
         let deleted = placement.metadata.deletion_timestamp.is_some();
         if deleted && decision.release {
-            return if guarded {
+            if guarded {
                 self.forget_revisions(placement, &BTreeSet::new()).await?;
-                self.guard(placement, false).await
-            } else {
-                Ok(())
-            };
+                return self.guard(placement, false).await;
+            }
+            return Ok(false);
         }
         if !deleted && !guarded {
             // Before anything is placed; the watch brings it back for the decision itself.
             return self.guard(placement, true).await;
         }
         if placement.status.as_ref() == Some(status) {
-            return Ok(());
+            return Ok(false);
         }
         if !self.store_revisions(placement, decision).await? {
-            return Ok(());
+            return Ok(false);
         }
         let namespace = placement.namespace().unwrap_or_default();
         let api: Api<DualActivePlacement> = Api::namespaced(self.client.clone(), &namespace);
@@ -95,17 +118,20 @@ impl Controller {
         let name = placement.name_any();
         let (params, patch) = (PatchParams::default(), Patch::Merge(patch));
         self.fail_points.reached(Step::PlacementDecided);
-        call("write a placement", api.patch_status(&name, &params, &patch)).await?;
+        let written = match call("write a placement", api.patch_status(&name, &params, &patch)).await {
+            Err(error) if error.is_conflict() => return Ok(true),
+            written => written?,
+        };
         self.announce(placement, status);
         let before = placement.assignment();
         let (before, now) = (revisions::named(before), revisions::named(status.assignment.as_ref()));
-        if before.is_subset(&now) {
-            return Ok(());
+        if !before.is_subset(&now) {
+            self.forget_revisions(placement, &now).await?;
         }
-        self.forget_revisions(placement, &now).await
+        Ok(written.resource_version() != placement.resource_version())
     }
 
-    async fn guard(&self, placement: &DualActivePlacement, on: bool) -> Result<(), CallError> {
+    async fn guard(&self, placement: &DualActivePlacement, on: bool) -> Result<bool, CallError> {
         let mut finalizers = placement.finalizers().to_vec();
         finalizers.retain(|f| f != label::PLACED);
         finalizers.extend(on.then(|| label::PLACED.to_owned()));
@@ -117,23 +143,18 @@ impl Controller {
         let api: Api<DualActivePlacement> = Api::namespaced(self.client.clone(), &namespace);
         let patch = Patch::Merge(json!({"metadata": metadata}));
         let name = placement.name_any();
-        call("guard a placement", api.patch(&name, &PatchParams::default(), &patch)).await?;
+        let written = call("guard a placement", api.patch(&name, &PatchParams::default(), &patch)).await?;
         tracing::info!(namespace, placement = name, guarded = on, "placement");
-        Ok(())
+        Ok(written.resource_version() != placement.resource_version())
     }
 
     /// Tells on the placement when its reason changed.
     fn announce(&self, placement: &DualActivePlacement, status: &DualActivePlacementStatus) {
-        let reason_of = |status: &DualActivePlacementStatus| {
-            find_condition(&status.conditions, condition::READY).map(|c| (c.reason.clone(), c.message.clone()))
-        };
-        let Some((why, message)) = reason_of(status) else {
-            return;
-        };
-        let before = placement.status.as_ref().and_then(reason_of);
+        let Some((why, message)) = ready(status) else { return };
+        let before = placement.status.as_ref().and_then(ready);
         let number = status.assignment.as_ref().map(|a| a.number);
         let name = placement.name_any();
-        if before.is_some_and(|b| b.0 == why) {
+        if before.is_some_and(|(was, _)| was == why) {
             tracing::debug!(placement = name, number, why, "placement written");
             return;
         }
@@ -145,17 +166,10 @@ impl Controller {
             message,
             "placement"
         );
-        let calm = [
-            reason::RUNNING,
-            reason::APPLYING,
-            reason::STARTING,
-            reason::NO_RIGHT,
-            reason::REBALANCING,
-            reason::ROLLING_OUT,
-            reason::ROLLOUT_PAUSED,
-            reason::LEAVING,
-        ];
-        self.events
-            .publish(placement, !calm.contains(&why.as_str()), &why, &message);
+        // What is overtaken in a moment stands in the condition.
+        if why == reason::APPLYING {
+            return;
+        }
+        self.events.publish(placement, !CALM.contains(&why), why, message);
     }
 }

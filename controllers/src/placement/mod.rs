@@ -39,17 +39,21 @@ use crate::events::Events;
 use crate::fail_point::FailPoints;
 use crate::failover::Sight;
 use crate::operator::Common;
-use crate::pass::{Rhythm, drive};
+use crate::pass::{Crowd, Rhythm, drive};
 use crate::rows::{Rows, count};
 use crate::templates::{Found, Templates, plain};
 use crate::traffic::Word;
 
 /// Writes under way at once; more than the rows of one agent, which report on them.
-const AT_ONCE: usize = 16;
-/// While placements follow one another, statuses of those that are decided may be this old.
+const AT_ONCE: usize = 32;
+/// While placements follow one another, statuses that say nothing bad may be this old.
 const PUBLISH_INTERVAL: Duration = Duration::from_secs(2);
+/// So many do not wait for others.
+const FEW: usize = 8;
 /// Statuses that only show something, written in one go.
 const SHOWN_AT_ONCE: usize = 200;
+/// How long an own write is believed over a watch that does not show it.
+const LAG: Duration = Duration::from_secs(10);
 /// How often ages of reports are looked at while something is placed.
 const LOOK: Duration = Duration::from_secs(5);
 
@@ -69,7 +73,9 @@ struct Controller {
     templates: Templates<Template>,
     traffic: Word,
     texts: observe::Texts,
-    next_publish: Instant,
+    crowd: Crowd,
+    /// Versions of placements that were written on, and since when: another write on one is refused.
+    spent: BTreeMap<(String, String), (String, Instant)>,
 }
 
 /// A placement, what was decided on it, and what its status says then.
@@ -173,11 +179,17 @@ pub async fn run(
         templates,
         traffic,
         texts: observe::Texts::default(),
-        next_publish: Instant::now(),
+        crowd: Crowd::default(),
+        spent: BTreeMap::new(),
     };
     controller.ready().await?;
+    // A pass waits for the API server most of the time, and what came meanwhile waits for the next.
+    let rhythm = Rhythm {
+        rest: Duration::from_millis(100),
+        ..Rhythm::default()
+    };
     tokio::select! {
-        () = drive("placement", Rhythm::default(), &passes, changed, stop, async || controller.pass().await) => Ok(()),
+        () = drive("placement", rhythm, &passes, changed, stop, async || controller.pass().await) => Ok(()),
         _ = futures::future::select_all(tasks) => Ok(()),
     }
 }
@@ -235,44 +247,70 @@ impl Controller {
         let next: Vec<_> = next.collect();
         self.figures
             .observe(&next.iter().map(|(_, _, status)| status).collect::<Vec<_>>());
-        let (first, more) = self.put(next, &known, now).await;
-        if first.is_ok() && more {
+        let (first, wait) = self.put(next, &known, now).await;
+        if first.is_ok() && wait.is_some() {
             // What is decided meanwhile comes first.
-            return Ok(Some(Rhythm::default().gather));
+            return Ok(wait);
         }
         let untold = placements.iter().filter(|p| !is_told_elsewhere(p, &known, now));
         let shown = self.write_back(untold, &decisions, &templates, now).await;
-        self.next_publish = Instant::now() + PUBLISH_INTERVAL;
         let next = shown?.map_or(LOOK, |due| due.min(LOOK));
         first.map(|()| Some(next))
     }
 
-    /// Writes what differs, what others wait for first. Answers whether there is more of what is only shown.
-    async fn put(&self, all: Vec<Outcome<'_>>, known: &Known, now: Timestamp) -> (Result<(), CallError>, bool) {
+    /// Writes what differs, what others wait for first. Answers how long what is only shown still waits.
+    async fn put(
+        &mut self,
+        mut all: Vec<Outcome<'_>>,
+        known: &Known,
+        now: Timestamp,
+    ) -> (Result<(), CallError>, Option<Duration>) {
+        let before = std::mem::take(&mut self.spent);
+        all.retain(|(placement, ..)| {
+            let (key, seen) = (key(placement), placement.metadata.resource_version.as_ref());
+            let found = before
+                .get(&key)
+                .filter(|(version, at)| Some(version) == seen && at.elapsed() < LAG);
+            // The watch is behind.
+            self.spent.extend(found.map(|found| (key, found.clone())));
+            found.is_none()
+        });
         // What grows is written first: an object that changes hands is wanted by the next before the last lets it go.
         let (grows, rest): (Vec<_>, Vec<_>) = all.into_iter().partition(|(p, d, _)| apply::grows(p, d));
         let (decides, mut shows): (Vec<_>, Vec<_>) = rest.into_iter().partition(|(p, d, _)| apply::decides(p, d));
         let first = self.write_all(&grows).await;
         let first = first.and(self.write_all(&decides).await);
-        if first.is_ok() && !(grows.is_empty() && decides.is_empty()) && Instant::now() < self.next_publish {
-            // Others may have come meanwhile, and the API server has only so many writes a second.
-            return (first, true);
-        }
         shows.retain(|(placement, _, status)| {
             placement.status.as_ref() != Some(status) && !is_told_elsewhere(placement, known, now)
         });
-        let more = shows.len() > SHOWN_AT_ONCE;
-        shows.truncate(SHOWN_AT_ONCE);
-        (first.and(self.write_all(&shows).await), more)
+        let crowded = shows.len() > FEW || !(shows.is_empty() || grows.is_empty() && decides.is_empty());
+        // Others may come meanwhile, and the API server has only so many writes a second.
+        let mut wait = self.crowd.waits(crowded, PUBLISH_INTERVAL);
+        if wait.is_some() {
+            shows.retain(|(placement, _, status)| apply::urgent(placement, status));
+        }
+        if shows.len() > SHOWN_AT_ONCE {
+            wait = Some(Rhythm::default().gather);
+            shows.truncate(SHOWN_AT_ONCE);
+        }
+        (first.and(self.write_all(&shows).await), wait)
     }
 
     /// Writes what differs of each. The first error is answered after all were tried.
-    async fn write_all(&self, all: &[Outcome<'_>]) -> Result<(), CallError> {
-        let writes = all
-            .iter()
-            .map(|(placement, decision, status)| self.write(placement, decision, status));
+    async fn write_all(&mut self, all: &[Outcome<'_>]) -> Result<(), CallError> {
+        let this = &*self;
+        let writes = all.iter().map(|(placement, decision, status)| async move {
+            let outcome = this.write(placement, decision, status).await;
+            (key(placement), placement.metadata.resource_version.clone(), outcome)
+        });
         let outcomes: Vec<_> = futures::stream::iter(writes).buffer_unordered(AT_ONCE).collect().await;
-        outcomes.into_iter().fold(Ok(()), Result::and)
+        let mut first = Ok(());
+        for (key, version, outcome) in outcomes {
+            let spent = version.filter(|_| matches!(outcome, Ok(true)));
+            self.spent.extend(spent.map(|version| (key, (version, Instant::now()))));
+            first = first.and(outcome.map(drop));
+        }
+        first
     }
 
     fn known_centres(&self, known: &Known, now: Timestamp) -> BTreeMap<String, Centre> {

@@ -321,6 +321,19 @@ fn outcome(part: &Part, old: Option<&PlacementRow>, seen: &Seen<'_>) -> (&'stati
     }
 }
 
+/// Whether a controller has yet to read what was written here: its word comes within a moment, and belongs into the row.
+pub fn unheard(part: &Part, seen: &Seen<'_>) -> bool {
+    let rolling = part.assignment.objects.iter().filter(|o| part.here && o.kind.rolls());
+    let progress = rolling.filter_map(|o| seen.progress.get(&(part.namespace.clone(), o.clone())));
+    progress.into_iter().any(|is| is.generation.1 < is.generation.0)
+}
+
+/// Whether a row says what somebody waits for: that something is wrong, or that a right to run came or went.
+pub fn urgent(old: Option<&PlacementRow>, new: &PlacementRow) -> bool {
+    let calm = [reason::APPLIED, reason::APPLYING, reason::STARTING, reason::REMOVED];
+    !calm.contains(&new.reason.as_str()) || old.and_then(|r| r.right) != new.right
+}
+
 /// When a row is due; `None` where nothing changed.
 pub fn due(old: Option<&PlacementRow>, new: &PlacementRow, now: Timestamp) -> Option<SignedDuration> {
     let Some(old) = old else {

@@ -103,12 +103,13 @@ pub fn status(
     let wanted = sum(|w| w.wanted);
     let complete = current && updated >= wanted && available >= wanted && replicas == updated;
     let states = [("Available", current && available >= wanted), ("Progressing", true)];
+    // Nothing was ever said, and there is nothing to say before the centres have it.
+    let silent = shown.conditions.is_empty() && !current;
+    let said = |(kind, is): &(&str, bool)| shown.conditions.iter().any(|c| c.0 == *kind && c.1 == word(*is));
     let same = shown.observed == observed
         && shown.counts == counts
         && (object.kind != TemplateKind::DaemonSet || shown.desired == wanted)
-        && states
-            .iter()
-            .all(|(kind, is)| shown.conditions.iter().any(|c| c.0 == *kind && c.1 == word(*is)));
+        && (silent || states.iter().all(said));
     if same {
         return None;
     }
@@ -238,6 +239,13 @@ mod tests {
         let behind = write(&[row("a", &found.revision, 2), row("b", "older", 2)]).unwrap();
         assert_eq!(behind["observedGeneration"], 4);
         assert_eq!(write(&[row("a", &found.revision, 2)]), None);
+        // Before anything is there, there is nothing to say.
+        let nothing = ["a", "b"].map(|name| {
+            let mut row = row(name, "", 0);
+            (row.workloads[0].replicas, row.workloads[0].updated) = (0, 0);
+            row
+        });
+        assert_eq!(write(&nothing), None);
         let mut again = value;
         again["status"] = done;
         let again = template::read(&TemplateKind::Deployment, &again);

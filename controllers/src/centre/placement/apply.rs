@@ -6,6 +6,7 @@ use crds::{Drift, Existing, PlacedObject, Removal, label, object, placement_reas
 use futures::StreamExt as _;
 use kube::Api;
 use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, Preconditions};
+use kube::core::ApiResource;
 use plan::placement::centre::{Plan, Source, Spot, Want};
 use plan::placement::object::{Here, compared, desired, marked};
 use plan::placement::row::{State, Version};
@@ -144,7 +145,7 @@ impl Placements {
             live: live.map_or(0, |l| l.version),
             here,
             drift: want.drift,
-            state: done.clone(),
+            state: done,
         };
         if let Some(before) = self.checked.get(spot).filter(|b| live.is_some() && b.like(&check)) {
             return before.clone().into();
@@ -166,9 +167,34 @@ impl Placements {
         if let Some(waits) = self.unguarded(spot, &check.here) {
             return waits.into();
         }
+        self.make(spot, want, plain, check).await
+    }
+
+    /// Makes what the watch does not show: where something stands all the same, it says whether it may be written.
+    async fn make(&self, spot: &Spot, want: &Want, plain: Value, check: Checked) -> Outcome {
+        let (value, _) = marked(plain.clone(), &check.here);
+        if let Some(created) = self.create(spot, value.clone(), &check.state).await {
+            return created;
+        }
         match self.may_create(spot, want, &plain).await {
-            Ok(force) => self.put(spot, &marked(plain, &check.here).0, force, done).await,
+            Ok(force) => self.put(spot, &value, force, check.state).await,
             Err(state) => state.into(),
+        }
+    }
+
+    /// Applies an object that is not there; `None` where one of that name is, which is left as it is.
+    async fn create(&self, spot: &Spot, mut value: Value, done: &State) -> Option<Outcome> {
+        if let Some(metadata) = value.pointer_mut("/metadata").and_then(Value::as_object_mut) {
+            // No object has this version. Where there is none, it is not compared.
+            metadata.insert("resourceVersion".to_owned(), json!("1"));
+        }
+        let (api, resource) = match self.at(spot) {
+            Ok(at) => at,
+            Err(state) => return Some(state.into()),
+        };
+        match self.send(spot, &api, &value, false).await {
+            Err(error) if error.is_conflict() => None,
+            answer => Some(self.written(spot, &resource, answer, done.clone())),
         }
     }
 
@@ -279,10 +305,35 @@ impl Placements {
             Ok(at) => at,
             Err(state) => return state.into(),
         };
+        let answer = self.send(spot, &api, value, force).await;
+        self.written(spot, &resource, answer, done)
+    }
+
+    async fn send(
+        &self,
+        spot: &Spot,
+        api: &Api<DynamicObject>,
+        value: &Value,
+        force: bool,
+    ) -> Result<DynamicObject, CallError> {
         let mut params = PatchParams::apply(object::AGENT);
         params.force = force;
+        call(
+            spot.1.kind.label(),
+            api.patch(&spot.1.name, &params, &Patch::Apply(value)),
+        )
+        .await
+    }
+
+    /// What came of a write.
+    fn written(
+        &self,
+        spot: &Spot,
+        resource: &ApiResource,
+        answer: Result<DynamicObject, CallError>,
+        done: State,
+    ) -> Outcome {
         let kind = spot.1.kind.label();
-        let answer = call(kind, api.patch(&spot.1.name, &params, &Patch::Apply(value))).await;
         self.metrics.write(kind, answer.is_ok());
         match answer {
             Ok(written) => {
@@ -290,7 +341,7 @@ impl Placements {
                 self.fail_points.reached(Step::ObjectApplied);
                 Outcome {
                     state: done,
-                    own: Some(Live::read((&spot.1.kind, &resource, written))),
+                    own: Some(Live::read((&spot.1.kind, resource, written))),
                     checked: None,
                 }
             }

@@ -219,3 +219,19 @@ fn a_row_says_under_which_right_it_runs_or_why_it_does_not() {
         (reason::APPLIED, None)
     );
 }
+
+#[test]
+fn what_is_wrong_is_told_before_what_is_well() {
+    let part = part(true);
+    let well = make(&part, None, done(1), 3);
+    let wrong = make(&part, None, State::Failed(reason::OBJECT_EXISTS, "it exists".into()), 3);
+    assert!(!urgent(None, &well) && urgent(Some(&well), &wrong));
+    let right = PlacementRow {
+        right: Some(crds::RightEpoch {
+            incarnation: 1,
+            counter: 2,
+        }),
+        ..well.clone()
+    };
+    assert!(urgent(Some(&well), &right) && !urgent(Some(&right), &right));
+}

@@ -57,7 +57,7 @@ fn in_minutes() -> Vec<Value> {
 }
 
 /// Runs tests against a rules file, if any, that is evaluated once a minute, or an hour.
-fn run(rules: Option<&Path>, unit: char, tests: Vec<Value>, name: &str) -> (bool, String) {
+fn run(rules: Option<&Path>, unit: char, tests: &[Value], name: &str) -> (bool, String) {
     let file: PathBuf = std::env::temp_dir().join(format!("xy-alerts-{name}-{}.yaml", std::process::id()));
     let text =
         json!({"rule_files": Vec::from_iter(rules), "evaluation_interval": format!("1{unit}"), "fuzzy_compare": true, "tests": tests}).to_string();
@@ -78,7 +78,7 @@ fn committed() -> PathBuf {
 fn each_alert_fires_on_what_it_is_about_and_is_silent_otherwise() {
     let (valid, said) = promtool(&[Path::new("check"), Path::new("rules"), &committed()]);
     assert!(valid, "{said}");
-    let (passed, said) = run(Some(&committed()), 'm', in_minutes(), "committed");
+    let (passed, said) = run(Some(&committed()), 'm', &in_minutes(), "committed");
     assert!(passed, "{said}");
     for fires in [true, false] {
         let all = cases().chain(forecast::CASES);
@@ -100,7 +100,7 @@ fn a_rule_that_is_turned_round_is_found() {
     assert_ne!(text, turned);
     let file = std::env::temp_dir().join(format!("xy-alerts-turned-{}.rules.yaml", std::process::id()));
     std::fs::write(&file, turned).unwrap();
-    let (passed, said) = run(Some(&file), 'm', in_minutes(), "turned");
+    let (passed, said) = run(Some(&file), 'm', &in_minutes(), "turned");
     std::fs::remove_file(file).unwrap();
     assert!(!passed && said.contains("CentreNotReporting"), "{said}");
 }
@@ -108,7 +108,7 @@ fn a_rule_that_is_turned_round_is_found() {
 #[test]
 fn what_is_foreseen_is_when_the_trend_ends() {
     for (rules, groups) in [(Some(&*committed()), forecast::alerts()), (None, forecast::boards())] {
-        let (passed, said) = run(rules, 'h', groups, "forecast");
+        let (passed, said) = run(rules, 'h', &groups, "forecast");
         assert!(passed, "{said}");
     }
 }

@@ -50,21 +50,21 @@ pub(crate) fn boards() -> Vec<Value> {
         forecast(
             "plan",
             &plan,
-            phases("10000+100x360"),
+            &phases("10000+100x360"),
             Some(("{resource=\"cpu\"}", 90 * DAY + 135 * DAY)),
         ),
-        forecast("plan without a trend", &plan, phases("10000x360"), None),
+        forecast("plan without a trend", &plan, &phases("10000x360"), None),
         // Forty a day, and 4,000 are free.
         forecast(
             "pool",
             &pools,
-            charged("0+10x360"),
+            &charged("0+10x360"),
             Some(("{pool=\"x86\"}", 90 * DAY + 100 * DAY)),
         ),
         forecast(
             "pool without a trend",
             &pools,
-            charged("50x360"),
+            &charged("50x360"),
             Some(("{pool=\"x86\"}", 90 * DAY + 1_000 * DAY)),
         ),
     ]
@@ -77,7 +77,7 @@ fn expr(panel: &str) -> String {
 }
 
 /// Ninety days of series, four points a day, and what the query says at their end.
-fn forecast(name: &str, expr: &str, series: Vec<(String, &str)>, says: Option<(&str, u64)>) -> Value {
+fn forecast(name: &str, expr: &str, series: &[(String, &str)], says: Option<(&str, u64)>) -> Value {
     let input: Vec<Value> = series.iter().map(|(s, v)| json!({"series": s, "values": v})).collect();
     let samples: Vec<Value> = says
         .iter()

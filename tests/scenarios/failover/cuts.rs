@@ -7,16 +7,21 @@ use crate::ground::{LONG, OUTLASTS, rto};
 use crate::stage::NS;
 use crate::world::World;
 
-/// In one direction, in the other, and in both: each of the two hears the witness, and beats on through it.
-pub(crate) async fn a_cut_between_the_two_moves_nothing(w: &World) -> Result<()> {
+/// The two, in either direction and in both: each hears the witness, and beats on through it. The witness and one of them: the
+/// other one still sees life.
+pub(crate) async fn a_cut_between_two_moves_nothing(w: &World) -> Result<()> {
+    use Place::{Baicheng, Jishi, Jiyidong};
     w.made("island").await?;
     let before = w.uids("jishi", "xiangyun.io/exclusive=island").await?;
-    let (there, back) = (
-        Cut::pair(Place::Jiyidong, Place::Jishi),
-        Cut::pair(Place::Jishi, Place::Jiyidong),
-    );
-    for (cut, one_way) in [(there, true), (back, true), (back, false)] {
-        w.cloud.cut(Cut { one_way, ..cut }).await?;
+    let cuts = [
+        (Jiyidong, Jishi, true),
+        (Jishi, Jiyidong, true),
+        (Jishi, Jiyidong, false),
+        (Jishi, Baicheng, false),
+    ];
+    for (place, other, one_way) in cuts {
+        let pair = Cut::pair(place, other);
+        w.cloud.cut(Cut { one_way, ..pair }).await?;
         w.goes_on("island", OUTLASTS).await?;
         w.cloud.heal(None).await?;
     }

@@ -18,8 +18,8 @@ pub(crate) const HUB: &str = "hub@jiyidong";
 /// Both operators.
 pub(crate) const OPERATORS: [&str; 2] = ["operator@jishi", "operator@jiyidong"];
 
-/// At twenty records a second more than any right lasts without an answer.
-pub(crate) const OUTLASTS: usize = 300;
+/// At twenty records a second longer than a verdict takes, and than any right lasts without an answer.
+pub(crate) const OUTLASTS: usize = 240;
 
 /// Three centres with one node of real processes behind a gate in each metro centre.
 pub(crate) async fn up() -> Result<World> {

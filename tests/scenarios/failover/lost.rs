@@ -6,9 +6,12 @@ use anyhow::{Context as _, Result, ensure};
 use playground::{Place, eventually};
 use serde_json::json;
 
-use crate::ground::{EXAM, LONG, real, rto};
+use crate::ground::{EXAM, LONG, exclusive, real, rto};
 use crate::stage::{NS, placement};
 use crate::world::{World, condition};
+
+/// Another one than before: what moved by itself a moment ago does not do so again.
+const LEDGER: &str = "ledger";
 
 /// Agents that stand still while their API server answers: the exclusive writer is shut by its gate, nobody moves, and
 /// when they go on the same pod does.
@@ -50,6 +53,26 @@ pub(crate) async fn a_silent_api_server_moves_nothing(w: &World) -> Result<()> {
     ensure!(moves["items"].as_array().is_some_and(Vec::is_empty), "{moves}");
     let after = w.get("jishi", &pods).await?["items"][0]["metadata"]["uid"].clone();
     ensure!(before == after, "the pod was started anew");
+    w.nobody_wrote_twice()
+}
+
+/// For longer than an upgrade takes it is a loss all the same: the agents are heard no more, the gates are shut, and what is
+/// exclusive moves.
+pub(crate) async fn a_dead_api_server_is_a_loss_in_the_end(w: &World) -> Result<()> {
+    w.made("patient").await?;
+    let begun = Instant::now();
+    w.cloud.freeze("apiserver@jishi").await?;
+    w.witness("jishi", "Degraded").await?;
+    let witness = w.witness("jishi", "Lost").await?;
+    println!("API server silent: a loss after {:.1} s", begun.elapsed().as_secs_f32());
+    let name = format!("patient-{}", witness["incident"].as_str().context("an incident")?);
+    let done = w.phase(&name, "Succeeded").await?;
+    let proof = &done["status"]["proof"]["kind"];
+    ensure!(proof == "PermitExpired", "{proof}");
+    w.writes_in("patient", "jiyidong").await?;
+    w.cloud.thaw("apiserver@jishi").await?;
+    w.witness("jishi", "Returned").await?;
+    w.writes_in("patient", "jiyidong").await?;
     w.nobody_wrote_twice()
 }
 
@@ -129,5 +152,31 @@ pub(crate) async fn what_came_back_never_spoke(w: &World) -> Result<()> {
     let placement = w.get("hub", &["dap", EXAM, "-n", NS]).await?;
     let armed = condition(&placement, "FailoverArmed").context("FailoverArmed")?;
     println!("exam afterwards: {} {}", armed["status"], armed["reason"]);
+    w.nobody_wrote_twice()
+}
+
+/// Without a fence nothing exclusive moves by itself: two people say that the old side is silent.
+pub(crate) async fn without_a_fence_two_people_confirm(w: &World) -> Result<()> {
+    w.put(&real(LEDGER, "writer", 1)).await?;
+    w.put(&exclusive(LEDGER)).await?;
+    w.writes_in(LEDGER, "jishi").await?;
+    w.cloud.stop_process("gate-run-001@jishi").await?;
+    w.armed(LEDGER, "FenceUnavailable").await?;
+    w.freeze_place(Place::Jishi).await?;
+    let witness = w.witness("jishi", "Lost").await?;
+    let name = format!("{LEDGER}-{}", witness["incident"].as_str().context("an incident")?);
+    let says = w.because(&name, "Fencing", "FencingUnconfirmed").await?;
+    println!("it says: {says}");
+    w.says("zhang.wei", &name, "ConfirmFence").await?;
+    let one = w.phase(&name, "Fencing").await?;
+    ensure!(one["status"]["proof"].is_null(), "{}", one["status"]);
+    w.says("wang.fang", &name, "ConfirmFence").await?;
+    let done = w.phase(&name, "Succeeded").await?;
+    let proof = &done["status"]["proof"];
+    ensure!(proof["kind"] == "TwoPersons", "{proof}");
+    ensure!(proof["persons"].as_array().map(Vec::len) == Some(2), "{proof}");
+    println!("two people: RTO {} s", rto(&done)?);
+    w.writes_in(LEDGER, "jiyidong").await?;
+    w.thaw_place(Place::Jishi).await?;
     w.nobody_wrote_twice()
 }

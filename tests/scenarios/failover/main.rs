@@ -24,7 +24,6 @@ mod moves;
 mod restores;
 mod returns;
 mod rights;
-mod unfenced;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn failover() -> anyhow::Result<()> {
@@ -41,7 +40,7 @@ async fn failover() -> anyhow::Result<()> {
         lost::a_silent_api_server_moves_nothing,
         lost::a_frozen_centre_is_carried,
         lost::what_came_back_never_spoke,
-        cuts::a_cut_between_the_two_moves_nothing,
+        cuts::a_cut_between_two_moves_nothing,
         cuts::an_isolated_centre_stops_itself,
         cuts::a_lost_witness_pins,
         restores::a_restored_store_undoes_no_move,
@@ -55,6 +54,7 @@ async fn failover() -> anyhow::Result<()> {
         busy::what_stayed_goes_on,
         returns::a_failback_outlives_its_operators,
         returns::the_backup_is_lost_in_its_turn,
-        unfenced::without_a_fence_two_people_confirm,
+        lost::a_dead_api_server_is_a_loss_in_the_end,
+        lost::without_a_fence_two_people_confirm,
     )
 }

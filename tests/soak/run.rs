@@ -42,8 +42,19 @@ pub(crate) async fn one(w: &World, number: usize, scaled: bool) -> Value {
         "violations": verdict.violations.len(),
         "failoverRto": rto("Unplanned"),
         "failbackRto": rto("Failback"),
-        "error": went.err().map(|error| format!("{error:#}")),
+        "error": went.err().map(|error| format!("{error:#}; moves: {}", told(&moves))),
     })
+}
+
+/// Where each move stands, and why: the cloud is gone when somebody reads the line.
+fn told(moves: &[Value]) -> String {
+    let one = |m: &Value| {
+        let (name, phase) = (&m["metadata"]["name"], &m["status"]["phase"]);
+        let ready = m["status"]["conditions"].as_array().and_then(|all| all.last());
+        let why = ready.map(|c| format!("{} {}", c["reason"], c["message"]));
+        format!("{name} {phase} {}", why.unwrap_or_default())
+    };
+    moves.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
 async fn moves(w: &World, name: &str) -> Result<Vec<Value>> {

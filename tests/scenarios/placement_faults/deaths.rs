@@ -1,6 +1,7 @@
 //! Programs that die or stand still at the worst moment, and history that is gone when they wake.
 
 use anyhow::{Context as _, Result, ensure};
+use futures::future::try_join_all;
 use playground::eventually;
 use serde_json::{Value, json};
 
@@ -19,26 +20,24 @@ const SERVERS: [&str; 4] = [
     "apiserver@jishi",
 ];
 
-/// Each of these dies by `kill -9` the first time that it comes to the step. Whoever takes over dies there too.
+/// Each of these dies by `kill -9` the first time that it comes to the step, and stays away: whoever takes over is another one,
+/// and dies there too.
 async fn each_dies_at(w: &World, processes: &[&str], step: &str, act: impl Future<Output = Result<()>>) -> Result<()> {
-    let mut pids = Vec::new();
     for process in processes {
-        pids.push(w.cloud.pid(process).context("it does not run")?);
         w.cloud.arm(process, Some(&format!("{step} exit")))?;
     }
     act.await?;
-    for (process, pid) in processes.iter().zip(pids) {
+    let deaths = processes.iter().map(|process| async move {
         eventually(PATIENCE, &format!("{process} dies at {step}"), || async {
-            ensure!(
-                !w.cloud.armed(process)?,
-                "it did not come there; it said last: {}",
-                last_words(w, process)?
-            );
-            ensure!(w.cloud.pid(process) != Some(pid), "it lives");
+            let last = last_words(w, process)?;
+            ensure!(!w.cloud.armed(process)?, "it did not come there; it said last: {last}");
             Ok(())
         })
         .await?;
-    }
+        // Started again it would be a candidate like the others.
+        w.cloud.kill(process).await
+    });
+    try_join_all(deaths).await?;
     for process in processes {
         w.cloud.start_process(process).await?;
     }

@@ -29,8 +29,8 @@ const AT_ONCE: usize = 32;
 /// So long a place beats on whose API server does not answer: one that is restarted or upgraded is back by then, and what
 /// runs is not moved for that.
 const AILING: Duration = Duration::from_secs(60);
-/// It says so after this: a process that slept for a moment has its lease again by then.
-const SAID: Duration = Duration::from_secs(5);
+/// It says so after this: a process that slept for a moment has its lease again by then, six to eight seconds later.
+const SAID: Duration = Duration::from_secs(10);
 
 /// What the thread does, for as long as the process lives. It ends where it cannot begin, or cannot serve the gates.
 pub(super) async fn run(rights: Rights, options: Options, changed: Arc<Notify>) {

@@ -62,7 +62,6 @@ pub(crate) async fn a_dead_api_server_is_a_loss_in_the_end(w: &World) -> Result<
     w.made("patient").await?;
     let begun = Instant::now();
     w.cloud.freeze("apiserver@jishi").await?;
-    w.witness("jishi", "Degraded").await?;
     let witness = w.witness("jishi", "Lost").await?;
     println!("API server silent: a loss after {:.1} s", begun.elapsed().as_secs_f32());
     let name = format!("patient-{}", witness["incident"].as_str().context("an incident")?);

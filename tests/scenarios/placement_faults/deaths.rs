@@ -23,14 +23,17 @@ const SERVERS: [&str; 4] = [
 /// Each of these dies by `kill -9` the first time that it comes to the step, and stays away: whoever takes over is another one,
 /// and dies there too.
 async fn each_dies_at(w: &World, processes: &[&str], step: &str, act: impl Future<Output = Result<()>>) -> Result<()> {
+    let mut pids = Vec::new();
     for process in processes {
+        pids.push(w.cloud.pid(process).context("it does not run")?);
         w.cloud.arm(process, Some(&format!("{step} exit")))?;
     }
     act.await?;
-    let deaths = processes.iter().map(|process| async move {
+    let deaths = processes.iter().zip(pids).map(|(process, pid)| async move {
         eventually(PATIENCE, &format!("{process} dies at {step}"), || async {
             let last = last_words(w, process)?;
             ensure!(!w.cloud.armed(process)?, "it did not come there; it said last: {last}");
+            ensure!(w.cloud.pid(process) != Some(pid), "it lives");
             Ok(())
         })
         .await?;

@@ -14,8 +14,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::quorum::boot;
 
-/// One call may take this long: shorter than a renew interval, so that a slow server costs one renewal, not the lease.
-const CALL: Duration = Duration::from_millis(1300);
+/// One call may take this long. Renewals that each take so long still keep the lease: one is sent every two seconds, or as
+/// soon as the last was answered, and a lease outlives the renewal it came with by four and a half.
+const CALL: Duration = Duration::from_millis(2200);
 
 /// A renewal that failed is tried again this soon.
 const RETRY: Duration = Duration::from_millis(250);
@@ -141,25 +142,27 @@ impl Holder {
         let from_memory = self.written.is_some();
         let found = self.read().await?;
         let sent = boot();
-        let observed = found.as_ref().map(observed);
-        let transitions = observed.as_ref().map_or(0, |o| o.transitions);
-        let epoch = match self.candidate.observe(observed, sent) {
+        let seen = found.as_ref().map(observed);
+        let transitions = seen.as_ref().map_or(0, |o| o.transitions);
+        let epoch = match self.candidate.observe(seen, sent) {
             Decision::Wait => return None,
             Decision::Demote => {
+                let seen = found.as_ref().map(observed);
+                tracing::warn!(
+                    name = self.lease.name,
+                    ?lease,
+                    "another holds the lease, or its store was restored"
+                );
                 self.candidate.lost();
                 return None;
             }
             Decision::Acquire { epoch } => epoch,
             Decision::Renew => transitions,
         };
-        match timeout(
-            CALL,
-            self.write(found, epoch, Some(self.candidate.identity().to_owned())),
-        )
-        .await
-        {
+        let holder = Some(self.candidate.identity().to_owned());
+        match timeout(CALL, self.write(found, epoch, holder)).await {
             Ok(Ok(written)) => {
-                self.candidate.wrote(sent);
+                self.candidate.wrote(sent, observed(&written).renewed);
                 self.written = Some(written);
                 self.tell(epoch);
                 Some(epoch)
@@ -185,7 +188,10 @@ impl Holder {
     }
 
     async fn write(&self, found: Option<Lease>, epoch: i64, holder: Option<String>) -> kube::Result<Lease> {
-        #[allow(clippy::disallowed_methods, reason = "for readers; nobody compares it")]
+        #[allow(
+            clippy::disallowed_methods,
+            reason = "for readers, and to know the own lease of an older copy"
+        )]
         let now = MicroTime(Timestamp::now());
         let mut lease = found.unwrap_or_default();
         lease.metadata.name = Some(self.lease.name.clone());
@@ -216,7 +222,7 @@ impl Holder {
     }
 
     async fn renew(&mut self, released: CancellationToken) {
-        let mut pause = self.timing.renew;
+        let mut pause = self.candidate.rests(boot());
         while let Some(until) = self.candidate.leads_until() {
             let left = until.saturating_sub(boot());
             if left.is_zero() {
@@ -232,7 +238,7 @@ impl Holder {
             let left = until.saturating_sub(boot());
             // A renewal that does not come back in time must not keep the writers alive past the lease.
             pause = match timeout(left, self.step()).await {
-                Ok(Some(_)) => self.timing.renew,
+                Ok(Some(_)) => self.candidate.rests(boot()),
                 Ok(None) => RETRY,
                 Err(_) => break,
             };
@@ -262,5 +268,6 @@ fn observed(lease: &Lease) -> Observed {
         holder: spec.holder_identity.filter(|h| !h.is_empty()),
         version: lease.resource_version().unwrap_or_default(),
         transitions: spec.lease_transitions.unwrap_or_default().into(),
+        renewed: spec.renew_time.map_or(0, |at| at.0.as_microsecond()),
     }
 }

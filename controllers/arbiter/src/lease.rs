@@ -37,6 +37,8 @@ pub struct Observed {
     pub version: String,
     /// Takeovers so far.
     pub transitions: i64,
+    /// When its holder wrote it last, in microseconds of the holder's own clock; compared by that process alone.
+    pub renewed: i64,
 }
 
 /// What to do next.
@@ -51,7 +53,7 @@ pub enum Decision {
     Renew,
     /// Look again after the renew interval.
     Wait,
-    /// Somebody else holds it: stop at once.
+    /// Somebody else holds it, or it is older than this process wrote it: stop at once.
     Demote,
 }
 
@@ -62,6 +64,7 @@ pub struct Candidate {
     timing: Timing,
     seen: Option<(Observed, Duration)>,
     leads_until: Option<Duration>,
+    renewed: i64,
     highest: i64,
 }
 
@@ -74,6 +77,7 @@ impl Candidate {
             timing,
             seen: None,
             leads_until: None,
+            renewed: 0,
             highest: floor,
         }
     }
@@ -94,7 +98,9 @@ impl Candidate {
         };
         self.highest = self.highest.max(lease.transitions);
         let ours = lease.holder.as_deref() == Some(self.identity.as_str());
-        if ours && self.leads_until.is_some() {
+        // An older one is a copy that the store was restored from, and what was written since is gone with it: whoever leads
+        // next begins with what is there.
+        if ours && self.leads_until.is_some() && lease.renewed >= self.renewed {
             return Decision::Renew;
         }
         if self.leads_until.take().is_some() {
@@ -119,9 +125,18 @@ impl Candidate {
         }
     }
 
-    /// A conditional write of ours succeeded; it was sent at `sent`.
-    pub fn wrote(&mut self, sent: Duration) {
+    /// A conditional write of ours succeeded; it was sent at `sent` and said `renewed`.
+    pub fn wrote(&mut self, sent: Duration, renewed: i64) {
         self.leads_until = Some(sent + self.timing.duration.saturating_sub(self.timing.margin));
+        self.renewed = renewed;
+    }
+
+    /// How long until it is renewed next: counted from when the last renewal was sent, so that one that was answered late
+    /// does not delay the next.
+    pub fn rests(&self, now: Duration) -> Duration {
+        let sent_and_over = self.timing.duration.saturating_sub(self.timing.margin);
+        let next = |until: Duration| (until + self.timing.renew).saturating_sub(sent_and_over + now);
+        self.leads_until.map(next).unwrap_or_default()
     }
 
     /// A conditional write of ours was refused: somebody else wrote.
@@ -145,7 +160,7 @@ mod tests {
     #[derive(Default)]
     struct Store(Option<Observed>);
     impl Store {
-        fn write(&mut self, read: Option<&Observed>, holder: &str, transitions: i64) -> bool {
+        fn write(&mut self, read: Option<&Observed>, holder: &str, transitions: i64, renewed: i64) -> bool {
             if self.0.as_ref() != read {
                 return false;
             }
@@ -154,6 +169,7 @@ mod tests {
                 holder: Some(holder.into()),
                 version: version.to_string(),
                 transitions,
+                renewed,
             });
             true
         }
@@ -171,8 +187,9 @@ mod tests {
             Decision::Renew => read.as_ref().unwrap().transitions,
             Decision::Wait | Decision::Demote => return decision,
         };
-        if store.write(read.as_ref(), &candidate.identity.clone(), epoch) {
-            candidate.wrote(now);
+        let renewed = i64::try_from(now.as_micros()).unwrap();
+        if store.write(read.as_ref(), &candidate.identity.clone(), epoch, renewed) {
+            candidate.wrote(now, renewed);
         } else {
             candidate.lost();
         }
@@ -199,6 +216,7 @@ mod tests {
             holder: None,
             version: "9".into(),
             transitions: 4,
+            renewed: 0,
         };
         assert_eq!(b.observe(Some(free), S), Decision::Acquire { epoch: 5 });
     }
@@ -210,11 +228,37 @@ mod tests {
             holder: Some("b".into()),
             version: "9".into(),
             transitions: 4,
+            renewed: 0,
         };
         assert_eq!(a.observe(Some(held), S), Decision::Wait);
         assert_eq!(a.observe(None, 2 * S), Decision::Acquire { epoch: 5 });
         let mut restarted = Candidate::new("c", Timing::default(), 7);
         assert_eq!(restarted.observe(None, S), Decision::Acquire { epoch: 8 });
+    }
+
+    #[test]
+    fn a_store_that_went_back_ends_a_leadership() {
+        let [mut a, _] = two();
+        let mut store = Store::default();
+        assert_eq!(act(&mut a, &mut store, S), Decision::Acquire { epoch: 1 });
+        let copy = store.0.clone();
+        assert_eq!(act(&mut a, &mut store, 3 * S), Decision::Renew);
+        let mut labelled = store.0.clone().unwrap();
+        labelled.version = "17".into();
+        store.0 = Some(labelled);
+        assert_eq!(act(&mut a, &mut store, 4 * S), Decision::Renew);
+        store.0 = copy;
+        assert_eq!(act(&mut a, &mut store, 5 * S), Decision::Demote);
+        assert_eq!(a.leads_until(), None);
+    }
+
+    #[test]
+    fn a_renewal_that_is_answered_late_does_not_delay_the_next() {
+        let [mut a, _] = two();
+        a.wrote(S, 1);
+        assert_eq!(a.rests(S), Timing::default().renew);
+        assert_eq!(a.rests(2 * S), S);
+        assert_eq!(a.rests(4 * S), Duration::ZERO);
     }
 
     /// Two candidates with clocks of their own, paused at random: never two leaders, epochs only grow.

@@ -26,6 +26,21 @@ impl World {
         let said = [ended.stdout, ended.stderr].concat();
         Ok((ended.status.success(), String::from_utf8_lossy(&said).into_owned()))
     }
+
+    /// Waits until an agent of the centre logs such a line.
+    async fn an_agent_says(&self, centre: &str, words: &[&str]) -> Result<()> {
+        eventually(LONG, &format!("an agent of {centre} says {words:?}"), || async {
+            let mut all = String::new();
+            for agent in ["agent-1", "agent-2"] {
+                let log = self.cloud.log(&format!("{agent}@{centre}"))?;
+                all.push_str(&std::fs::read_to_string(log)?);
+            }
+            let said = |line: &str| words.iter().all(|word| line.contains(word));
+            ensure!(all.lines().any(said), "nobody did");
+            Ok(())
+        })
+        .await
+    }
 }
 
 /// The store of hub and arbiter is restored from a copy that was taken before a move. Nobody goes by the copy; one command
@@ -39,13 +54,15 @@ pub(crate) async fn a_restored_store_undoes_no_move(w: &World) -> Result<()> {
     w.writes_in("vault", "jiyidong").await?;
 
     w.cloud.restore_store(Store::Hub, &copy).await?;
-    eventually(LONG, "the centres say that the store is a copy", || async {
-        let found = w.get(HUB, &["dap", "vault", "-n", NS]).await?;
+    eventually(LONG, "the holder says that the store is a copy", || async {
+        let found = w.get(HUB, &["dap", EXAM, "-n", NS]).await?;
         let says = found["status"]["centres"].to_string();
         ensure!(says.contains("StoreCopied"), "{says}");
         Ok(())
     })
     .await?;
+    let ended = ["may no longer run here", "dept-yibao/vault"];
+    w.an_agent_says("jiyidong", &ended).await?;
     let (shut, exam) = (w.landed("vault")?, w.landed(EXAM)?);
 
     let (done, said) = w.begins_anew(&["jishi", "jiyidong"], &[]).await?;
@@ -89,22 +106,8 @@ pub(crate) async fn a_restored_centre_undoes_no_move(w: &World) -> Result<()> {
     w.writes_in("safe", "jiyidong").await?;
 
     w.cloud.restore_store(jishi, &copy).await?;
-    eventually(
-        LONG,
-        "an agent finds the record older than the gates' memory",
-        || async {
-            let mut all = String::new();
-            for agent in ["agent-1@jishi", "agent-2@jishi"] {
-                all.push_str(&std::fs::read_to_string(w.cloud.log(agent)?)?);
-            }
-            let found = all
-                .lines()
-                .any(|l| l.contains("record stored") && l.contains("\"restored\":true"));
-            ensure!(found, "nobody did");
-            Ok(())
-        },
-    )
-    .await?;
+    let older = ["record stored", "\"restored\":true"];
+    w.an_agent_says("jishi", &older).await?;
     eventually(LONG, "nothing of it is left in jishi", || async {
         let deployment = w.get("jishi", &["deploy", "safe", "-n", NS]).await?;
         let pods = w.uids("jishi", "name=safe").await?;

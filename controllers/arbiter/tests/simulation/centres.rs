@@ -45,13 +45,15 @@ impl World {
             }
         };
         let identity = agency.candidate.identity().to_owned();
-        agency.candidate.wrote(now);
+        let renewed = i64::try_from(now.as_micros()).unwrap();
+        agency.candidate.wrote(now, renewed);
         let until = agency.candidate.leads_until();
         let version = (self.now * 16 + u64::try_from(p).unwrap()).to_string();
         self.centres[place].lease = Some(Observed {
             holder: Some(identity),
             version,
             transitions,
+            renewed,
         });
         if !led {
             // A process that led before and slept begins anew, with what its centre has stored meanwhile.

@@ -148,11 +148,8 @@ impl Holder {
             Decision::Wait => return None,
             Decision::Demote => {
                 let seen = found.as_ref().map(observed);
-                tracing::warn!(
-                    name = self.lease.name,
-                    ?lease,
-                    "another holds the lease, or its store was restored"
-                );
+                let lease = &self.lease.name;
+                tracing::warn!(lease, ?seen, "another holds the lease, or its store was restored");
                 self.candidate.lost();
                 return None;
             }

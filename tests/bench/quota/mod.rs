@@ -15,6 +15,7 @@ use kube::{Api, ResourceExt as _};
 use playground::eventually;
 use serde_json::{Map, Value, json};
 
+use crate::grant::percentile;
 use crate::report::record;
 use measure::{operator_peak, operator_seconds, sample, writes, written_since};
 use world::{AT_ONCE, Hub, LONG, OPERATOR, POOLS, waiting};
@@ -28,8 +29,11 @@ const APART: Duration = Duration::from_millis(500);
 /// Requests a second of the stream, and its length.
 const RATE: usize = 50;
 const SECONDS: usize = 60;
-/// vCPU of each pool at the end: the stream fills every second pool to its last one.
-const ROOM: usize = 670;
+/// The same of a slower one before it.
+const SLOW_RATE: usize = 20;
+const SLOW_SECONDS: usize = 20;
+/// vCPU of each pool at the end: the streams fill every second pool to its last one.
+const ROOM: usize = 690;
 const PASSES: &str = "xiangyun_passes_total{controller=\"admission\",outcome=\"done\"}";
 
 /// All four on one cloud; each is recorded as soon as it is known.
@@ -40,7 +44,7 @@ pub(crate) async fn run() -> Result<()> {
     record("quota-idle", &hub.idle().await?)?;
     record("restart", &hub.restart().await?)?;
     record("quota-backlog", &hub.backlog().await?)?;
-    record("quota-stream", &hub.stream().await?)
+    record("quota-stream", &hub.streams().await?)
 }
 
 impl Hub {
@@ -207,22 +211,42 @@ impl Hub {
         Ok(begin.elapsed())
     }
 
-    /// So many new requests a second, each watched until it is granted.
-    async fn stream(&self) -> Result<Map<String, Value>> {
+    /// What the machine is short of shows in the writes a second, beside those of the bare patches.
+    async fn streams(&self) -> Result<Map<String, Value>> {
         self.cloud.start_process(OPERATOR).await?;
         self.first_pass().await?;
         self.rest().await?;
+        let (slow, number) = (SLOW_RATE * SLOW_SECONDS, RATE * SECONDS);
+        let mut slowly = self.stream("slow", SLOW_RATE, slow).await?;
+        self.charged(POOLS * 10 + REQUESTS + slow).await?;
+        self.rest().await?;
+        let (before, begin) = (writes(&self.client).await?, Instant::now());
+        let mut seconds = self.stream("stream", RATE, number).await?;
+        let took = begin.elapsed().as_secs_f64();
+        let written: f64 = written_since(&self.client, &before).await?.values().sum();
+        self.charged(POOLS * 10 + REQUESTS + slow + number).await?;
+        Ok(figures([
+            ("p50_s", percentile(&mut seconds, 50)?),
+            ("p99_s", percentile(&mut seconds, 99)?),
+            ("writes_per_s", written / took),
+            ("slow_p50_s", percentile(&mut slowly, 50)?),
+            ("slow_p99_s", percentile(&mut slowly, 99)?),
+            ("oversold", self.oversold().await?),
+        ]))
+    }
+
+    /// So many new requests, so many a second; seconds until each was seen with its allocation.
+    async fn stream(&self, name: &str, rate: usize, number: usize) -> Result<Vec<f64>> {
         let version = self
             .requests
             .list_metadata(&kube::api::ListParams::default().limit(1))
             .await?;
         let version = version.metadata.resource_version.context("no version")?;
-        let number = RATE * SECONDS;
-        let watched = tokio::spawn(granted_at(self.requests.clone(), version, number));
+        let watched = tokio::spawn(granted_at(self.requests.clone(), version, format!("{name}-"), number));
         let mut created: BTreeMap<String, Instant> = BTreeMap::new();
-        let mut beat = tokio::time::interval(Duration::from_secs(1) / u32::try_from(RATE)?);
+        let mut beat = tokio::time::interval(Duration::from_secs(1) / u32::try_from(rate)?);
         let mut calls = Vec::new();
-        for request in waiting("stream", 0..number)? {
+        for request in waiting(name, 0..number)? {
             beat.tick().await;
             let ns = request.namespace().unwrap_or_default();
             let api: Api<ResourceRequest> = Api::namespaced(self.client.clone(), &ns);
@@ -236,14 +260,9 @@ impl Hub {
         }
         let granted = tokio::time::timeout(LONG, watched).await???;
         let seconds = |(name, at): (&String, &Instant)| Some(granted.get(name)?.duration_since(*at).as_secs_f64());
-        let mut seconds: Vec<f64> = created.iter().filter_map(seconds).collect();
+        let seconds: Vec<f64> = created.iter().filter_map(seconds).collect();
         ensure!(seconds.len() == number, "{} of {number} were seen", seconds.len());
-        self.charged(POOLS * 10 + REQUESTS + number).await?;
-        Ok(figures([
-            ("p50_s", crate::grant::percentile(&mut seconds, 50)?),
-            ("p99_s", crate::grant::percentile(&mut seconds, 99)?),
-            ("oversold", self.oversold().await?),
-        ]))
+        Ok(seconds)
     }
 }
 
@@ -272,12 +291,17 @@ impl Hub {
 }
 
 /// When each of so many requests was seen with its allocation.
-async fn granted_at(api: Api<ResourceRequest>, version: String, number: usize) -> Result<BTreeMap<String, Instant>> {
+async fn granted_at(
+    api: Api<ResourceRequest>,
+    version: String,
+    of: String,
+    number: usize,
+) -> Result<BTreeMap<String, Instant>> {
     let mut at = BTreeMap::new();
     let mut watch = Box::pin(api.watch(&WatchParams::default().timeout(290), &version).await?);
     while let Some(event) = watch.next().await {
         if let WatchEvent::Added(request) | WatchEvent::Modified(request) = event?
-            && request.name_any().starts_with("stream")
+            && request.name_any().starts_with(&of)
             && request.status.as_ref().is_some_and(|s| s.allocation.is_some())
         {
             at.entry(request.name_any()).or_insert_with(Instant::now);

@@ -62,8 +62,8 @@ pub use member::{Lent, Member, MemberStage, MemberType};
 pub use names::{condition, group, label, object, refusal, role};
 pub use placeable_kind::{PlaceableKind, PlaceableKindSpec, PlaceableKindStatus, reason as placeable_reason};
 pub use placement_failover::{
-    CentreWitness, Criticality, FailbackPolicy, FailoverMode, FailoverPolicy, FenceRow, LastFailover, NotAnEpoch,
-    RightEpoch, Traffic, WitnessState,
+    CentreWitness, Criticality, FailbackPolicy, FailoverMode, FailoverPolicy, FenceRow, Gateway, LastFailover,
+    NotAnEpoch, RightEpoch, Traffic, WitnessState,
 };
 pub use placement_override::{ArgsOverride, EnvOverride, ImageOverride, Override, OverrideTarget, PatchOp, PatchStep};
 pub use placement_rollout::{CentreRevision, OnFailure, Rollout, RolloutOrder, WorkloadRollout};

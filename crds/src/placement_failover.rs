@@ -141,6 +141,28 @@ pub struct Traffic {
     #[serde(default = "ten")]
     #[schemars(range(min = 1, max = 86400))]
     pub ttl_seconds: i32,
+    /// Gateway of the hub that leads users by the weights too | 省级网关
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gateway: Option<Gateway>,
+}
+
+/// A Gateway of the Gateway API, and what it leads to | 网关及后端
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Gateway {
+    /// Its name | 名称
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+    /// Its namespace, where that is another one; it has to let routes of this one in | 命名空间
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 63))]
+    pub namespace: Option<String>,
+    /// The service that users come for | 服务
+    #[schemars(length(min = 1, max = 45))]
+    pub service: String,
+    /// The port at which each centre is entered for it | 端口
+    #[schemars(range(min = 1, max = 65535))]
+    pub port: i32,
 }
 
 const fn ten() -> i32 {

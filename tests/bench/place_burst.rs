@@ -27,6 +27,9 @@ const ROUNDS: usize = 3;
 /// Placements a second of the stream, and its length.
 const RATE: usize = 20;
 const SECONDS: usize = 30;
+/// The same of a slower one before it.
+const SLOW_RATE: usize = 4;
+const SLOW_SECONDS: usize = 15;
 /// Calls of the bench under way at once, as many as an agent has.
 const AT_ONCE: usize = 8;
 const LONG: Duration = Duration::from_secs(300);
@@ -47,7 +50,10 @@ pub(crate) async fn run(smaller: Option<usize>) -> Result<Map<String, Value>> {
         ratios.push(bare / seconds);
         writes = writes.max(of_busiest);
     }
-    let mut steady = bench.steady(smaller.unwrap_or(RATE * SECONDS)).await?;
+    let mut slow = bench
+        .steady("slow", SLOW_RATE, smaller.unwrap_or(SLOW_RATE * SLOW_SECONDS))
+        .await?;
+    let mut steady = bench.steady("steady", RATE, smaller.unwrap_or(RATE * SECONDS)).await?;
     let mut figures = Map::new();
     let mut put = |name: &str, value: f64| figures.insert(name.into(), json!((value * 1000.0).round() / 1000.0));
     put("seconds", percentile(&mut placed, 50)?);
@@ -56,6 +62,8 @@ pub(crate) async fn run(smaller: Option<usize>) -> Result<Map<String, Value>> {
     put("writes_per_object_and_centre", writes);
     put("steady_p50_s", percentile(&mut steady, 50)?);
     put("steady_p99_s", percentile(&mut steady, 99)?);
+    put("slow_p50_s", percentile(&mut slow, 50)?);
+    put("slow_p99_s", percentile(&mut slow, 99)?);
     Ok(figures)
 }
 
@@ -203,15 +211,15 @@ impl<'a> Bench<'a> {
     }
 
     /// So many a second; seconds of each from its creation to the later of the two centres.
-    async fn steady(&self, number: usize) -> Result<Vec<f64>> {
-        self.make_templates("steady", number).await?;
+    async fn steady(&self, name: &str, rate: usize, number: usize) -> Result<Vec<f64>> {
+        self.make_templates(name, number).await?;
         let watches = self.watches(number).await?;
-        let mut beat = tokio::time::interval(Duration::from_secs(1) / u32::try_from(RATE)?);
+        let mut beat = tokio::time::interval(Duration::from_secs(1) / u32::try_from(rate)?);
         let mut created = BTreeMap::new();
         for i in 0..number {
             beat.tick().await;
-            let (name, at) = self.place("steady", i).await?;
-            created.insert(name, at);
+            let (placed, at) = self.place(name, i).await?;
+            created.insert(placed, at);
         }
         let mut took: BTreeMap<String, f64> = BTreeMap::new();
         for watch in watches {

@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use crate::centre_health::health;
 use crate::placement::kinds::Unseen;
 
+pub mod gateway;
 pub mod publish;
 #[cfg(test)]
 mod tests;
@@ -123,8 +124,8 @@ pub struct Hindrance {
     pub failed: Option<String>,
     /// Centres that do not say where traffic enters them.
     pub without_ingress: Vec<String>,
-    /// The hub does not serve DNSEndpoint, or the operator may not read it.
-    pub names: Option<Unseen>,
+    /// A kind that the hub does not serve, or that the operator may not read.
+    pub unseen: Option<(&'static str, Unseen)>,
 }
 
 /// What is published, or what hinders it; the worst first.
@@ -145,16 +146,16 @@ pub fn said(weights: Option<&Weights>, hindrance: &Hindrance) -> Said {
         );
         return (false, reason::INGRESS_MISSING, message);
     }
-    match hindrance.names {
-        Some(Unseen::Missing) => {
+    match hindrance.unseen {
+        Some((kind, Unseen::Missing)) => {
             let message = format!(
-                "{each} stands in EndpointSlices alone: the hub does not serve DNSEndpoint; install the definition of ExternalDNS | {each} 仅发布为 EndpointSlice：省级控制面未安装 DNSEndpoint，请安装 ExternalDNS 的定义"
+                "{each} stands without {kind}: the hub does not serve it; install its definition | {each} 未发布 {kind}：省级控制面未安装该类型，请安装其定义"
             );
             (false, reason::KIND_MISSING, message)
         }
-        Some(Unseen::Forbidden) => {
+        Some((kind, Unseen::Forbidden)) => {
             let message = format!(
-                "{each} stands in EndpointSlices alone: the operator may not read DNSEndpoint; give it the shipped role | {each} 仅发布为 EndpointSlice：控制器无权读取 DNSEndpoint，请授予随附角色"
+                "{each} stands without {kind}: the operator may not read it; give it the shipped role | {each} 未发布 {kind}：控制器无权读取，请授予随附角色"
             );
             (false, reason::ROLE_MISSING, message)
         }

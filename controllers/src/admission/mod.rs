@@ -41,6 +41,9 @@ const SWAP_INTERVAL: Duration = Duration::from_millis(200);
 const RECOUNT_INTERVAL: Duration = Duration::from_secs(600);
 /// While grants follow one another, figures and statuses of those that wait may be this old.
 const PUBLISH_INTERVAL: Duration = Duration::from_secs(2);
+/// Where the server is the bottleneck, they take one part in so many of its time, and are never older than this.
+const PUBLISH_SHARE: u32 = 20;
+const PUBLISH_LONGEST: Duration = Duration::from_secs(10);
 /// Writes under way at once; more only queue in the API server.
 const WRITES_AT_ONCE: usize = 16;
 
@@ -190,8 +193,10 @@ impl Controller {
         } else if acts {
             again = Some(wait);
         }
+        let begin = Instant::now();
         self.publish(&snapshot, &nominated).await?;
-        self.next_publish = Instant::now() + PUBLISH_INTERVAL;
+        let pause = begin.elapsed().saturating_mul(PUBLISH_SHARE);
+        self.next_publish = Instant::now() + pause.clamp(PUBLISH_INTERVAL, PUBLISH_LONGEST);
         Ok(again.or_else(|| reclaim::next(&snapshot)))
     }
 

@@ -50,8 +50,8 @@ const AT_ONCE: usize = 32;
 const PUBLISH_INTERVAL: Duration = Duration::from_secs(2);
 /// So many do not wait for others.
 const FEW: usize = 8;
-/// Statuses that only show something, written in one go.
-const SHOWN_AT_ONCE: usize = 200;
+/// Statuses that only show something, written before the next look at what is to be decided: as many as are under way at once.
+const SHOWN_AT_ONCE: usize = AT_ONCE;
 /// How long an own write is believed over a watch that does not show it.
 const LAG: Duration = Duration::from_secs(10);
 /// How often ages of reports are looked at while something is placed.

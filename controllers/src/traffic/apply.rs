@@ -1,21 +1,19 @@
 //! Writes of what publishes traffic: server-side apply under fixed names, deletes only of what was looked at.
 
-use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, Preconditions};
 use kube::core::{ApiResource, GroupVersionKind};
 use kube::{Api, Client, Resource, ResourceExt as _};
-use plan::traffic::publish::{NAMES, Names, Slice};
+use plan::traffic::publish::Published;
 use serde::Serialize;
-use serde_json::Value;
 
 use crds::object;
 
 use crate::call::{CallError, call};
 
-/// How a DNSEndpoint is addressed.
-pub(super) fn names_resource() -> ApiResource {
-    let (group, version, kind) = NAMES;
-    ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, kind), "dnsendpoints")
+/// How objects of that kind are addressed.
+pub(super) fn resource<T: Published>() -> ApiResource {
+    let (group, version, kind, plural) = T::KIND;
+    ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, kind), plural)
 }
 
 /// An object as it stands in the hub; `says` is `None` where it is not ours, or cannot be read.
@@ -27,12 +25,12 @@ pub(super) struct Stored<T> {
     precondition: Preconditions,
 }
 
-impl<T> Stored<T> {
+impl<T: Published> Stored<T> {
     /// What is kept of an object.
-    pub(super) fn read<K: Resource + Serialize>(found: &K, read: fn(&Value) -> Option<T>) -> Result<Self, String> {
+    pub(super) fn read<K: Resource + Serialize>(found: &K) -> Result<Self, String> {
         let whole = serde_json::to_value(found).map_err(|e| e.to_string())?;
         Ok(Self {
-            says: read(&whole),
+            says: T::read(&whole),
             namespace: found.namespace().unwrap_or_default(),
             name: found.name_any(),
             precondition: Preconditions {
@@ -40,11 +38,6 @@ impl<T> Stored<T> {
                 resource_version: found.resource_version(),
             },
         })
-    }
-
-    /// Its namespace and name.
-    pub(super) fn place(&self) -> (&String, &String) {
-        (&self.namespace, &self.name)
     }
 }
 
@@ -58,47 +51,26 @@ impl Hub {
         Self { client }
     }
 
-    fn api(&self, namespace: &str, resource: &ApiResource) -> Api<DynamicObject> {
-        Api::namespaced_with(self.client.clone(), namespace, resource)
+    fn api<T: Published>(&self, namespace: &str) -> Api<DynamicObject> {
+        Api::namespaced_with(self.client.clone(), namespace, &resource::<T>())
     }
 
-    /// Applies a slice.
-    pub(super) async fn slice(&self, slice: &Slice) -> Result<(), CallError> {
-        let api = self.api(&slice.owner.namespace, &ApiResource::erase::<EndpointSlice>(&()));
-        apply(&api, &slice.name(), &slice.object()).await
+    pub(super) async fn apply<T: Published>(&self, wanted: &T) -> Result<(), CallError> {
+        let params = PatchParams::apply(object::CONTROLLER).force();
+        let (api, name) = (self.api::<T>(&wanted.owner().namespace), wanted.name());
+        let patch = Patch::Apply(wanted.object());
+        call("publish traffic", api.patch(&name, &params, &patch))
+            .await
+            .map(drop)
     }
 
-    /// Applies the records of a name.
-    pub(super) async fn names(&self, names: &Names) -> Result<(), CallError> {
-        let api = self.api(&names.owner.namespace, &names_resource());
-        apply(&api, &names.owner.name, &names.object()).await
-    }
-
-    /// Deletes a slice, unless it changed meanwhile.
-    pub(super) async fn delete_slice(&self, stored: &Stored<Slice>) -> Result<(), CallError> {
-        let api = self.api(&stored.namespace, &ApiResource::erase::<EndpointSlice>(&()));
-        delete(&api, &stored.name, &stored.precondition).await
-    }
-
-    /// Deletes the records of a name, unless they changed meanwhile.
-    pub(super) async fn delete_names(&self, stored: &Stored<Names>) -> Result<(), CallError> {
-        let api = self.api(&stored.namespace, &names_resource());
-        delete(&api, &stored.name, &stored.precondition).await
-    }
-}
-
-async fn apply(api: &Api<DynamicObject>, name: &str, object: &Value) -> Result<(), CallError> {
-    let params = PatchParams::apply(object::CONTROLLER).force();
-    let patch = Patch::Apply(object);
-    call("publish traffic", api.patch(name, &params, &patch))
-        .await
-        .map(drop)
-}
-
-async fn delete(api: &Api<DynamicObject>, name: &str, precondition: &Preconditions) -> Result<(), CallError> {
-    let params = DeleteParams::default().preconditions(precondition.clone());
-    match call("take back traffic", api.delete(name, &params)).await {
-        Err(error) if error.is_conflict() || error.is_not_found() => Ok(()),
-        other => other.map(drop),
+    /// Deletes it, unless it changed meanwhile.
+    pub(super) async fn delete<T: Published>(&self, stored: &Stored<T>) -> Result<(), CallError> {
+        let params = DeleteParams::default().preconditions(stored.precondition.clone());
+        let api = self.api::<T>(&stored.namespace);
+        match call("take back traffic", api.delete(&stored.name, &params)).await {
+            Err(error) if error.is_conflict() || error.is_not_found() => Ok(()),
+            other => other.map(drop),
+        }
     }
 }

@@ -1,10 +1,11 @@
-//! Where users' traffic goes: what each centre of a placement weighs, published in the hub as EndpointSlices and as a
-//! DNSEndpoint of ExternalDNS. The placement's status is not written here: its one writer is told.
+//! Where users' traffic goes: what each centre of a placement weighs, published in the hub as EndpointSlices, as a DNSEndpoint
+//! of ExternalDNS, and as backends of an HTTPRoute. The placement's status is not written here: its one writer is told.
 
 mod apply;
-mod names;
+mod publish;
+mod watched;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,8 +15,9 @@ use jiff::Timestamp;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kube::ResourceExt as _;
 use kube::runtime::watcher::Config;
-use plan::traffic::publish::{Names, Owner, Slice, WRITER, published, slices};
-use plan::traffic::{Hindrance, Said, Site, Weights, said, weigh};
+use plan::traffic::gateway::{Backend, Route};
+use plan::traffic::publish::{Names, Owner, Slice, WRITER};
+use plan::traffic::{Said, Site};
 use prometheus::Registry;
 use tokio::sync::{Notify, watch};
 
@@ -25,7 +27,8 @@ use crate::operator::Common;
 use crate::pass::{Rhythm, drive};
 use crate::rows::Rows;
 use apply::{Hub, Stored};
-use names::Watched;
+use publish::Standing;
+use watched::Watched;
 
 /// Placements published at once.
 const AT_ONCE: usize = 8;
@@ -105,7 +108,9 @@ struct Controller {
     placements: Cache<DualActivePlacement, Seen>,
     centres: Cache<DataCenter>,
     slices: Cache<EndpointSlice, Stored<Slice>>,
-    names: Watched,
+    names: Watched<Names>,
+    routes: Watched<Route>,
+    backends: Watched<Backend>,
 }
 
 /// Runs until it is stopped.
@@ -132,13 +137,15 @@ pub async fn run(common: Common, figures: Rows, says: Says) -> Result<(), NotRea
     let (centres, centres_task) = Cache::read(client.clone(), all(), told(), reader);
     let own = all().labels(&format!("{WRITER}={}", object::CONTROLLER));
     let reader = Reader {
-        read: |slice: EndpointSlice| Stored::read(&slice, Slice::read),
+        read: |slice: EndpointSlice| Stored::read(&slice),
         news: |a: &Stored<Slice>, b| a.says != b.says,
     };
     let (slices, slices_task) = Cache::read(client.clone(), own, told(), reader);
     let mut controller = Controller {
         hub: Hub::new(client.clone()),
-        names: Watched::new(client, Arc::clone(&changed)),
+        names: Watched::new(client.clone(), Arc::clone(&changed)),
+        routes: Watched::new(client.clone(), Arc::clone(&changed)),
+        backends: Watched::new(client, Arc::clone(&changed)),
         common: common.clone(),
         figures,
         says,
@@ -157,19 +164,18 @@ pub async fn run(common: Common, figures: Rows, says: Says) -> Result<(), NotRea
     }
 }
 
-/// What stands in the hub.
-struct Standing {
-    slices: Vec<Arc<Stored<Slice>>>,
-    names: Vec<Arc<Stored<Names>>>,
-}
-
 impl Controller {
     /// One pass over all placements.
     async fn pass(&mut self) -> Result<Option<Duration>, CallError> {
         let placements = self.placements.shared();
         let steers = || placements.iter().filter_map(|p| p.steers.as_ref());
-        self.names.watch(steers().next().is_some());
-        if !self.names.settled() {
+        let gated = steers().any(|p| publish::gateway(p).is_some());
+        let settled = [
+            self.names.watch(steers().next().is_some()),
+            self.routes.watch(gated),
+            self.backends.watch(gated),
+        ];
+        if settled.contains(&false) {
             return Ok(Some(SOON));
         }
         let now = self.common.clock.now();
@@ -178,6 +184,8 @@ impl Controller {
         let standing = Standing {
             slices: self.slices.shared(),
             names: self.names.all(),
+            routes: self.routes.all(),
+            backends: self.backends.all(),
         };
         let each = steers().map(|placement| self.one(placement, &sites, &standing));
         let outcomes: Vec<_> = futures::stream::iter(each).buffer_unordered(AT_ONCE).collect().await;
@@ -200,101 +208,4 @@ impl Controller {
         });
         first.map(|()| Some(LOOK))
     }
-
-    /// Publishes what differs of one placement. A write that the server refuses is said, and is no reason to hurry.
-    async fn one(
-        &self,
-        placement: &DualActivePlacement,
-        sites: &BTreeMap<String, Site>,
-        standing: &Standing,
-    ) -> ((String, String), Option<Weights>, Said, Result<(), CallError>) {
-        let (key, owner) = (plan::placement::decide::key(placement), Owner::of(placement));
-        let own = standing.slices.iter().filter_map(|s| s.says.as_ref());
-        let stored = standing
-            .names
-            .iter()
-            .find(|n| n.place() == (&owner.namespace, &owner.name));
-        let leads = stored.and_then(|n| n.says.as_ref()).filter(|n| n.owner == owner);
-        let before = published(&owner, own.clone(), leads);
-        let Some(weights) = weigh(placement, sites, &before) else {
-            return (key, None, said(None, &Hindrance::default()), Ok(()));
-        };
-        let entered = |centre: &str| sites.get(centre).is_some_and(|s| !s.ingress.is_empty());
-        let mut hindrance = Hindrance {
-            failed: None,
-            without_ingress: weights.keys().filter(|c| !entered(c)).cloned().collect(),
-            names: self.names.unseen(),
-        };
-        let stands: BTreeSet<&Slice> = own.collect();
-        let mut outcome = Ok(());
-        for slice in slices(placement, &weights, sites)
-            .iter()
-            .filter(|s| !stands.contains(s))
-        {
-            outcome = outcome.and(self.hub.slice(slice).await);
-        }
-        if let (Some(traffic), None) = (&placement.spec.traffic, hindrance.names) {
-            let wanted = Names::of(placement, traffic, &weights, sites, leads);
-            if stored.is_some_and(|n| n.says.is_none()) {
-                let words = "a DNSEndpoint of that name is somebody else's; rename the placement or delete it";
-                hindrance.failed = Some(words.to_owned());
-            } else if leads != Some(&wanted) && !wanted.records.is_empty() {
-                outcome = outcome.and(self.hub.names(&wanted).await);
-            }
-        }
-        let was = |centre: &String| before.get(centre).copied().unwrap_or_default();
-        if weights.iter().any(|(centre, weight)| was(centre) != *weight) {
-            let (namespace, name) = &key;
-            tracing::info!(namespace, placement = name, ?weights, ?before, "traffic");
-        }
-        if let Err(error) = &outcome {
-            hindrance.failed = Some(error.to_string());
-        }
-        let outcome = outcome.or_else(|error| if error.is_refused() { Ok(()) } else { Err(error) });
-        let said = said(Some(&weights), &hindrance);
-        (key, Some(weights), said, outcome)
-    }
-
-    /// Deletes what a placement that is there does not want any more; what is of one that is gone goes with it.
-    async fn forget(
-        &self,
-        placements: &[Arc<Seen>],
-        sites: &BTreeMap<String, Site>,
-        standing: &Standing,
-    ) -> Result<(), CallError> {
-        let there: BTreeMap<&Owner, Option<&DualActivePlacement>> =
-            placements.iter().map(|p| (&p.owner, p.steers.as_ref())).collect();
-        let mut first = Ok(());
-        for stored in &standing.slices {
-            let Some(slice) = &stored.says else { continue };
-            let kept = match there.get(&slice.owner) {
-                None => true,
-                Some(None) => false,
-                Some(Some(placement)) => wants(placement, slice, sites),
-            };
-            if !kept {
-                first = first.and(self.hub.delete_slice(stored).await);
-            }
-        }
-        for stored in &standing.names {
-            let owner = stored.says.as_ref().map(|n| &n.owner);
-            if owner.and_then(|o| there.get(o)).is_some_and(Option::is_none) {
-                first = first.and(self.hub.delete_names(stored).await);
-            }
-        }
-        first
-    }
-}
-
-/// Whether a slice of that name is still wanted. Before anything is decided, whatever stands there is.
-fn wants(placement: &DualActivePlacement, slice: &Slice, sites: &BTreeMap<String, Site>) -> bool {
-    let Some(weights) = weigh(placement, sites, &Weights::new()) else {
-        return true;
-    };
-    // A centre that is not known at all may be known again.
-    let unknown = weights.contains_key(&slice.centre) && !sites.contains_key(&slice.centre);
-    unknown
-        || slices(placement, &weights, sites)
-            .iter()
-            .any(|s| s.name() == slice.name())
 }

@@ -9,15 +9,16 @@ use crate::world::{METRO, PATIENCE, World, condition};
 
 const HOST: &str = "steered.jl.gov.cn";
 
-/// As much of the definition of ExternalDNS as is written.
-fn definition() -> Value {
+/// As much of the definition of a foreign kind as is written.
+fn definition(group: &str, version: &str, kind: &str) -> Value {
     let any = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
+    let (singular, plural) = (kind.to_lowercase(), format!("{}s", kind.to_lowercase()));
     json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
-        "metadata": {"name": "dnsendpoints.externaldns.k8s.io",
+        "metadata": {"name": format!("{plural}.{group}"),
             "annotations": {"api-approved.kubernetes.io": "https://github.com/kubernetes-sigs/external-dns/pull/2007"}},
-        "spec": {"group": "externaldns.k8s.io", "scope": "Namespaced",
-            "names": {"kind": "DNSEndpoint", "plural": "dnsendpoints", "singular": "dnsendpoint"},
-            "versions": [{"name": "v1alpha1", "served": true, "storage": true, "subresources": {"status": {}},
+        "spec": {"group": group, "scope": "Namespaced",
+            "names": {"kind": kind, "plural": plural, "singular": singular},
+            "versions": [{"name": version, "served": true, "storage": true, "subresources": {"status": {}},
                 "schema": {"openAPIV3Schema": {"type": "object", "properties": {"spec": any, "status": any}}}}]}})
 }
 
@@ -115,7 +116,8 @@ pub(crate) async fn follows_what_serves(w: &World) -> Result<()> {
     weighs(w, "steered-jishi", "10.1.0.1", 2).await?;
     weighs(w, "steered-jishi-ipv6", "fd00:1::1", 2).await?;
     weighs(w, "steered-jiyidong", "10.2.0.1", 2).await?;
-    w.apply("hub", None, &definition()).await?;
+    let names = definition("externaldns.k8s.io", "v1alpha1", "DNSEndpoint");
+    w.apply("hub", None, &names).await?;
     published(w, "Published").await?;
     let jishi = |weight| {
         [
@@ -145,7 +147,61 @@ pub(crate) async fn follows_what_serves(w: &World) -> Result<()> {
         .await?;
     weighs(w, "steered-jishi", "10.1.0.1", 4).await?;
 
+    a_gateway_follows(w, &centres).await?;
     unsteered(w).await
+}
+
+/// A Gateway of the hub leads users by the same weights; a Service that is somebody else's stays as it is.
+async fn a_gateway_follows(w: &World, centres: &Value) -> Result<()> {
+    let other = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "steered-jishi", "namespace": NS},
+        "spec": {"ports": [{"port": 22}]}});
+    w.put(&other).await?;
+    let gateway = json!({"name": "province", "namespace": "ingress", "service": "steered", "port": 8080});
+    let traffic = json!({"hostname": HOST, "ttlSeconds": 30, "gateway": gateway});
+    let spec = json!({"traffic": traffic, "centres": centres});
+    w.put(&placement("steered", "steered", spec)).await?;
+    published(w, "KindMissing").await?;
+    let routes = definition("gateway.networking.k8s.io", "v1", "HTTPRoute");
+    w.apply("hub", None, &routes).await?;
+    published(w, "ApplyFailed").await?;
+    let found = w.get("hub", &["service", "steered-jishi", "-n", NS]).await?;
+    ensure!(found["spec"]["ports"][0]["port"] == 22, "{found}");
+    w.delete(&["service/steered-jishi"]).await?;
+    published(w, "Published").await?;
+    let backend =
+        |centre: &str, weight: i64| json!({"name": format!("steered-{centre}"), "port": 8080, "weight": weight});
+    eventually(PATIENCE, "the route leads to both by their weights", || async {
+        let found = w.get("hub", &["httproute", "steered", "-n", NS]).await?;
+        let wanted = json!({"hostnames": [HOST], "parentRefs": [{"name": "province", "namespace": "ingress"}],
+            "rules": [{"backendRefs": [backend("jishi", 4), backend("jiyidong", 0)]}]});
+        ensure!(found["spec"] == wanted, "{}", found["spec"]);
+        Ok(())
+    })
+    .await?;
+    for (centre, address) in [("jishi", "10.1.0.1"), ("jiyidong", "10.2.0.1")] {
+        let name = format!("steered-{centre}");
+        let service = w.get("hub", &["service", &name, "-n", NS]).await?;
+        ensure!(service["spec"]["ports"][0]["port"] == 8080, "{service}");
+        let label = format!("kubernetes.io/service-name={name}");
+        let slices = w.get("hub", &["endpointslices", "-n", NS, "-l", &label]).await?;
+        let led = slices["items"].to_string();
+        ensure!(led.contains(address) && led.contains("8080"), "{led}");
+    }
+    // Without a Gateway it is as before.
+    let patch = json!({"spec": {"traffic": {"gateway": null}}});
+    w.patch("hub", crate::stage::LI, &["dap", "steered"], &patch).await?;
+    for what in [
+        "httproute/steered",
+        "service/steered-jishi",
+        "service/steered-jiyidong",
+        "endpointslice/steered-jishi-jishi",
+    ] {
+        w.is_gone("hub", &[what]).await?;
+    }
+    weighs(w, "steered-jishi", "10.1.0.1", 4).await?;
+    w.ok("hub", None, &["delete", "crd", "httproutes.gateway.networking.k8s.io"])
+        .await
+        .map(drop)
 }
 
 /// Exit code, answer and error of the plugin, as that person.

@@ -12,8 +12,29 @@ use super::{Site, Weights, services};
 pub const SERVICE: &str = "kubernetes.io/service-name";
 /// Label of a slice that names who writes it, so that the cluster's own controllers leave it alone.
 pub const WRITER: &str = "endpointslice.kubernetes.io/managed-by";
-/// Group, version and kind of ExternalDNS' records.
-pub const NAMES: (&str, &str, &str) = ("externaldns.k8s.io", "v1alpha1", "DNSEndpoint");
+/// Group, version, kind and plural.
+pub type Kind = (&'static str, &'static str, &'static str, &'static str);
+
+/// An object that publishes traffic. It is compared by what it says.
+pub trait Published: Sized {
+    /// How it is addressed.
+    const KIND: Kind;
+    /// Its name.
+    fn name(&self) -> String;
+    /// Whose it is.
+    fn owner(&self) -> &Owner;
+    /// As it is applied.
+    fn object(&self) -> Value;
+    /// What a stored one says; `None` where it is none of ours.
+    fn read(found: &Value) -> Option<Self>;
+}
+
+/// Whether we wrote it.
+pub(super) fn is_ours(found: &Value) -> bool {
+    let labels = found.pointer("/metadata/labels");
+    let by = labels.and_then(|labels| labels.get(label::MANAGED_BY)?.as_str());
+    by == Some(object::CONTROLLER)
+}
 
 /// The placement that an object is of. It goes with it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,7 +58,7 @@ impl Owner {
         }
     }
 
-    fn read(found: &Value) -> Option<Self> {
+    pub(super) fn read(found: &Value) -> Option<Self> {
         let owner = found.pointer("/metadata/ownerReferences/0")?;
         Some(Self {
             namespace: text(found, "/metadata/namespace"),
@@ -46,7 +67,7 @@ impl Owner {
         })
     }
 
-    fn metadata(&self, name: &str, labels: &Value, annotations: &Value) -> Value {
+    pub(super) fn metadata(&self, name: &str, labels: &Value, annotations: &Value) -> Value {
         json!({
             "name": name, "namespace": self.namespace, "labels": labels, "annotations": annotations,
             "ownerReferences": [{"apiVersion": "xiangyun.io/v1alpha1", "kind": "DualActivePlacement", "name": self.name,
@@ -55,7 +76,7 @@ impl Owner {
     }
 }
 
-fn text(found: &Value, pointer: &str) -> String {
+pub(super) fn text(found: &Value, pointer: &str) -> String {
     let found = found.pointer(pointer).and_then(Value::as_str);
     found.unwrap_or_default().to_owned()
 }
@@ -73,36 +94,46 @@ pub struct Slice {
     pub family: String,
     /// The centre's addresses of that family.
     pub addresses: Vec<String>,
+    /// The port behind them; without it every port is taken as there: which of them are open is the centre's to know.
+    pub port: Option<i64>,
     /// Weight of the centre.
     pub weight: i64,
     /// Whether each address may be used.
     pub ready: bool,
 }
 
-impl Slice {
+impl Published for Slice {
+    const KIND: Kind = ("discovery.k8s.io", "v1", "EndpointSlice", "endpointslices");
+
     /// `<service>-<centre>`; addresses of IPv6 stand in one of their own.
-    pub fn name(&self) -> String {
+    fn name(&self) -> String {
         let family = if self.family == "IPv6" { "-ipv6" } else { "" };
         format!("{}-{}{family}", self.service, self.centre)
     }
 
-    /// As it is applied. Behind an address every port is taken as there: which of them are open is the centre's to know.
-    pub fn object(&self) -> Value {
+    fn owner(&self) -> &Owner {
+        &self.owner
+    }
+
+    fn object(&self) -> Value {
         let labels = json!({
             SERVICE: self.service, WRITER: object::CONTROLLER, label::MANAGED_BY: object::CONTROLLER,
             label::PLACEMENT: self.owner.name, label::CENTRE: self.centre,
         });
         let endpoint = |address| json!({"addresses": [address], "conditions": {"ready": self.ready}});
+        let mut port = json!({"name": "", "protocol": "TCP"});
+        if let (Some(number), Some(port)) = (self.port, port.as_object_mut()) {
+            port.insert("port".to_owned(), json!(number));
+        }
         json!({
             "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": self.family,
             "metadata": self.owner.metadata(&self.name(), &labels, &json!({label::WEIGHT: self.weight.to_string()})),
             "endpoints": self.addresses.iter().map(endpoint).collect::<Vec<_>>(),
-            "ports": [{"name": "", "protocol": "TCP"}],
+            "ports": [port],
         })
     }
 
-    /// What a stored one says; `None` where it is none of these.
-    pub fn read(found: &Value) -> Option<Self> {
+    fn read(found: &Value) -> Option<Self> {
         let of = |name: &str| {
             found
                 .pointer("/metadata/labels")?
@@ -119,6 +150,7 @@ impl Slice {
             centre: of(label::CENTRE)?,
             family: text(found, "/addressType"),
             addresses: endpoints().map(|e| text(e, "/addresses/0")).collect(),
+            port: found.pointer("/ports/0/port").and_then(Value::as_i64),
             weight: weight.parse().ok()?,
             ready: endpoints().all(|e| e.pointer("/conditions/ready").and_then(Value::as_bool) == Some(true)),
         })
@@ -141,6 +173,7 @@ pub fn slices(placement: &DualActivePlacement, weights: &Weights, sites: &BTreeM
                 centre: centre.clone(),
                 family: family.to_owned(),
                 addresses: addresses.clone(),
+                port: None,
                 weight: *weight,
                 ready: *weight > 0,
             }));
@@ -150,7 +183,7 @@ pub fn slices(placement: &DualActivePlacement, weights: &Weights, sites: &BTreeM
 }
 
 /// Addresses of a centre by family; a family without any is left out.
-fn families(site: Option<&Site>) -> impl Iterator<Item = (&'static str, Vec<String>)> {
+pub(super) fn families(site: Option<&Site>) -> impl Iterator<Item = (&'static str, Vec<String>)> {
     let all = site.map(|s| s.ingress.clone()).unwrap_or_default();
     let of = move |(family, fourth): (&'static str, bool)| {
         let found = all.iter().filter(|a| a.is_ipv4() == fourth).map(ToString::to_string);
@@ -218,10 +251,21 @@ impl Names {
         let owner = Owner::of(placement);
         Self { owner, records }
     }
+}
 
-    /// As it is applied.
-    pub fn object(&self) -> Value {
-        let (group, version, kind) = NAMES;
+impl Published for Names {
+    const KIND: Kind = ("externaldns.k8s.io", "v1alpha1", "DNSEndpoint", "dnsendpoints");
+
+    fn name(&self) -> String {
+        self.owner.name.clone()
+    }
+
+    fn owner(&self) -> &Owner {
+        &self.owner
+    }
+
+    fn object(&self) -> Value {
+        let (group, version, kind, _) = Self::KIND;
         let labels = json!({label::MANAGED_BY: object::CONTROLLER, label::PLACEMENT: self.owner.name});
         let endpoint = |r: &Record| {
             json!({
@@ -236,12 +280,8 @@ impl Names {
         })
     }
 
-    /// What a stored one says; `None` where it is none of these.
-    pub fn read(found: &Value) -> Option<Self> {
-        let labels = found.pointer("/metadata/labels")?;
-        if labels.get(label::MANAGED_BY)?.as_str()? != object::CONTROLLER {
-            return None;
-        }
+    fn read(found: &Value) -> Option<Self> {
+        is_ours(found).then_some(())?;
         let endpoints = found.pointer("/spec/endpoints").and_then(Value::as_array);
         let record = |e: &Value| Record {
             host: text(e, "/dnsName"),

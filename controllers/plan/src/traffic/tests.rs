@@ -1,7 +1,8 @@
 use crds::{CentreWitness, ServiceRow};
 use serde_json::json;
 
-use super::publish::{Names, Owner, Slice, published, slices};
+use super::gateway::{Backend, Route, routed};
+use super::publish::{Names, Owner, Published as _, Slice, published, slices};
 use super::*;
 
 fn placement(mode: &str, ready: [i64; 2], number: [i64; 2]) -> DualActivePlacement {
@@ -184,6 +185,48 @@ fn what_is_published_reads_back_as_it_was_written() {
 }
 
 #[test]
+fn a_gateway_has_a_backend_for_each_centre_that_is_entered() {
+    let mut placement = placement("ActiveActive", [4, 3], [7, 7]);
+    let mut sites = sites([GRANTED; 2], [true; 2]);
+    assert_eq!(routed(&placement, &weights([4, 0]), &sites), None, "it names none");
+    let gateway = json!({"name": "province", "namespace": "ingress", "service": "shop", "port": 8080});
+    placement.spec.traffic.as_mut().unwrap().gateway = serde_json::from_value(gateway).unwrap();
+    let all = routed(&placement, &weights([4, 0]), &sites).unwrap();
+    let backends = [
+        ("shop-jishi".to_owned(), 8080, 4),
+        ("shop-jiyidong".to_owned(), 8080, 0),
+    ];
+    assert_eq!(all.route.backends, backends);
+    assert_eq!(
+        all.route.object()["spec"],
+        json!({"parentRefs": [{"namespace": "ingress", "name": "province"}], "hostnames": ["shop.jl.gov.cn"],
+            "rules": [{"backendRefs": [{"name": "shop-jishi", "port": 8080, "weight": 4},
+                {"name": "shop-jiyidong", "port": 8080, "weight": 0}]}]})
+    );
+    assert_eq!(Route::read(&all.route.object()).as_ref(), Some(&all.route));
+    for backend in &all.backends {
+        assert_eq!(Backend::read(&backend.object()).as_ref(), Some(backend));
+    }
+    let led: Vec<_> = all
+        .slices
+        .iter()
+        .map(|s| (s.name(), s.service.as_str(), s.ready))
+        .collect();
+    let jishi = ("shop-jishi-jishi".to_owned(), "shop-jishi", true);
+    assert_eq!(
+        led,
+        [jishi, ("shop-jiyidong-jiyidong".to_owned(), "shop-jiyidong", false)]
+    );
+    assert_eq!(all.slices[0].object()["ports"][0]["port"], 8080);
+    for slice in &all.slices {
+        assert_eq!(Slice::read(&slice.object()).as_ref(), Some(slice));
+    }
+    sites.get_mut("jishi").unwrap().ingress.clear();
+    let all = routed(&placement, &weights([9_000_000, 9_000_000]), &sites).unwrap();
+    assert_eq!(all.route.backends, [("shop-jiyidong".to_owned(), 8080, 1_000_000)]);
+}
+
+#[test]
 fn what_hinders_it_is_said() {
     let all = weights([4, 0]);
     let of = |hindrance: Hindrance| said(Some(&all), &hindrance);
@@ -196,7 +239,7 @@ fn what_hinders_it_is_said() {
         )
     );
     let missing = Hindrance {
-        names: Some(Unseen::Missing),
+        unseen: Some(("DNSEndpoint", Unseen::Missing)),
         ..Hindrance::default()
     };
     assert_eq!(of(missing.clone()).1, "KindMissing");

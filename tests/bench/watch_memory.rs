@@ -81,12 +81,9 @@ impl Bench<'_> {
         // From the first one on the kind is watched; a watch tells in order, so that the last one says that all were seen.
         self.placed(&templates, kind, "first").await?;
         let before = [self.resident(OPERATOR)?, self.resident(AGENT)?];
-        let (templates, params) = (&templates, &PostParams::default());
+        let templates = &templates;
         stream::iter(0..number)
-            .map(|i| async move {
-                let object = template(kind, &format!("idle-{i:05}"), "no")?;
-                anyhow::Ok(templates.create(params, &object).await?)
-            })
+            .map(|i| async move { create(templates, &template(kind, &format!("idle-{i:05}"), "no")?).await })
             .buffer_unordered(AT_ONCE)
             .try_for_each(|_| async { Ok(()) })
             .await?;
@@ -108,9 +105,7 @@ impl Bench<'_> {
 
     /// Makes a template that is wanted, and waits until it is in the centre.
     async fn placed(&self, templates: &Api<DynamicObject>, kind: &TemplateKind, name: &str) -> Result<()> {
-        templates
-            .create(&PostParams::default(), &template(kind, name, "yes")?)
-            .await?;
+        create(templates, &template(kind, name, "yes")?).await?;
         let there = api(&self.centre, kind)?;
         eventually(LONG, &format!("{name} {} is in the centre", kind.name()), || async {
             ensure!(there.get_metadata_opt(name).await?.is_some(), "not yet");
@@ -120,7 +115,8 @@ impl Bench<'_> {
     }
 
     async fn clear(&self, placements: &Api<crds::DualActivePlacement>, kind: &TemplateKind) -> Result<()> {
-        placements.delete("watched", &DeleteParams::default()).await?;
+        let deleted = placements.delete("watched", &DeleteParams::default()).await;
+        deleted.context("delete the placement")?;
         eventually(LONG, "the placement is gone", || async {
             ensure!(placements.get_metadata_opt("watched").await?.is_none(), "it is there");
             Ok(())
@@ -128,7 +124,8 @@ impl Bench<'_> {
         .await?;
         let templates = api(&self.hub, kind)?;
         let ours = ListParams::default().labels("wanted");
-        templates.delete_collection(&DeleteParams::default(), &ours).await?;
+        let deleted = templates.delete_collection(&DeleteParams::default(), &ours).await;
+        deleted.context("delete the templates")?;
         eventually(LONG, "the templates are gone", || async {
             let left = templates.list_metadata(&ours.clone().limit(1)).await?.items.len();
             ensure!(left == 0, "some are left");
@@ -144,6 +141,17 @@ impl Bench<'_> {
         let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:")).context("VmRSS")?;
         Ok(line.trim().trim_end_matches("kB").trim().parse::<f64>()? * 1024.0)
     }
+}
+
+/// Creates it. A connection that the server closed meanwhile says nothing: it is tried again, and may be there by then.
+async fn create(api: &Api<DynamicObject>, object: &DynamicObject) -> Result<()> {
+    eventually(LONG, "a template is created", || async {
+        match api.create(&PostParams::default(), object).await {
+            Err(kube::Error::Api(status)) if status.code == 409 => Ok(()),
+            other => Ok(other.map(drop)?),
+        }
+    })
+    .await
 }
 
 fn placement() -> Result<crds::DualActivePlacement> {

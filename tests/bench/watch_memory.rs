@@ -85,7 +85,7 @@ impl Bench<'_> {
         stream::iter(0..number)
             .map(|i| async move { create(templates, &template(kind, &format!("idle-{i:05}"), "no")?).await })
             .buffer_unordered(AT_ONCE)
-            .try_for_each(|_| async { Ok(()) })
+            .try_for_each(|()| async { Ok(()) })
             .await?;
         self.placed(templates, kind, "last").await?;
         let after = [self.resident(OPERATOR)?, self.resident(AGENT)?];

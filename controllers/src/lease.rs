@@ -144,10 +144,9 @@ impl Holder {
         let sent = boot();
         let seen = found.as_ref().map(observed);
         let transitions = seen.as_ref().map_or(0, |o| o.transitions);
-        let epoch = match self.candidate.observe(seen, sent) {
+        let epoch = match self.candidate.observe(seen.clone(), sent) {
             Decision::Wait => return None,
             Decision::Demote => {
-                let seen = found.as_ref().map(observed);
                 let lease = &self.lease.name;
                 tracing::warn!(lease, ?seen, "another holds the lease, or its store was restored");
                 self.candidate.lost();

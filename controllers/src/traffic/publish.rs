@@ -44,16 +44,11 @@ impl Controller {
             ..Hindrance::default()
         };
         let routed = routed(placement, &weights, sites);
-        let mut outcome = Ok(());
-        let wanted = slices(placement, &weights, sites);
-        let more = routed.iter().flat_map(|r| &r.slices);
-        for slice in wanted.iter().chain(more).filter(|s| !own.contains(s)) {
-            outcome = outcome.and(self.hub.apply(slice).await);
-        }
+        let mut outcome = self.lay(&slices(placement, &weights, sites), &own).await;
         let leads = self.lead(placement, (&weights, sites, leads), standing, &mut hindrance);
         outcome = outcome.and(leads.await);
         if let Some(routed) = &routed {
-            outcome = outcome.and(self.route(routed, standing, &mut hindrance).await);
+            outcome = outcome.and(self.route(routed, (&own, standing), &mut hindrance).await);
         }
         let was = |centre: &String| before.get(centre).copied().unwrap_or_default();
         if weights.iter().any(|(centre, weight)| was(centre) != *weight) {
@@ -66,6 +61,15 @@ impl Controller {
         let outcome = outcome.or_else(|error| if error.is_refused() { Ok(()) } else { Err(error) });
         let said = said(Some(&weights), &hindrance);
         (key, Some(weights), said, outcome)
+    }
+
+    /// The slices that do not stand already.
+    async fn lay(&self, wanted: &[Slice], own: &[&Slice]) -> Result<(), CallError> {
+        let mut first = Ok(());
+        for slice in wanted.iter().filter(|s| !own.contains(s)) {
+            first = first.and(self.hub.apply(slice).await);
+        }
+        first
     }
 
     /// The records of its name.
@@ -87,28 +91,37 @@ impl Controller {
         if wanted.records.is_empty() {
             return Ok(());
         }
-        self.stand(&wanted, &standing.names, hindrance).await
+        self.stand(&wanted, &standing.names, hindrance).await.map(drop)
     }
 
-    /// The route of a Gateway, after what it leads to.
-    async fn route(&self, routed: &Routed, standing: &Standing, hindrance: &mut Hindrance) -> Result<(), CallError> {
+    /// The route of a Gateway, after what it leads to. A Service that is somebody else's is given no slices either.
+    async fn route(
+        &self,
+        routed: &Routed,
+        (own, standing): (&[&Slice], &Standing),
+        hindrance: &mut Hindrance,
+    ) -> Result<(), CallError> {
         hindrance.unseen = hindrance.unseen.or(self.routes.unseen()).or(self.backends.unseen());
         if self.routes.unseen().is_some() || self.backends.unseen().is_some() {
             return Ok(());
         }
         for backend in &routed.backends {
-            self.stand(backend, &standing.backends, hindrance).await?;
+            if !self.stand(backend, &standing.backends, hindrance).await? {
+                return Ok(());
+            }
         }
-        self.stand(&routed.route, &standing.routes, hindrance).await
+        self.lay(&routed.slices, own).await?;
+        self.stand(&routed.route, &standing.routes, hindrance).await.map(drop)
     }
 
-    /// Writes it where it does not stand already; an object of that name that is somebody else's stays.
+    /// Writes it where it does not stand already. An object of that name that is somebody else's stays: answers whether ours
+    /// stands.
     async fn stand<T: Published + PartialEq>(
         &self,
         wanted: &T,
         standing: &All<T>,
         hindrance: &mut Hindrance,
-    ) -> Result<(), CallError> {
+    ) -> Result<bool, CallError> {
         let (kind, name) = (T::KIND.2, wanted.name());
         let of = |says: &T| says.owner().name == wanted.owner().name;
         match standing.get(&(wanted.owner().namespace.clone(), name.clone())) {
@@ -116,10 +129,10 @@ impl Controller {
                 hindrance.failed = Some(format!(
                     "a {kind} of the name {name} is somebody else's; rename the placement or delete it"
                 ));
-                Ok(())
+                Ok(false)
             }
-            Some(stored) if stored.says.as_ref() == Some(wanted) => Ok(()),
-            _ => self.hub.apply(wanted).await,
+            Some(stored) if stored.says.as_ref() == Some(wanted) => Ok(true),
+            _ => self.hub.apply(wanted).await.map(|()| true),
         }
     }
 

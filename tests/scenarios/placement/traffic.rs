@@ -166,6 +166,9 @@ async fn a_gateway_follows(w: &World, centres: &Value) -> Result<()> {
     published(w, "ApplyFailed").await?;
     let found = w.get("hub", &["service", "steered-jishi", "-n", NS]).await?;
     ensure!(found["spec"]["ports"][0]["port"] == 22, "{found}");
+    let label = "kubernetes.io/service-name=steered-jishi";
+    let slices = w.get("hub", &["endpointslices", "-n", NS, "-l", label]).await?;
+    ensure!(slices["items"] == json!([]), "it leads elsewhere now: {slices}");
     w.delete(&["service/steered-jishi"]).await?;
     published(w, "Published").await?;
     let backend =

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crds::{DualActivePlacement, Gateway, label, object};
+use crds::{DualActivePlacement, Gateway};
 use serde_json::{Value, json};
 
 use super::publish::{Kind, Owner, Published, Slice, families, is_ours, text};
@@ -34,10 +34,9 @@ impl Published for Backend {
     }
 
     fn object(&self) -> Value {
-        let labels = json!({label::MANAGED_BY: object::CONTROLLER, label::PLACEMENT: self.owner.name});
         json!({
             "apiVersion": "v1", "kind": "Service",
-            "metadata": self.owner.metadata(&self.name, &labels, &json!({})),
+            "metadata": self.owner.labelled(&self.name),
             "spec": {"ports": [{"port": self.port, "protocol": "TCP", "targetPort": self.port}]},
         })
     }
@@ -68,22 +67,17 @@ pub struct Route {
 impl Published for Route {
     const KIND: Kind = ("gateway.networking.k8s.io", "v1", "HTTPRoute", "httproutes");
 
-    fn name(&self) -> String {
-        self.owner.name.clone()
-    }
-
     fn owner(&self) -> &Owner {
         &self.owner
     }
 
     fn object(&self) -> Value {
-        let labels = json!({label::MANAGED_BY: object::CONTROLLER, label::PLACEMENT: self.owner.name});
         let backend = |(name, port, weight): &(String, i64, i64)| json!({"name": name, "port": port, "weight": weight});
         let backends: Vec<Value> = self.backends.iter().map(backend).collect();
         let (namespace, name) = &self.gateway;
         json!({
             "apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute",
-            "metadata": self.owner.metadata(&self.owner.name, &labels, &json!({})),
+            "metadata": self.owner.labelled(&self.owner.name),
             "spec": {"parentRefs": [{"namespace": namespace, "name": name}], "hostnames": [self.host],
                 "rules": [{"backendRefs": backends}]},
         })

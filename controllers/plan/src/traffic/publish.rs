@@ -19,10 +19,12 @@ pub type Kind = (&'static str, &'static str, &'static str, &'static str);
 pub trait Published: Sized {
     /// How it is addressed.
     const KIND: Kind;
-    /// Its name.
-    fn name(&self) -> String;
     /// Whose it is.
     fn owner(&self) -> &Owner;
+    /// Its name; that of the placement, where there is one for each.
+    fn name(&self) -> String {
+        self.owner().name.clone()
+    }
     /// As it is applied.
     fn object(&self) -> Value;
     /// What a stored one says; `None` where it is none of ours.
@@ -67,7 +69,13 @@ impl Owner {
         })
     }
 
-    pub(super) fn metadata(&self, name: &str, labels: &Value, annotations: &Value) -> Value {
+    /// Metadata of an object that is known by its labels alone.
+    pub(super) fn labelled(&self, name: &str) -> Value {
+        let labels = json!({label::MANAGED_BY: object::CONTROLLER, label::PLACEMENT: self.name});
+        self.metadata(name, &labels, &json!({}))
+    }
+
+    fn metadata(&self, name: &str, labels: &Value, annotations: &Value) -> Value {
         json!({
             "name": name, "namespace": self.namespace, "labels": labels, "annotations": annotations,
             "ownerReferences": [{"apiVersion": "xiangyun.io/v1alpha1", "kind": "DualActivePlacement", "name": self.name,
@@ -256,17 +264,12 @@ impl Names {
 impl Published for Names {
     const KIND: Kind = ("externaldns.k8s.io", "v1alpha1", "DNSEndpoint", "dnsendpoints");
 
-    fn name(&self) -> String {
-        self.owner.name.clone()
-    }
-
     fn owner(&self) -> &Owner {
         &self.owner
     }
 
     fn object(&self) -> Value {
         let (group, version, kind, _) = Self::KIND;
-        let labels = json!({label::MANAGED_BY: object::CONTROLLER, label::PLACEMENT: self.owner.name});
         let endpoint = |r: &Record| {
             json!({
                 "dnsName": r.host, "recordType": r.kind, "targets": r.targets, "recordTTL": r.ttl,
@@ -275,7 +278,7 @@ impl Published for Names {
         };
         json!({
             "apiVersion": format!("{group}/{version}"), "kind": kind,
-            "metadata": self.owner.metadata(&self.owner.name, &labels, &json!({})),
+            "metadata": self.owner.labelled(&self.owner.name),
             "spec": {"endpoints": self.records.iter().map(endpoint).collect::<Vec<_>>()},
         })
     }

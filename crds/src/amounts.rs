@@ -1,8 +1,8 @@
 //! Amounts as users write them, and as the ledger counts them.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
+use litemap::LiteMap;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -78,7 +78,7 @@ pub enum AmountError {
 /// A map of amounts: `cpu` in vCPU, `memory` and `storage` in bytes, `accelerators` in whole cards.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Amounts(pub BTreeMap<String, Amount>);
+pub struct Amounts(pub LiteMap<String, Amount>);
 
 impl JsonSchema for Amounts {
     fn schema_name() -> Cow<'static, str> {

@@ -33,7 +33,7 @@ fn bad_quantities_are_refused_in_words() {
     for s in ["", "m", "abc", "1 2", "0x10", "１", "--1", "1e99"] {
         assert!(parse(s, "cpu").is_err(), "{s}");
     }
-    let unknown = Amounts([("gpus".to_owned(), Amount::from("1"))].into());
+    let unknown = Amounts([("gpus".to_owned(), Amount::from("1"))].into_iter().collect());
     assert!(matches!(
         Resources::try_from(&unknown),
         Err(AmountError::UnknownResource(_))

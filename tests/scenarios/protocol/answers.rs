@@ -8,7 +8,10 @@ use crate::world::{FIVE, PATIENCE, World};
 
 /// What a leader says whose write is not answered. Its lease is withheld the answers too: where it was about to be renewed
 /// and the machine is slow, that ends first.
-const GIVEN_UP: [&str; 2] = ["no answer in time; it may have landed", "the lease is lost; stopping at once"];
+const GIVEN_UP: [&str; 2] = [
+    "no answer in time; it may have landed",
+    "the lease is lost; stopping at once",
+];
 
 fn given_up(w: &World, leader: &str) -> Result<usize> {
     GIVEN_UP.iter().map(|text| w.logged(leader, text)).sum()

@@ -134,7 +134,7 @@ fn a_vcpu_is_worth_what_its_pool_says() {
 fn the_history_follows_the_allocation() {
     let pool = |cpu: &str| AllocationPool {
         name: "x86".to_owned(),
-        amounts: crds::Amounts([("cpu".to_owned(), cpu.into())].into()),
+        amounts: crds::Amounts([("cpu".to_owned(), cpu.into())].into_iter().collect()),
         centres: Vec::new(),
     };
     let mut status = ResourceRequestStatus::default();

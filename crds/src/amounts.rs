@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use litemap::LiteMap;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// One Kubernetes quantity as it was written: `"64"`, `256Gi`, `500m`, or a bare integer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, PartialOrd, Ord)]
@@ -76,9 +76,16 @@ pub enum AmountError {
 }
 
 /// A map of amounts: `cpu` in vCPU, `memory` and `storage` in bytes, `accelerators` in whole cards.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub struct Amounts(pub LiteMap<String, Amount>);
+
+impl Serialize for Amounts {
+    /// By itself the map would be a list where it is empty.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter())
+    }
+}
 
 impl JsonSchema for Amounts {
     fn schema_name() -> Cow<'static, str> {

@@ -310,6 +310,6 @@ impl DataCenter {
     /// Whether others carry what belongs here: it is lost, or is back and does not have everything again.
     pub fn is_carried(&self) -> bool {
         let witness = self.status.as_ref().and_then(|s| s.witness.as_ref());
-        witness.is_some_and(|w| w.state.is_carried())
+        witness.is_some_and(crate::CentreWitness::is_carried)
     }
 }

@@ -210,13 +210,6 @@ pub enum WitnessState {
     Degraded,
 }
 
-impl WitnessState {
-    /// Whether others carry what belongs there: it is lost, or is back and does not have everything again.
-    pub fn is_carried(self) -> bool {
-        matches!(self, Self::Lost | Self::Returned)
-    }
-}
-
 /// What the arbiter says of a centre; written by the operator alone | 仲裁见证，仅由控制器写入
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -231,4 +224,12 @@ pub struct CentreWitness {
     /// One name for everything of this loss | 事件编号
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub incident: Option<String>,
+}
+
+impl CentreWitness {
+    /// Whether others carry what belongs there: it is lost, or is back and does not have everything again, whatever its
+    /// agents do meanwhile.
+    pub fn is_carried(&self) -> bool {
+        self.incident.is_some()
+    }
 }

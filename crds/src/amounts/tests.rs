@@ -40,6 +40,18 @@ fn bad_quantities_are_refused_in_words() {
     ));
 }
 
+#[test]
+fn amounts_are_an_object_even_where_there_is_none() {
+    for text in ["{}", r#"{"cpu":"2","memory":"8Gi"}"#] {
+        let read: Amounts = serde_json::from_str(text).unwrap();
+        assert_eq!(serde_json::to_string(&read).unwrap(), text);
+        assert_eq!(
+            serde_json::to_value(&read).unwrap(),
+            serde_json::from_str::<serde_json::Value>(text).unwrap()
+        );
+    }
+}
+
 proptest! {
     #[test]
     fn printing_and_parsing_agree(cpu in 0i64.., memory in 0i64.., cards in 0i64..) {

@@ -5,7 +5,7 @@ use anyhow::{Context as _, Result, ensure};
 use playground::{Place, eventually};
 use serde_json::{Value, json};
 
-use crate::ground::{LONG, exclusive, real};
+use crate::ground::{AGENTS, LONG, exclusive, real};
 use crate::stage::{LI, NS, placement};
 use crate::world::{World, small_request};
 
@@ -20,7 +20,6 @@ pub(crate) const KEPT: &str = "kept";
 /// In both centres, given a new version one by one.
 const SHELF: &str = "shelf";
 const NEXT: &str = "registry.invalid/c:2";
-const AGENTS: [&str; 2] = ["agent-1@jishi", "agent-2@jishi"];
 
 /// That template with another image.
 fn newer(name: &str, run: &str, replicas: i64) -> Value {

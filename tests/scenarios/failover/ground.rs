@@ -17,6 +17,8 @@ pub(crate) const EXAM: &str = "exam";
 pub(crate) const HUB: &str = "hub@jiyidong";
 /// Both operators.
 pub(crate) const OPERATORS: [&str; 2] = ["operator@jishi", "operator@jiyidong"];
+/// The agents of jishi.
+pub(crate) const AGENTS: [&str; 2] = ["agent-1@jishi", "agent-2@jishi"];
 
 /// At twenty records a second longer than a verdict takes, and than any right lasts without an answer.
 pub(crate) const OUTLASTS: usize = 240;

@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 
-use crate::ground::{EXAM, OUTLASTS, exclusive, real};
+use crate::ground::{AGENTS, EXAM, OUTLASTS, exclusive, real};
 use crate::stage::{LI, NS};
 use crate::world::World;
 
@@ -96,7 +96,7 @@ pub(crate) async fn a_killed_agent_restarts_no_pod(w: &World) -> Result<()> {
         Ok(all.iter().map(|pod| pod["metadata"]["uid"].clone()).collect())
     };
     let before = uids().await?;
-    for agent in ["agent-1@jishi", "agent-2@jishi"] {
+    for agent in AGENTS {
         w.cloud.kill(agent).await?;
         w.goes_on(EXAM, OUTLASTS).await?;
         w.cloud.start_process(agent).await?;

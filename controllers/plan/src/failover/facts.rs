@@ -177,7 +177,7 @@ impl Known {
 
     /// Centres in which grants hold what they keep for when another one is away.
     pub fn away(&self) -> BTreeSet<String> {
-        let away = |name: &&str| self.state(name).is_some_and(WitnessState::is_carried);
+        let away = |name: &&str| self.witness(name).is_some_and(CentreWitness::is_carried);
         let all = self.places().map(|(name, _)| name);
         all.filter(away).map(ToOwned::to_owned).collect()
     }

@@ -55,12 +55,19 @@ pub fn next(about: &About<'_>, beats: &Beats, now: Timestamp) -> Option<CentreWi
     if beats.down.contains(name) {
         // Whoever was lost stays lost: that its API server answers again moves nothing back.
         let lost = before.filter(|w| matches!(w.state, WitnessState::Lost | WitnessState::AgentDown));
-        return Some(lost.cloned().unwrap_or_else(|| plain(WitnessState::AgentDown, now)));
+        return Some(
+            lost.cloned()
+                .unwrap_or_else(|| still(before, WitnessState::AgentDown, now)),
+        );
     }
     if beats.ailing.contains(name) {
         // What came back without its API server has not come back.
         let stays = before.filter(|w| w.state != WitnessState::Granted && w.state != WitnessState::AgentDown);
-        return Some(stays.cloned().unwrap_or_else(|| plain(WitnessState::Degraded, now)));
+        return Some(
+            stays
+                .cloned()
+                .unwrap_or_else(|| still(before, WitnessState::Degraded, now)),
+        );
     }
     let Some(before) = before else {
         return seen.map(|_| plain(WitnessState::Granted, now));
@@ -71,18 +78,27 @@ pub fn next(about: &About<'_>, beats: &Beats, now: Timestamp) -> Option<CentreWi
     let (state, moves) = match before.state {
         WitnessState::Granted => (WitnessState::Granted, false),
         WitnessState::Lost => (WitnessState::Returned, beats_again && about.reports),
+        WitnessState::AgentDown | WitnessState::Degraded if before.incident.is_some() => {
+            (WitnessState::Returned, beats_again)
+        }
         WitnessState::AgentDown | WitnessState::Degraded => (WitnessState::Granted, beats_again),
         WitnessState::Returned => (WitnessState::Granted, about.settled),
     };
     if !moves {
         return Some(before.clone());
     }
-    Some(CentreWitness {
-        // What came back belongs to the loss until it is settled.
-        incident: before.incident.clone().filter(|_| state == WitnessState::Returned),
-        last_seen: before.last_seen.clone().filter(|_| state == WitnessState::Returned),
+    let loss = Some(before).filter(|_| state == WitnessState::Returned);
+    Some(still(loss, state, now))
+}
+
+/// A state of a centre that belongs to a loss until that is settled, whatever becomes of its agents meanwhile: only from
+/// `Returned` is anything moved back.
+fn still(before: Option<&CentreWitness>, state: WitnessState, now: Timestamp) -> CentreWitness {
+    CentreWitness {
+        incident: before.and_then(|w| w.incident.clone()),
+        last_seen: before.and_then(|w| w.last_seen.clone()),
         ..plain(state, now)
-    })
+    }
 }
 
 fn plain(state: WitnessState, now: Timestamp) -> CentreWitness {
@@ -197,12 +213,41 @@ mod tests {
         };
         let granted = next(&about(None), &alive(1), at(1)).unwrap();
         let is = next(&about(Some(&granted)), &down, at(15)).unwrap();
-        assert_eq!(is.state, WitnessState::AgentDown);
+        assert_eq!((is.state, is.incident.as_deref()), (WitnessState::AgentDown, None));
         assert_eq!(
             next(&about(Some(&is)), &alive(20), at(20)).unwrap().state,
             WitnessState::Granted
         );
         let gone = next(&about(None), &lost(17, 5), at(16)).unwrap();
         assert_eq!(next(&about(Some(&gone)), &down, at(18)), Some(gone));
+    }
+
+    #[test]
+    fn agents_that_end_after_a_return_settle_nothing() {
+        let gone = next(&about(None), &lost(17, 5), at(16)).unwrap();
+        let back = next(&about(Some(&gone)), &alive(30), at(30)).unwrap();
+        let down = Beats {
+            down: ["a".to_owned()].into(),
+            ..Beats::default()
+        };
+        let ailing = Beats {
+            ailing: ["a".to_owned()].into(),
+            ..alive(40)
+        };
+        let is = next(&about(Some(&back)), &down, at(35)).unwrap();
+        assert_eq!(
+            (is.state, is.incident.as_deref()),
+            (WitnessState::AgentDown, Some("a-17"))
+        );
+        let is = next(&about(Some(&is)), &ailing, at(40)).unwrap();
+        assert_eq!(
+            (is.state, is.incident.as_deref()),
+            (WitnessState::Degraded, Some("a-17"))
+        );
+        let again = next(&about(Some(&is)), &alive(50), at(50)).unwrap();
+        assert_eq!(
+            (again.state, again.incident.as_deref(), again.since.as_str()),
+            (WitnessState::Returned, Some("a-17"), "1970-01-01T00:00:50.000Z")
+        );
     }
 }

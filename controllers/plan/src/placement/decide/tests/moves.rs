@@ -14,7 +14,7 @@ fn know(arbiter: Arbiter, states: [WitnessState; 2], moves: &[Arc<Failover>]) ->
             state,
             since: String::new(),
             last_seen: None,
-            incident: None,
+            incident: (state != WitnessState::Granted).then(|| format!("{name}-17")),
         };
         let centre = facts::Centre {
             role: CentreRole::Primary,

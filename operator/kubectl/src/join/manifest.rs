@@ -166,8 +166,8 @@ fn header(joining: &Joining, lang: Lang) -> String {
             "升级：先提交下一阶段的清单，再提升枢纽中的 stage。回退：次序相反，已运行的业务不受影响。"), ""),
         (both("Its credential for the hub is made here, so that the key never leaves this cloud:",
             "访问枢纽的凭据在本云生成，私钥不出本云："), ""),
-        (both("1. a key, and a request for the platform team, who answer with hub.crt",
-            "1. 生成私钥与证书请求，将 hub.csr 交平台组签发，取回 hub.crt"),
+        (both("1. a key, and a request for the administrator of the hub, who answers with hub.crt",
+            "1. 生成私钥与证书请求，将 hub.csr 交枢纽管理员签发，取回 hub.crt"),
             &*format!("openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout hub.key -out hub.csr -subj '/O=xiangyun:{group}/CN=xiangyun:centre:{name}'")),
         (both("2. the Secret that the agent waits for", "2. 建立代理等待的 Secret"),
             &*format!(r"kubectl -n xiangyun-system get configmap xiangyun-hub -o jsonpath='{{.data.ca\.crt}}' > hub-ca.crt

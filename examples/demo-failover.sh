@@ -91,6 +91,30 @@ and_back() {
     run li.na@$hub kubectl get dap,failover
 }
 
+without_agents() {
+    local failover
+    step "The agents of jishi die first, then all of it stands still: what moves has no proof but the gate's" "先失去代理，再整体失联：仅凭闸门凭证切换"
+    run li.na@$hub kubectl apply -f examples/failover/register.yaml
+    eventually 60 "register writes in jishi" writes_in register jishi
+    eventually 60 "register is armed" as li.na@$hub kubectl wait dap/register --for=condition=FailoverArmed --timeout=1s
+    for agent in agent-1 agent-2; do
+        show operator@jishi playground fault kill jishi "$agent"
+        playground fault kill jishi "$agent"
+    done
+    eventually 60 "only its agents are silent" witness_is jishi AgentDown
+    run zhao.min@$hub kubectl get dcn jishi
+    as li.na@$hub kubectl get failover -o name | grep -q /register- && fail "it moved with its agents alone"
+    show operator@jishi playground fault freeze jishi
+    playground fault freeze jishi
+    eventually 60 "the verdict" witness_is jishi Lost
+    failover="register-$(incident)"
+    eventually 90 "register moved" succeeded "$failover"
+    eventually 30 "register writes in jiyidong" writes_in register jiyidong
+    answers 'PermitExpired' li.na@$hub kubectl get failover "$failover"
+    playground heal jishi
+    eventually 60 "it returned" witness_is jishi Returned
+}
+
 without_a_fence() {
     local failover
     step "A loss without any fence: nothing exclusive moves before two people of two organisations say so" "无隔离手段时，须两家单位两人确认"
@@ -139,6 +163,7 @@ story() {
     applications
     a_loss
     and_back
+    without_agents
     without_a_fence
     counted
     summary

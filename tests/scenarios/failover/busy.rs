@@ -5,7 +5,7 @@ use anyhow::{Context as _, Result, ensure};
 use playground::{Place, eventually};
 use serde_json::{Value, json};
 
-use crate::ground::{AGENTS, LONG, exclusive, real};
+use crate::ground::{LONG, exclusive, real};
 use crate::stage::{LI, NS, placement};
 use crate::world::{World, small_request};
 
@@ -66,9 +66,7 @@ async fn under_way(w: &World) -> Result<()> {
     let at = "/spec/template/spec/containers/0/image";
     w.field("jiyidong", &["deploy", SHELF], at, &json!(NEXT), LONG).await?;
     w.put(&newer(SHIP, "writer", 1)).await?;
-    for agent in AGENTS {
-        w.cloud.freeze(agent).await?;
-    }
+    w.freeze_agents().await?;
     let found = w.get("jishi", &["deploy", SHELF, "-n", NS]).await?;
     ensure!(image(&found) != NEXT, "jishi has the new version already");
     // The first waits for agents that will not answer any more, the second for the first.

@@ -249,6 +249,21 @@ impl World {
         }
         Ok(())
     }
+
+    /// The agents of jishi stand still, and nothing else.
+    pub(crate) async fn freeze_agents(&self) -> Result<()> {
+        for agent in AGENTS {
+            self.cloud.freeze(agent).await?;
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn thaw_agents(&self) -> Result<()> {
+        for agent in AGENTS {
+            self.cloud.thaw(agent).await?;
+        }
+        Ok(())
+    }
 }
 
 /// How long a move took, as it is written on it.

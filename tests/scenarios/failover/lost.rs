@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, ensure};
 use playground::{Place, eventually};
 use serde_json::json;
 
-use crate::ground::{AGENTS, EXAM, LONG, exclusive, real, rto};
+use crate::ground::{EXAM, LONG, exclusive, real, rto};
 use crate::stage::{NS, placement};
 use crate::world::{World, condition};
 
@@ -18,9 +18,7 @@ const LEDGER: &str = "ledger";
 pub(crate) async fn silent_agents_move_nothing(w: &World) -> Result<()> {
     let pods = ["pods", "-n", NS, "-l", "xiangyun.io/exclusive=exam"];
     let before = w.get("jishi", &pods).await?["items"][0]["metadata"]["uid"].clone();
-    for agent in AGENTS {
-        w.cloud.freeze(agent).await?;
-    }
+    w.freeze_agents().await?;
     w.witness("jishi", "AgentDown").await?;
     let shut = w.landed(EXAM)?;
     let moves = w
@@ -28,9 +26,7 @@ pub(crate) async fn silent_agents_move_nothing(w: &World) -> Result<()> {
         .await?;
     ensure!(moves["items"].as_array().is_some_and(Vec::is_empty), "{moves}");
     ensure!(w.landed(EXAM)? == shut, "it wrote behind a shut gate");
-    for agent in AGENTS {
-        w.cloud.thaw(agent).await?;
-    }
+    w.thaw_agents().await?;
     w.witness("jishi", "Granted").await?;
     w.writes_in(EXAM, "jishi").await?;
     let after = w.get("jishi", &pods).await?["items"][0]["metadata"]["uid"].clone();
@@ -140,7 +136,9 @@ pub(crate) async fn what_came_back_never_spoke(w: &World) -> Result<()> {
     .await?;
     w.copies("web", "web", [2, 2]).await?;
     // Agents that stand still on top of it settle nothing: what was moved is still away.
-    silent(w).await?;
+    w.freeze_agents().await?;
+    w.witness("jishi", "AgentDown").await?;
+    w.thaw_agents().await?;
     w.witness("jishi", "Returned").await?;
     for name in [EXAM, "api"] {
         let back = format!("{name}-home");
@@ -155,18 +153,6 @@ pub(crate) async fn what_came_back_never_spoke(w: &World) -> Result<()> {
     let armed = condition(&placement, "FailoverArmed").context("FailoverArmed")?;
     println!("exam afterwards: {} {}", armed["status"], armed["reason"]);
     w.nobody_wrote_twice()
-}
-
-/// The agents of jishi stand still until that is said, and go on.
-async fn silent(w: &World) -> Result<()> {
-    for agent in AGENTS {
-        w.cloud.freeze(agent).await?;
-    }
-    w.witness("jishi", "AgentDown").await?;
-    for agent in AGENTS {
-        w.cloud.thaw(agent).await?;
-    }
-    Ok(())
 }
 
 /// Without a fence nothing exclusive moves by itself: two people say that the old side is silent.

@@ -3,7 +3,7 @@
 use anyhow::{Result, ensure};
 use serde_json::json;
 
-use crate::ground::{AGENTS, EXAM, rto};
+use crate::ground::{EXAM, rto};
 use crate::stage::{LI, NS};
 use crate::world::World;
 
@@ -31,16 +31,12 @@ pub(crate) async fn a_planned_move_and_back(w: &World) -> Result<()> {
 
 /// A move to a centre whose agents stand still is given up; what ran goes on where it was.
 pub(crate) async fn a_move_is_given_up(w: &World) -> Result<()> {
-    for agent in AGENTS {
-        w.cloud.freeze(agent).await?;
-    }
+    w.freeze_agents().await?;
     w.moves("regretted", EXAM, "Planned", ["jishi", "jiyidong"]).await?;
     w.phase("regretted", "Draining").await?;
     let abort = json!({"metadata": {"annotations": {"xiangyun.io/abort": "改期"}}});
     w.patch("hub", LI, &["failover", "regretted"], &abort).await?;
-    for agent in AGENTS {
-        w.cloud.thaw(agent).await?;
-    }
+    w.thaw_agents().await?;
     w.phase("regretted", "Aborted").await?;
     w.writes_in(EXAM, "jishi").await?;
     w.nobody_wrote_twice()

@@ -42,6 +42,8 @@ pub mod reason {
     pub const OVERRIDE_FAILED: &str = "OverrideFailed";
     /// What its pods say of their processors does not fit the pool.
     pub const ARCHITECTURE_MISMATCH: &str = "ArchitectureMismatch";
+    /// Its pods ask for a device that the pool has not, for nodes of another pool, or for one node by name.
+    pub const POOL_MISMATCH: &str = "PoolMismatch";
     /// Data of that level may not go to a centre of that owner.
     pub const DATA_NOT_ALLOWED: &str = "DataNotAllowed";
     /// A new version is on its way through the centres.

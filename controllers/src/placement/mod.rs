@@ -336,12 +336,8 @@ impl Controller {
         let grants = self.requests.shared();
         let grants = fit::sum_while(grants.iter().map(Arc::as_ref), &known.away());
         let catalogue = Catalogue::read(&self.pools.list());
-        let tenants: BTreeSet<String> = self
-            .tenants
-            .list()
-            .into_iter()
-            .filter_map(|t| t.metadata.name)
-            .collect();
+        let own = |t: Tenant| Some((t.metadata.name?, t.spec.mlps_level.unwrap_or_default()));
+        let tenants: BTreeMap<String, i32> = self.tenants.list().into_iter().filter_map(own).collect();
         let world = World {
             placements,
             templates,

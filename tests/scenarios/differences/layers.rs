@@ -1,34 +1,64 @@
-//! Whether both sides really serve, and the layers: each measured, each broken once.
+//! Whether both sides really serve, and the layers: each measured, each broken once, and then it alone.
 
-use anyhow::{Result, ensure};
-use playground::{Place, eventually};
+use anyhow::{Context as _, Result, ensure};
+use jiff::Timestamp;
+use playground::{Cut, Fault, Place, eventually};
 use serde_json::{Value, json};
 
 use crate::stage::{NS, deployment, placement};
 use crate::world::{PATIENCE, World, condition};
 
 const NAME: &str = "layers";
+/// Port of the hub's API servers.
+const HUB: u16 = 7443;
 
-/// Waits until the placement shows these layers and whether both sides serve.
-async fn shows(w: &World, layers: &[(&str, &str)], serves: &str) -> Result<()> {
-    eventually(PATIENCE, &format!("{layers:?} and {serves}"), || async {
+/// A state and its reason.
+type State = (&'static str, &'static str);
+
+const ALL_NORMAL: [(&str, State); 6] = [
+    ("Storage", ("Unknown", "NotMeasured")),
+    ("Compute", ("Normal", "Normal")),
+    ("Application", ("Normal", "Normal")),
+    ("Network", ("Normal", "Normal")),
+    ("Security", ("Unknown", "NotMeasured")),
+    ("Transport", ("Normal", "Normal")),
+];
+
+/// What the layers say, as they stand in the status.
+type Layers = Vec<Value>;
+
+/// Waits until these layers are in these states, the others as in [`ALL_NORMAL`], and it is said whether both sides serve.
+async fn shows(w: &World, broken: &[(&str, State)], serves: &str) -> Result<Layers> {
+    eventually(PATIENCE, &format!("{broken:?} and {serves}"), || async {
         let found = w.get("hub", &["dap", NAME, "-n", NS]).await?;
-        let all = found["status"]["layers"].as_array().cloned().unwrap_or_default();
-        ensure!(all.len() == 6, "{} layers", all.len());
-        for (name, state) in layers {
-            let layer = all.iter().find(|l| l["name"] == *name).cloned().unwrap_or_default();
+        let all = found["status"]["layers"].as_array().context("no layers")?;
+        ensure!(all.len() == ALL_NORMAL.len(), "{} layers", all.len());
+        for ((name, normal), layer) in ALL_NORMAL.iter().zip(all) {
+            let (state, reason) = broken.iter().find(|(n, _)| n == name).map_or(*normal, |b| b.1);
             ensure!(
-                layer["state"] == *state,
-                "{name} is {}: {}",
-                layer["state"],
-                layer["message"]
+                layer["name"] == *name && layer["state"] == state && layer["reason"] == reason,
+                "{layer}"
             );
         }
         let said = condition(&found, "EffectivelyActiveActive").map(|c| c["status"].clone());
         ensure!(said == Some(json!(serves)), "EffectivelyActiveActive is {said:?}");
-        Ok(())
+        Ok(all.clone())
     })
     .await
+}
+
+/// The same, after what it was before: those that turned say a later time, and the others have not turned meanwhile.
+async fn turns(w: &World, before: &Layers, broken: &[(&str, State)], serves: &str) -> Result<Layers> {
+    let after = shows(w, broken, serves).await?;
+    for (was, is) in before.iter().zip(&after) {
+        let [old, new] = [was, is].map(|l| l["since"].as_str().unwrap_or_default().parse::<Timestamp>());
+        if was["state"] == is["state"] {
+            ensure!(was["since"] == is["since"], "it turned and came back: {was} {is}");
+        } else {
+            ensure!(new? > old?, "{was} became {is}");
+        }
+    }
+    Ok(after)
 }
 
 fn service() -> Value {
@@ -36,73 +66,100 @@ fn service() -> Value {
         "spec": {"selector": {"name": NAME}, "ports": [{"port": 80}]}})
 }
 
-const ALL_NORMAL: [(&str, &str); 6] = [
-    ("Storage", "Unknown"),
-    ("Compute", "Normal"),
-    ("Application", "Normal"),
-    ("Network", "Normal"),
-    ("Security", "Unknown"),
-    ("Transport", "Normal"),
-];
-
 pub(crate) async fn effectively_active_active_lost(w: &World) -> Result<()> {
     w.put(&service()).await?;
     w.put(&deployment(NAME, NAME, 4)).await?;
     w.put(&placement(NAME, NAME, json!({}))).await?;
     w.copies(NAME, NAME, [2, 2]).await?;
-    shows(w, &ALL_NORMAL, "True").await?;
+    let normal = shows(w, &[], "True").await?;
     // The copies in jiyidong stay ready, and nobody reaches them.
     let elsewhere = json!({"op": "replace", "path": "/spec/selector", "value": {"name": "nobody"}});
     let target = json!({"kind": "Service", "name": NAME});
     let overrides = json!({"overrides": [{"centre": "jiyidong", "target": target, "jsonPatch": [elsewhere]}]});
     w.put(&placement(NAME, NAME, overrides)).await?;
-    shows(w, &[("Application", "Normal"), ("Network", "Degraded")], "False").await?;
+    let broken = turns(w, &normal, &[("Network", ("Degraded", "NoEndpoints"))], "False").await?;
     w.put(&placement(NAME, NAME, json!({"overrides": null}))).await?;
-    shows(w, &ALL_NORMAL, "True").await
+    turns(w, &broken, &[], "True").await.map(drop)
 }
 
+/// The network was broken in the step before, whose placement this one needs.
 pub(crate) async fn each_layer_broken(w: &World) -> Result<()> {
+    let normal = shows(w, &[], "True").await?;
     let nodes = ["nodes", "-l", "xiangyun.io/pool=x86", "-o", "name"];
     let nodes = w.ok("jiyidong", None, &[&["get"], nodes.as_slice()].concat()).await?;
     let nodes: Vec<&str> = nodes.split_whitespace().collect();
-    w.ok("jiyidong", None, &[&["cordon"], nodes.as_slice()].concat())
-        .await?;
-    shows(w, &[("Compute", "Degraded"), ("Application", "Normal")], "True").await?;
-    w.ok(
-        "jiyidong",
-        None,
-        &[
-            "delete",
-            "pods",
-            "-n",
-            NS,
-            "-l",
-            &format!("name={NAME}"),
-            "--wait=false",
-        ],
-    )
-    .await?;
-    shows(w, &[("Application", "Degraded"), ("Network", "Degraded")], "False").await?;
-    w.ok("jiyidong", None, &[&["uncordon"], nodes.as_slice()].concat())
-        .await?;
-    shows(w, &ALL_NORMAL, "True").await?;
-    let agents = w.cloud.processes(Place::Jiyidong)?;
-    let agents: Vec<&String> = agents.iter().filter(|p| p.starts_with("agent")).collect();
-    for agent in &agents {
-        w.cloud.stop_process(agent).await?;
-    }
-    let silent = [
-        ("Compute", "Unknown"),
-        ("Application", "Unknown"),
-        ("Network", "Unknown"),
-        ("Transport", "Degraded"),
-    ];
-    shows(w, &silent, "Unknown").await?;
-    for agent in &agents {
-        w.cloud.start_process(agent).await?;
-    }
-    shows(w, &ALL_NORMAL, "True").await?;
+    let on_nodes = async |verb: &str| {
+        let args = [&[verb], nodes.as_slice()].concat();
+        w.ok("jiyidong", None, &args).await
+    };
+    on_nodes("cordon").await?;
+    let broken = turns(w, &normal, &[("Compute", ("Degraded", "NoReadyNodes"))], "True").await?;
+    on_nodes("uncordon").await?;
+    let normal = turns(w, &broken, &[], "True").await?;
+    let normal = a_copy_is_not_ready(w, normal).await?;
+    nothing_reaches_the_hub(w, normal).await?;
     w.delete(&["dap", NAME]).await?;
     w.delete(&["deploy", NAME]).await?;
     w.delete(&["service", NAME]).await
+}
+
+/// One copy of two is not ready, so that the Service has an endpoint still. Kwok looks at pods that are pending, and leaves
+/// this one as it is.
+async fn a_copy_is_not_ready(w: &World, normal: Layers) -> Result<Layers> {
+    let selector = format!("name={NAME}");
+    let all = w.get("jiyidong", &["pods", "-n", NS, "-l", &selector]).await?;
+    let pod = all["items"][0]["metadata"]["name"]
+        .as_str()
+        .context("a pod")?
+        .to_owned();
+    let ready = async |is: &str| {
+        let kinds = ["Ready", "ContainersReady"].map(|kind| json!({"type": kind, "status": is}));
+        let patch = json!({"status": {"conditions": kinds}}).to_string();
+        let status = ["--subresource=status", "--type=strategic", "-p", &patch];
+        let args = [&["patch", "pod", &pod, "-n", NS], status.as_slice()].concat();
+        w.ok("jiyidong", None, &args).await
+    };
+    ready("False").await?;
+    let missing = [("Application", ("Degraded", "CopiesMissing"))];
+    let broken = turns(w, &normal, &missing, "True").await?;
+    let words = |layers: &Layers| layers[2]["message"].as_str().unwrap_or_default().to_owned();
+    ensure!(
+        words(&broken).starts_with("1 of 2 copies are ready in jiyidong"),
+        "{broken:?}"
+    );
+    // It stays, in other words, since when it was.
+    w.put(&deployment(NAME, NAME, 6)).await?;
+    eventually(PATIENCE, "the words follow", || async {
+        let still = turns(w, &broken, &missing, "True").await?;
+        ensure!(
+            words(&still).starts_with("2 of 3 copies are ready in jiyidong"),
+            "{still:?}"
+        );
+        Ok(())
+    })
+    .await?;
+    ready("True").await?;
+    turns(w, &broken, &[], "True").await
+}
+
+/// Nothing passes between the agents of jiyidong and the hub. They live and beat, so that the centre is not lost; what else
+/// they would have to say is unknown.
+async fn nothing_reaches_the_hub(w: &World, normal: Layers) -> Result<()> {
+    let link = Cut {
+        port: Some(HUB),
+        ..Cut::pair(Place::Jiyidong, Place::Jiyidong)
+    };
+    w.cloud.fault(Fault::Blackhole, link).await?;
+    let unknown = ("Unknown", "CentreUnknown");
+    let silent = [
+        ("Compute", unknown),
+        ("Application", unknown),
+        ("Network", unknown),
+        ("Transport", ("Degraded", "ReportStale")),
+    ];
+    let broken = turns(w, &normal, &silent, "Unknown").await?;
+    let running = w.get("jiyidong", &["deploy", NAME, "-n", NS]).await?;
+    ensure!(running["status"]["readyReplicas"] == 3, "{}", running["status"]);
+    w.cloud.heal(Some(Place::Jiyidong)).await?;
+    turns(w, &broken, &[], "True").await.map(drop)
 }

@@ -31,6 +31,7 @@ async fn differences() -> anyhow::Result<()> {
         overrides::a_storage_class_for_one_centre,
         overrides::an_override_that_does_not_apply,
         overrides::an_arm_image_on_x86,
+        overrides::a_card_on_x86,
         overrides::data_level_on_a_social_centre,
         versions::backup_first_and_stopped,
         versions::failed_and_returned,

@@ -84,19 +84,38 @@ pub(crate) async fn each_override_added_and_removed(w: &World) -> Result<()> {
     w.copies("differs", "differs", [2, 2]).await
 }
 
+/// A claim keeps the class that it was made with: where the override comes or goes later the centre says so, and the claim
+/// follows when it is made anew.
 pub(crate) async fn a_storage_class_for_one_centre(w: &World) -> Result<()> {
     let claim = json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim",
         "metadata": {"name": "classed", "namespace": NS, "labels": {"app": "classed"}},
         "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}, "storageClassName": "xy-hot"}});
     w.put(&claim).await?;
     let target = json!({"kind": "PersistentVolumeClaim"});
-    let overrides = json!({"overrides": [{"centre": "jiyidong", "target": target, "storageClass": "backup-hot"}]});
-    w.put(&placement("classed", "classed", overrides)).await?;
-    let class = "/spec/storageClassName";
-    w.field("jiyidong", &["pvc", "classed"], class, &json!("backup-hot"), PATIENCE)
-        .await?;
-    w.field("jishi", &["pvc", "classed"], class, &json!("xy-hot"), PATIENCE)
-        .await?;
+    let added = json!({"overrides": [{"centre": "jiyidong", "target": target, "storageClass": "backup-hot"}]});
+    let removed = json!({"overrides": null});
+    let is = async |centre: &str, class: &str| {
+        let (what, at) = (["pvc", "classed"], "/spec/storageClassName");
+        w.field(centre, &what, at, &json!(class), PATIENCE).await
+    };
+    w.put(&placement("classed", "classed", added.clone())).await?;
+    is("jiyidong", "backup-hot").await?;
+    is("jishi", "xy-hot").await?;
+    w.placement_reason("classed", "Running").await?;
+    for (spec, class, before) in [(removed, "xy-hot", "backup-hot"), (added, "backup-hot", "xy-hot")] {
+        w.put(&placement("classed", "classed", spec)).await?;
+        w.placement_reason("classed", "ApplyFailed").await?;
+        let said = w.message("classed").await?;
+        ensure!(
+            said.starts_with("jiyidong: PersistentVolumeClaim classed") && said.contains("immutable"),
+            "{said}"
+        );
+        is("jiyidong", before).await?;
+        w.ok("jiyidong", None, &["delete", "pvc", "classed", "-n", NS]).await?;
+        is("jiyidong", class).await?;
+        w.placement_reason("classed", "Running").await?;
+    }
+    is("jishi", "xy-hot").await?;
     w.delete(&["dap", "classed"]).await?;
     w.delete(&["pvc", "classed"]).await
 }
@@ -164,6 +183,27 @@ pub(crate) async fn an_arm_image_on_x86(w: &World) -> Result<()> {
     w.copies("arm", "arm", [1, 1]).await?;
     w.delete(&["dap", "arm"]).await?;
     w.delete(&["deploy", "arm"]).await
+}
+
+/// Pods that ask for a card where no node has one would wait for ever: they are refused before anything is placed.
+pub(crate) async fn a_card_on_x86(w: &World) -> Result<()> {
+    let mut object = deployment("card", "card", 2);
+    object["spec"]["template"]["spec"]["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] = json!("1");
+    w.put(&object).await?;
+    w.put(&placement("card", "card", json!({}))).await?;
+    w.placement_reason("card", "PoolMismatch").await?;
+    let said = w.message("card").await?;
+    ensure!(
+        said.contains("Deployment card asks for 1 nvidia.com/gpu in each pod, pool x86 has no cards"),
+        "{said}"
+    );
+    for centre in METRO {
+        ensure!(!w.is_there(centre, &["deploy", "card"]).await?, "placed in {centre}");
+    }
+    w.put(&deployment("card", "card", 2)).await?;
+    w.copies("card", "card", [1, 1]).await?;
+    w.delete(&["dap", "card"]).await?;
+    w.delete(&["deploy", "card"]).await
 }
 
 /// A centre that a company lends: systems of level 3 do not go there, others do.

@@ -3,8 +3,8 @@
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 
-use crate::stage::{NS, deployment, placement};
-use crate::world::{METRO, World};
+use crate::stage::{NS, autoscaler, deployment, placement};
+use crate::world::{METRO, PATIENCE, World};
 
 async fn both(w: &World, name: &str, replicas: i64, spec: Value) -> Result<()> {
     w.put(&deployment(name, name, replicas)).await?;
@@ -81,6 +81,36 @@ pub(crate) async fn hot_warm_and_none(w: &World) -> Result<()> {
         moved["status"]["active"]
     );
     end(w, "standby").await
+}
+
+/// An autoscaler does nothing about a standby at none: the move starts it with what was decided, and stops what it left.
+pub(crate) async fn a_standby_with_an_autoscaler(w: &World) -> Result<()> {
+    w.put(&autoscaler("waits")).await?;
+    let warm = json!({"mode": "ActiveStandby", "active": "jishi", "standby": "Warm"});
+    both(w, "waits", 3, warm).await?;
+    w.copies("waits", "waits", [3, 0]).await?;
+    // As the autoscaler would.
+    w.ok("jishi", None, &["scale", "deploy/waits", "--replicas=5", "-n", NS])
+        .await?;
+    w.copies("waits", "waits", [5, 0]).await?;
+    let failover = json!({"apiVersion": "xiangyun.io/v1alpha1", "kind": "Failover",
+        "metadata": {"name": "waits", "namespace": NS},
+        "spec": {"placementRef": {"name": "waits"}, "type": "Planned", "from": "jishi", "to": "jiyidong"}});
+    w.put(&failover).await?;
+    w.field(
+        "hub",
+        &["failover", "waits"],
+        "/status/phase",
+        &json!("Succeeded"),
+        PATIENCE,
+    )
+    .await?;
+    w.copies("waits", "waits", [0, 3]).await?;
+    end(w, "waits").await?;
+    w.delete(&["hpa", "waits"]).await?;
+    w.ok("hub", None, &["delete", "failover", "waits", "-n", NS])
+        .await
+        .map(drop)
 }
 
 pub(crate) async fn exclusive_on_one_side(w: &World) -> Result<()> {

@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use playground::eventually;
 use serde_json::{Value, json};
 
-use crate::stage::{NS, config_map, deployment, placement};
+use crate::stage::{NS, autoscaler, config_map, deployment, placement};
 use crate::world::{METRO, PATIENCE, World};
 
 /// An edit by hand is put right within this time.
@@ -129,14 +129,7 @@ pub(crate) async fn an_edit_is_reported(w: &World) -> Result<()> {
 
 pub(crate) async fn what_the_centre_owns_is_left_alone(w: &World) -> Result<()> {
     w.put(&deployment("scaled", "scaled", 4)).await?;
-    w.put(
-        &json!({"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler",
-        "metadata": {"name": "scaled", "namespace": NS, "labels": {"app": "scaled"}},
-        "spec": {"scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "scaled"}, "minReplicas": 1,
-            "maxReplicas": 9, "metrics": [{"type": "Resource", "resource": {"name": "cpu",
-                "target": {"type": "Utilization", "averageUtilization": 60}}}]}}),
-    )
-    .await?;
+    w.put(&autoscaler("scaled")).await?;
     w.put(&json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "scaled", "namespace": NS,
         "labels": {"app": "scaled"}}, "spec": {"type": "NodePort", "selector": {"name": "scaled"}, "ports": [{"port": 80}]}}))
     .await?;

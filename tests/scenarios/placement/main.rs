@@ -8,52 +8,31 @@
 #[path = "../main_job/steps.rs"]
 #[macro_use]
 mod steps;
+#[path = "../placement_faults/witness.rs"]
+#[allow(dead_code, reason = "another suite speaks the other words")]
+mod witness;
 #[path = "../main_job/world.rs"]
 #[allow(dead_code, reason = "another suite speaks the other words")]
 mod world;
 
+mod claimants;
 mod conflicts;
 mod division;
 mod faults;
+mod free;
 mod keeping;
 mod kinds;
 mod notices;
 mod plugin;
+mod pod_needs;
 mod stage;
+mod standby;
+mod suite;
 mod three_tiers;
 mod traffic;
+mod watches;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn placement() -> anyhow::Result<()> {
-    let world = world::World::up().await?;
-    steps!(
-        world,
-        stage::a_grant_makes_room,
-        three_tiers::dispatched_to_both,
-        three_tiers::rollout_status_on_the_template,
-        three_tiers::dependencies_leave_last,
-        kinds::the_other_kinds,
-        kinds::jobs_end_in_the_hub,
-        kinds::five_hundred_and_a_large_one,
-        division::weights_and_the_odd_copy,
-        division::min_and_max,
-        division::hot_warm_and_none,
-        division::exclusive_on_one_side,
-        division::a_grant_too_small,
-        plugin::the_plugin_explains,
-        traffic::follows_what_serves,
-        traffic::a_move_is_planned,
-        notices::contacts_are_told,
-        keeping::dependencies_before_the_workload,
-        keeping::a_shared_dependency_stays,
-        keeping::an_edit_is_corrected,
-        keeping::an_edit_is_reported,
-        keeping::what_the_centre_owns_is_left_alone,
-        conflicts::refuse_adopt_take_over,
-        conflicts::two_claimants,
-        conflicts::a_label_moves_an_object,
-        conflicts::orphaned_objects_stay,
-        faults::killed_agents_and_leader,
-        faults::hub_unreachable,
-    )
+    suite::all().await
 }

@@ -33,6 +33,15 @@ pub(crate) fn deployment(name: &str, app: &str, replicas: i64) -> Value {
                     "requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"cpu": "1", "memory": "1Gi"}}}]}}}})
 }
 
+/// An autoscaler of the Deployment of that name, selected with it.
+pub(crate) fn autoscaler(name: &str) -> Value {
+    json!({"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler",
+        "metadata": {"name": name, "namespace": NS, "labels": {"app": name}},
+        "spec": {"scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": name}, "minReplicas": 1,
+            "maxReplicas": 9, "metrics": [{"type": "Resource", "resource": {"name": "cpu",
+                "target": {"type": "Utilization", "averageUtilization": 60}}}]}})
+}
+
 pub(crate) fn config_map(name: &str, app: &str) -> Value {
     json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": NS, "labels": {"app": app}},
         "data": {"key": "value"}})

@@ -18,6 +18,7 @@ mod store;
 #[allow(dead_code, reason = "another suite speaks the other words")]
 mod world;
 
+mod credentials;
 mod deaths;
 mod ground;
 mod obstacles;
@@ -25,6 +26,7 @@ mod servers;
 mod silence;
 mod size;
 mod storms;
+mod webhook;
 mod witness;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -36,6 +38,7 @@ async fn placement_faults() -> anyhow::Result<()> {
         servers::centre_down_and_back,
         servers::centre_slow,
         servers::centre_black_holed,
+        credentials::one_operator_without_credentials,
         storms::too_many_requests,
         storms::concurrent_writers,
         obstacles::a_foreign_webhook_rejects,

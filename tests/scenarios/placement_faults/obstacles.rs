@@ -1,33 +1,54 @@
-//! What others put in the way in a centre: a webhook that rejects, and a namespace that cannot end.
+//! What others put in the way in a centre: a webhook that rejects, one that nobody reaches, and a namespace that cannot end.
 
 use anyhow::{Context as _, Result, ensure};
+use k8s_openapi::ByteString;
 use playground::eventually;
 use serde_json::{Value, json};
 
 use crate::ground::{Ground, remove};
 use crate::stage::{NS, config_map, deployment, placement};
+use crate::webhook::Webhook;
 use crate::witness::{Witness, agent};
 use crate::world::{PATIENCE, World};
 
 /// Renewals of a lease that make up a window of watching, two seconds each.
 const WINDOW: usize = 5;
 
-/// Nobody listens on that port of the server's own loopback, so that every write of what is selected fails.
-fn webhook() -> Value {
+/// It answers so.
+const DENIED: &str = "no Deployment on a Friday | 周五不得部署";
+
+/// Asked about every write of a Deployment that is selected.
+fn webhook(client: &Value) -> Value {
     let own = json!({"matchLabels": {"kubernetes.io/metadata.name": NS}});
     json!({"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration",
         "metadata": {"name": "somebodys"},
-        "webhooks": [{"name": "rejects.example.org", "clientConfig": {"url": "https://127.0.0.1:9/"},
+        "webhooks": [{"name": "rejects.example.org", "clientConfig": client,
             "failurePolicy": "Fail", "sideEffects": "None", "admissionReviewVersions": ["v1"], "timeoutSeconds": 2,
             "namespaceSelector": own, "objectSelector": {"matchLabels": {"app": "hooked"}},
             "rules": [{"apiGroups": ["apps"], "apiVersions": ["v1"], "operations": ["CREATE", "UPDATE"],
                 "resources": ["deployments"]}]}]})
 }
 
-/// The row says what it said; what it does not select goes on, in the same placement and in others.
+/// Waits until the placement says why its Deployment is not in jishi.
+async fn rejected(w: &World, words: &str) -> Result<()> {
+    eventually(PATIENCE, words, || async {
+        w.placement_reason("hooked", "ApplyFailed").await?;
+        let said = w.message("hooked").await?;
+        let told = said.contains("jishi: Deployment hooked") && said.contains("rejects.example.org");
+        ensure!(told && said.contains(words), "{said}");
+        Ok(())
+    })
+    .await
+}
+
+/// First it denies, then it is not reached either. The row says what was said; what it does not select goes on, in the same
+/// placement and in others.
 pub(crate) async fn a_foreign_webhook_rejects(w: &World) -> Result<()> {
     let ground = Ground::lay(w, "free").await?;
-    w.apply("jishi", None, &webhook()).await?;
+    let denying = Webhook::denying(w, DENIED)?;
+    let authority = ByteString(denying.authority.into_bytes());
+    let client = json!({"url": denying.url, "caBundle": authority});
+    w.apply("jishi", None, &webhook(&client)).await?;
     w.put(&deployment("hooked", "hooked", 4)).await?;
     w.put(
         &json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "hooked", "namespace": NS,
@@ -35,12 +56,7 @@ pub(crate) async fn a_foreign_webhook_rejects(w: &World) -> Result<()> {
     )
     .await?;
     w.put(&placement("hooked", "hooked", json!({}))).await?;
-    w.placement_reason("hooked", "ApplyFailed").await?;
-    let said = w.message("hooked").await?;
-    ensure!(
-        said.contains("jishi: Deployment hooked") && said.contains("rejects.example.org"),
-        "{said}"
-    );
+    rejected(w, DENIED).await?;
     ensure!(
         w.is_there("jishi", &["service", "hooked"]).await?,
         "the Service did not go on"
@@ -59,12 +75,15 @@ pub(crate) async fn a_foreign_webhook_rejects(w: &World) -> Result<()> {
     .await?;
     ground.template(6).await?;
     ground.copies([3, 3]).await?;
-    // Again and again, and no faster than passes are made.
-    let log = Witness::of(w, "jishi")?;
-    log.renewed(&agent("jishi"), WINDOW).await?;
-    let tries = log.by(&agent("jishi"))?;
-    let tries = tries.iter().filter(|w| w.is_of("deployments", "hooked")).count();
-    ensure!((1..=WINDOW * 2).contains(&tries), "{tries} tries in {WINDOW} renewals");
+    again_and_again(w).await?;
+    // Nobody listens on that port of the server's own loopback.
+    w.apply(
+        "jishi",
+        None,
+        &webhook(&json!({"url": "https://127.0.0.1:9/", "caBundle": null})),
+    )
+    .await?;
+    rejected(w, "failed calling webhook").await?;
     w.ok(
         "jishi",
         None,
@@ -77,6 +96,16 @@ pub(crate) async fn a_foreign_webhook_rejects(w: &World) -> Result<()> {
         remove(w, name).await?;
     }
     w.delete(&["service", "hooked"]).await
+}
+
+/// And no faster than passes are made.
+async fn again_and_again(w: &World) -> Result<()> {
+    let log = Witness::of(w, "jishi")?;
+    log.renewed(&agent("jishi"), WINDOW).await?;
+    let tries = log.by(&agent("jishi"))?;
+    let tries = tries.iter().filter(|w| w.is_of("deployments", "hooked")).count();
+    ensure!((1..=WINDOW * 2).contains(&tries), "{tries} tries in {WINDOW} renewals");
+    Ok(())
 }
 
 /// Somebody deletes the department's namespace in a centre, and a finalizer holds it: nothing can be made in there, which

@@ -2,6 +2,7 @@
 //!
 //! An object goes only on the word of a decision that was read: a placement that is not seen takes nothing away.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -106,6 +107,8 @@ pub struct Part {
     pub unconfirmed: bool,
     /// With an exclusive placement, where an arbiter is: what may be done with it.
     pub held: Option<Held>,
+    /// Objects that another placement, by name, needs too and says something else of: what that one says counts.
+    pub shared: BTreeMap<PlacedObject, String>,
 }
 
 /// What should be.
@@ -135,12 +138,12 @@ pub fn plan(s: &Snapshot<'_>) -> Plan {
         };
         let namespace = s.catalogue.namespace(tenant, &placement.spec.pool);
         let stands = standing.contains(&(namespace.as_str(), name.as_str()));
-        let part = part(s, placement, assignment, (namespace, tenant), stands);
+        let mut part = part(s, placement, assignment, (namespace, tenant), stands);
         let concerns = s.stage.records_all() || part.here || stands;
         if part.refusal.is_none() && concerns && s.stage.withholds(Write::Epoch).is_none() {
             out.floors.raise(&assignment.ledger, assignment.epoch);
         }
-        want(s, placement, &part, &mut out.wants);
+        part.shared = want(s, placement, &part, &mut out.wants);
         out.parts.insert((tenant.clone(), name.clone()), part);
     }
     out.goes = goes(s, &out);
@@ -201,17 +204,25 @@ fn part(
             .rights
             .filter(|_| placement.spec.mode == PlacementMode::Exclusive)
             .map(|rights| rights.of(&key(placement))),
+        shared: BTreeMap::new(),
     }
 }
 
-fn want(s: &Snapshot<'_>, placement: &DualActivePlacement, part: &Part, wants: &mut BTreeMap<Spot, Want>) {
+/// Adds what the placement wants. Answers what another one wants otherwise, and which.
+fn want(
+    s: &Snapshot<'_>,
+    placement: &DualActivePlacement,
+    part: &Part,
+    wants: &mut BTreeMap<Spot, Want>,
+) -> BTreeMap<PlacedObject, String> {
     let (tenant, name) = key(placement);
+    let mut shared = BTreeMap::new();
     let Some(mine) = part
         .assignment
         .centre(s.centre)
         .filter(|_| part.assignment.leaving.is_none())
     else {
-        return;
+        return shared;
     };
     for object in &part.assignment.objects {
         let runs = part.held.as_ref().is_none_or(|held| held.runs);
@@ -241,8 +252,17 @@ fn want(s: &Snapshot<'_>, placement: &DualActivePlacement, part: &Part, wants: &
             kept: part.refusal.is_some() || unknown || (object.kind.has_copies() && copies.is_none()),
             source: source(&part.assignment, s.centre, object),
         };
-        wants.entry((part.namespace.clone(), object.clone())).or_insert(want);
+        match wants.entry((part.namespace.clone(), object.clone())) {
+            Entry::Vacant(free) => drop(free.insert(want)),
+            Entry::Occupied(owned) => {
+                let says = |w: &Want| (w.drift, w.existing, w.here.overrides.clone());
+                if says(owned.get()) != says(&want) {
+                    shared.insert(object.clone(), owned.get().here.placement.clone());
+                }
+            }
+        }
     }
+    shared
 }
 
 /// From which state of its template an object is made in a centre.

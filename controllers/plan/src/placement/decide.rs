@@ -24,6 +24,7 @@ mod numbers;
 mod overridden;
 mod rolling;
 mod short;
+mod storage;
 mod suits;
 mod targets;
 #[cfg(test)]
@@ -46,13 +47,12 @@ pub fn decide(world: &World<'_>) -> BTreeMap<(String, String), Decision> {
     order.sort_by_key(|p| (age(p), key(p)));
     let (empty, unclaimed) = (Templates::new(), BTreeMap::new());
     let in_namespace = |key: &(String, String)| templates.get(key.0.as_str()).unwrap_or(&empty);
-    let mut held = Holdings::default();
+    let (mut held, mut claimed) = (Holdings::default(), storage::Claimed::default());
     for placement in &order {
         if let Some(assignment) = placement.assignment() {
-            held.set(
-                placement,
-                holds(world, placement, assignment, in_namespace(&key(placement))),
-            );
+            let templates = in_namespace(&key(placement));
+            held.set(placement, holds(world, placement, assignment, templates));
+            claimed.set(world, placement, assignment, templates);
         }
     }
     let twice: BTreeMap<&String, _> = selections
@@ -83,6 +83,7 @@ pub fn decide(world: &World<'_>) -> BTreeMap<(String, String), Decision> {
                 .cloned()
                 .unwrap_or_default(),
             lends: lend::Lends::of(world, &held, placement),
+            claimed: claimed.others(world, placement),
             active: active(placement, world.failover),
         };
         let others = held.others(placement);
@@ -92,6 +93,7 @@ pub fn decide(world: &World<'_>) -> BTreeMap<(String, String), Decision> {
         decision.short = one.short(&alone, &decision, &others);
         if let Some(assignment) = &decision.assignment {
             held.set(placement, holds(world, placement, assignment, templates));
+            claimed.set(world, placement, assignment, templates);
         }
         decisions.insert(key, decision);
     }
@@ -141,6 +143,8 @@ struct One<'a> {
     twice: &'a BTreeMap<PlacedObject, Vec<String>>,
     own: BTreeSet<PlacedObject>,
     lends: lend::Lends,
+    /// Storage that the other placements of the same namespaces claim.
+    claimed: storage::ByCentre,
     active: Active,
 }
 
@@ -208,7 +212,7 @@ impl One<'_> {
     fn place_exists(&self) -> Result<(), Obstacle> {
         let (tenant, _) = key(self.placement);
         let pool = &self.placement.spec.pool;
-        if !self.world.tenants.contains(&tenant) {
+        if !self.world.tenants.contains_key(&tenant) {
             let message =
                 format!("{tenant} is no tenant; placements stand in a tenant's namespace | {tenant} 不是租户命名空间");
             return Err(Obstacle {

@@ -1,33 +1,95 @@
 //! Where an object in a centre differs from what was applied. Only our fields count: what others added is theirs.
 
+use crds::Amount;
 use serde_json::Value;
 
 /// Most paths that are told.
 const TOLD: usize = 5;
 
+/// Maps of texts, and fields of which the absence means something else than zero: the API server keeps a zero there, so
+/// where it is missing somebody took it away.
+const KEPT: [&str; 17] = [
+    "data",
+    "stringData",
+    "labels",
+    "annotations",
+    "matchLabels",
+    "nodeSelector",
+    "selector",
+    "allowPrivilegeEscalation",
+    "automountServiceAccountToken",
+    "fsGroup",
+    "hostUsers",
+    "maxUnavailable",
+    "minAvailable",
+    "runAsGroup",
+    "runAsUser",
+    "storageClassName",
+    "tolerationSeconds",
+];
+
 /// The paths at which `is` differs from `wanted`; what `wanted` does not mention is not looked at.
 pub fn paths(wanted: &Value, is: &Value) -> Vec<String> {
-    let mut found = Vec::new();
-    compare("", wanted, Some(is), &mut found);
-    found.truncate(TOLD);
-    found.sort();
-    found
+    let group = wanted.get("apiVersion").and_then(Value::as_str).unwrap_or_default();
+    let group = group.split('/').next().unwrap_or_default();
+    let mut found = Differences {
+        // Of a custom kind the API server keeps every value as it is written.
+        rewritten: !group.contains('.') || group.ends_with(".k8s.io"),
+        paths: Vec::new(),
+    };
+    found.compare("", wanted, Some(is));
+    let mut paths = found.paths;
+    paths.truncate(TOLD);
+    paths.sort();
+    paths
 }
 
-fn compare(at: &str, wanted: &Value, is: Option<&Value>, found: &mut Vec<String>) {
-    if found.len() > TOLD {
-        return;
-    }
-    match (wanted, is) {
-        (Value::Object(wanted), Some(Value::Object(is))) => {
-            for (key, value) in wanted {
-                compare(&below(at, key), value, is.get(key), found);
-            }
+struct Differences {
+    /// Whether the API server drops zeros and writes quantities in its own way.
+    rewritten: bool,
+    paths: Vec<String>,
+}
+
+impl Differences {
+    fn compare(&mut self, at: &str, wanted: &Value, is: Option<&Value>) {
+        if self.paths.len() > TOLD {
+            return;
         }
-        (Value::Array(wanted), Some(Value::Array(is))) => items(at, wanted, is, found),
-        (wanted, None) if empty(wanted) => {}
-        (wanted, Some(is)) if wanted == is => {}
-        _ => found.push(at.to_owned()),
+        match (wanted, is) {
+            (Value::Object(wanted), Some(Value::Object(is))) => {
+                for (key, value) in wanted {
+                    self.compare(&below(at, key), value, is.get(key));
+                }
+            }
+            (Value::Array(wanted), Some(Value::Array(is))) => self.items(at, wanted, is),
+            (wanted, None) if empty(wanted) || (self.rewritten && zero(wanted) && !kept(at)) => {}
+            (wanted, Some(is)) if wanted == is || (self.rewritten && same_quantity(at, wanted, is)) => {}
+            _ => self.paths.push(at.to_owned()),
+        }
+    }
+
+    /// Items with a name are found by it, as the API server merges them; others by their place.
+    fn items(&mut self, at: &str, wanted: &[Value], is: &[Value]) {
+        let name = |v: &Value| v.get("name").and_then(Value::as_str).map(str::to_owned);
+        let keys: Option<Vec<String>> = wanted.iter().map(name).collect();
+        match keys {
+            Some(keys) if !keys.is_empty() => {
+                for (wanted, key) in wanted.iter().zip(keys) {
+                    let there = is.iter().find(|v| name(v).as_deref() == Some(&key));
+                    let at = format!("{at}[{key}]");
+                    match there {
+                        Some(there) => self.compare(&at, wanted, Some(there)),
+                        None => self.paths.push(at),
+                    }
+                }
+            }
+            _ if wanted.len() == is.len() => {
+                for (i, (wanted, is)) in wanted.iter().zip(is).enumerate() {
+                    self.compare(&format!("{at}[{i}]"), wanted, Some(is));
+                }
+            }
+            _ => self.paths.push(at.to_owned()),
+        }
     }
 }
 
@@ -40,35 +102,40 @@ fn empty(value: &Value) -> bool {
     }
 }
 
+/// What the API server leaves out of most fields.
+fn zero(value: &Value) -> bool {
+    *value == false || *value == 0 || *value == ""
+}
+
+/// Whether a zero at that path is kept.
+fn kept(at: &str) -> bool {
+    at.split('.').any(|part| KEPT.contains(&part))
+}
+
+/// Whether both are the same amount where the API server has quantities: `1000m` is stored as `1`.
+fn same_quantity(at: &str, wanted: &Value, is: &Value) -> bool {
+    let ends = |all: &[&str]| all.iter().any(|end| at.ends_with(end));
+    let resources = at.contains("resources.limits.") || at.contains("resources.requests.");
+    // vCPU and what metrics are held against may be fractions.
+    let unit = if ends(&[".averageValue", ".target.value"]) || (resources && ends(&[".cpu"])) {
+        "cpu"
+    } else if resources || ends(&[".sizeLimit"]) {
+        "memory"
+    } else {
+        return false;
+    };
+    let amount = |value: &Value| {
+        let amount: Amount = serde_json::from_value(value.clone()).ok()?;
+        amount.parse(unit).ok()
+    };
+    amount(wanted).is_some_and(|wanted| amount(is) == Some(wanted))
+}
+
 fn below(at: &str, key: &str) -> String {
     if at.is_empty() {
         key.to_owned()
     } else {
         format!("{at}.{key}")
-    }
-}
-
-/// Items with a name are found by it, as the API server merges them; others by their place.
-fn items(at: &str, wanted: &[Value], is: &[Value], found: &mut Vec<String>) {
-    let name = |v: &Value| v.get("name").and_then(Value::as_str).map(str::to_owned);
-    let keys: Option<Vec<String>> = wanted.iter().map(name).collect();
-    match keys {
-        Some(keys) if !keys.is_empty() => {
-            for (wanted, key) in wanted.iter().zip(keys) {
-                let there = is.iter().find(|v| name(v).as_deref() == Some(&key));
-                let at = format!("{at}[{key}]");
-                match there {
-                    Some(there) => compare(&at, wanted, Some(there), found),
-                    None => found.push(at),
-                }
-            }
-        }
-        _ if wanted.len() == is.len() => {
-            for (i, (wanted, is)) in wanted.iter().zip(is).enumerate() {
-                compare(&format!("{at}[{i}]"), wanted, Some(is), found);
-            }
-        }
-        _ => found.push(at.to_owned()),
     }
 }
 
@@ -101,5 +168,58 @@ mod tests {
                 "spec.replicas"
             ]
         );
+    }
+
+    fn pod(container: &Value, spec: &Value) -> Value {
+        let mut container = container.clone();
+        container["name"] = json!("c");
+        let mut spec = spec.clone();
+        spec["containers"] = json!([container]);
+        json!({"apiVersion": "apps/v1", "spec": {"template": {"spec": spec}}})
+    }
+
+    #[test]
+    fn what_the_api_server_drops_is_no_difference() {
+        let wanted = pod(
+            &json!({"env": [{"name": "X", "value": ""}], "tty": false}),
+            &json!({"hostNetwork": false, "automountServiceAccountToken": false}),
+        );
+        let is = |token: &Value| pod(&json!({"env": [{"name": "X"}]}), token);
+        assert!(paths(&wanted, &is(&json!({"automountServiceAccountToken": false}))).is_empty());
+        // By default pods get one.
+        assert_eq!(
+            paths(&wanted, &is(&json!({}))),
+            ["spec.template.spec.automountServiceAccountToken"]
+        );
+        // What is there differs, and so does an entry that somebody took away.
+        let yes = pod(&json!({"env": [{"name": "X", "value": "1"}]}), &json!({}));
+        assert_eq!(
+            paths(&pod(&json!({"env": [{"name": "X", "value": ""}]}), &json!({})), &yes),
+            ["spec.template.spec.containers[c].env[X].value"]
+        );
+        assert_eq!(paths(&json!({"data": {"a": ""}}), &json!({"data": {}})), ["data.a"]);
+        let widget = |spec: Value| json!({"apiVersion": "example.org/v1", "spec": spec});
+        assert_eq!(paths(&widget(json!({"on": false})), &widget(json!({}))), ["spec.on"]);
+    }
+
+    #[test]
+    fn quantities_are_compared_as_such() {
+        let asks = |cpu: &Value, memory: &str| {
+            pod(
+                &json!({"resources": {"limits": {"cpu": cpu, "memory": memory}, "requests": {"cpu": cpu}}}),
+                &json!({}),
+            )
+        };
+        assert!(paths(&asks(&json!("1000m"), "1024Mi"), &asks(&json!("1"), "1Gi")).is_empty());
+        assert!(paths(&asks(&json!(1), "1Gi"), &asks(&json!("1"), "1Gi")).is_empty());
+        assert_eq!(
+            paths(&asks(&json!("1000m"), "1Gi"), &asks(&json!("1001m"), "1Gi")).len(),
+            2
+        );
+        let claim = |size: &str| json!({"apiVersion": "v1", "spec": {"resources": {"requests": {"storage": size}}}});
+        assert!(paths(&claim("0.5Gi"), &claim("512Mi")).is_empty());
+        // A text elsewhere is a text.
+        let set = |v: &str| json!({"data": {"cpu": v}});
+        assert_eq!(paths(&set("1000m"), &set("1")), ["data.cpu"]);
     }
 }

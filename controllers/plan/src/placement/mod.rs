@@ -11,6 +11,7 @@ pub mod fit;
 pub mod job;
 pub mod kinds;
 pub mod layers;
+pub mod message;
 pub mod object;
 mod one_sided;
 pub mod overrides;

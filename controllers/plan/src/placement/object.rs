@@ -28,6 +28,15 @@ pub struct Here {
     pub exclusive: Option<exclusive::Mark>,
 }
 
+impl Here {
+    /// Leaves the copies to an autoscaler, where it has any to go by: it does nothing about an object without copies, so
+    /// what starts or stops there is the decision's. `asked` is what the object asks for; `None` where it does not stand yet.
+    pub fn scale(&mut self, asked: Option<i64>) {
+        self.autoscaled = self.copies.is_some_and(|n| n > 0) && asked.is_none_or(|n| n > 0);
+        self.scaled = asked.filter(|_| self.autoscaled);
+    }
+}
+
 /// Annotations that a cluster writes for itself, or kubectl for its own memory.
 const OF_A_CLUSTER: [&str; 7] = [
     "kubectl.kubernetes.io/last-applied-configuration",
@@ -290,6 +299,25 @@ mod tests {
         );
         assert_eq!(first.1, later.1);
         assert_ne!(first.1, mark);
+    }
+
+    /// A standby at none is started by the decision, and one that was left behind is stopped by it.
+    #[test]
+    fn an_autoscaler_neither_starts_nor_stops() {
+        let web = object(TemplateKind::Deployment, "web");
+        let copies = |copies, asked| {
+            let mut share = Here {
+                copies: Some(copies),
+                ..here()
+            };
+            share.scale(asked);
+            made(&web, &json!({"spec": {"replicas": 7}}), &share)["spec"]["replicas"].clone()
+        };
+        assert_eq!(copies(3, Some(5)), 5);
+        assert_eq!(copies(3, None), 3);
+        assert_eq!(copies(3, Some(0)), 3, "promoted");
+        assert_eq!(copies(0, Some(5)), 0, "left behind");
+        assert_eq!(copies(0, None), 0);
     }
 
     #[test]

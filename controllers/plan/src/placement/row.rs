@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::centre::{Part, Spot};
 use super::kinds::Why;
+use super::message::{all_of, halves, within};
 use crate::centre::requests::{self, Known};
 
 /// Longest message, in characters.
@@ -170,7 +171,7 @@ pub fn row(
             old => old.and_then(|o| o.content.clone()),
         },
         reason: why.to_owned(),
-        message: message.map(|m| m.chars().take(LONGEST).collect()),
+        message: message.map(|m| within(&m, LONGEST)),
         reported_at: now.to_string(),
     })
 }
@@ -295,11 +296,11 @@ fn outcome(part: &Part, old: Option<&PlacementRow>, seen: &Seen<'_>) -> (&'stati
     }
     let mine = || objects.iter().filter(|_| part.here);
     let mut waits = None;
-    let mut drifted = None;
+    let mut drifted = Vec::new();
     for object in mine() {
         match states.get(&(part.namespace.clone(), object.clone())) {
             Some(State::Done(_)) => {}
-            Some(State::Failed(reason::DRIFTED, message)) => drifted = drifted.or(Some(message.clone())),
+            Some(State::Failed(reason::DRIFTED, message)) => drifted.push(message.clone()),
             Some(State::Failed(why, message)) => return (why, Some(message.clone())),
             Some(State::Waits(message)) => waits = waits.or(Some(message.clone())),
             None => waits = waits.or_else(|| Some("not looked at yet | 尚未处理".to_owned())),
@@ -309,16 +310,33 @@ fn outcome(part: &Part, old: Option<&PlacementRow>, seen: &Seen<'_>) -> (&'stati
         waits = waits.or_else(|| Some(format!("{left} objects are on their way out | {left} 个对象正在移除")));
     }
     let mut starting = mine().filter_map(|o| Some((o, unready.get(&(part.namespace.clone(), o.clone()))?)));
-    match (waits, drifted, starting.next()) {
+    match (waits, drifted.as_slice(), starting.next()) {
         (Some(message), ..) => (reason::APPLYING, Some(message)),
-        (None, Some(message), _) => (reason::DRIFTED, Some(message)),
-        (None, None, Some((object, why))) => {
-            let message = format!("{object}: {why}");
-            (reason::STARTING, Some(message))
+        (None, [_, ..], _) => {
+            let stays = ("; it stays until the template changes", "，仅报告");
+            (reason::DRIFTED, Some(all_of(&drifted, stays, LONGEST)))
         }
-        (None, None, None) if part.here => (reason::APPLIED, None),
-        (None, None, None) => (reason::REMOVED, None),
+        (None, [], Some((object, why))) => {
+            let (en, zh) = halves(why);
+            (reason::STARTING, Some(format!("{object}: {en} | {object}：{zh}")))
+        }
+        (None, [], None) if part.here => (reason::APPLIED, shared(part)),
+        (None, [], None) => (reason::REMOVED, None),
     }
+}
+
+/// Objects of which another placement says what they are here.
+fn shared(part: &Part) -> Option<String> {
+    let told = part
+        .shared
+        .iter()
+        .map(|(object, owner)| format!("{object} stands here as dap/{owner} says | {object} 在此以 dap/{owner} 为准"));
+    let told: Vec<String> = told.collect();
+    let means = (
+        "; overrides, drift and existing of this placement do not count for it",
+        "，本部署的 overrides、drift、existing 对其不生效",
+    );
+    (!told.is_empty()).then(|| all_of(&told, means, LONGEST))
 }
 
 /// Whether a controller has yet to read what was written here: its word comes within a moment, and belongs into the row.

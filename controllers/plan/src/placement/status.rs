@@ -10,6 +10,7 @@ use jiff::Timestamp;
 
 use super::decide::{Centre, Decision};
 use super::layers;
+use super::message::{halves, of_centre};
 use super::rollout::Phase;
 
 /// The status without the agents' rows, which are kept as they are.
@@ -163,8 +164,8 @@ fn troubled(sides: &[Side<'_>]) -> Option<(&'static str, String)> {
     let heard = || sides.iter().filter(|s| s.fresh).filter_map(|s| s.row);
     TROUBLES.into_iter().find_map(|trouble| {
         let row = heard().find(|r| r.reason == trouble)?;
-        let message = row.message.clone().unwrap_or_default();
-        Some((trouble, format!("{}: {message}", row.name)))
+        let message = row.message.as_deref().unwrap_or_default();
+        Some((trouble, of_centre(&row.name, message)))
     })
 }
 
@@ -214,8 +215,8 @@ fn ready(
         .filter_map(|s| s.row)
         .find(|r| r.reason == reason::STARTING)
     {
-        let message = starting.message.clone().unwrap_or_default();
-        return (reason::STARTING, format!("{}: {message}", starting.name));
+        let message = starting.message.as_deref().unwrap_or_default();
+        return (reason::STARTING, of_centre(&starting.name, message));
     }
     if ready < wanted {
         return (
@@ -223,10 +224,20 @@ fn ready(
             format!("{ready} of {wanted} copies are ready | {ready}/{wanted} 副本就绪"),
         );
     }
-    (
-        reason::RUNNING,
-        format!("all {wanted} copies are ready | 全部 {wanted} 个副本就绪"),
-    )
+    let all = format!("all {wanted} copies are ready | 全部 {wanted} 个副本就绪");
+    (reason::RUNNING, with_note(all, sides))
+}
+
+/// What runs, with what a centre notes beside it.
+fn with_note(running: String, sides: &[Side<'_>]) -> String {
+    let mut rows = sides.iter().filter_map(|s| s.row);
+    let noted = rows.find_map(|row| {
+        let message = row.message.as_deref().filter(|_| row.reason == reason::APPLIED)?;
+        Some(of_centre(&row.name, message))
+    });
+    let Some(noted) = noted else { return running };
+    let ((en, zh), (note, note_zh)) = (halves(&running), halves(&noted));
+    format!("{en}; {note} | {zh}；{note_zh}")
 }
 
 #[cfg(test)]
@@ -244,6 +255,16 @@ mod tests {
             ready,
             reason: why.into(),
             ..PlacementRow::default()
+        }
+    }
+
+    fn side(row: &PlacementRow) -> Side<'_> {
+        Side {
+            name: &row.name,
+            wanted: row.wanted,
+            ready: Some(row.ready),
+            row: Some(row),
+            fresh: true,
         }
     }
 
@@ -290,6 +311,12 @@ mod tests {
         assert_eq!(said(both(good.clone(), custom("Fenced")), true).0, "Fenced");
         assert_eq!(said(both(good.clone(), late), true).0, "Applying");
         assert_eq!(said(both(good.clone(), bad), true).0, "ObjectExists");
+        let noted = PlacementRow {
+            message: Some("ConfigMap m is b's | ConfigMap m 归 b".to_owned()),
+            ..row("b", 3, 2, "Applied")
+        };
+        let all = with_note("all | 全部".to_owned(), &[side(&noted)]);
+        assert_eq!(all, "all; b: ConfigMap m is b's | 全部；b：ConfigMap m 归 b");
         let silent = said(both(good, slow), false);
         assert_eq!(
             (silent.0.as_str(), silent.1.as_deref()),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crds::{Amount, PlacedObject, Resources, TemplateKind};
+use crds::{Amount, PlacedObject, Resources, TemplateKind, label};
 use serde_json::Value;
 
 use super::write_back::{self, Shown};
@@ -35,6 +35,12 @@ pub struct Template {
     pub likes: BTreeSet<PlacedObject>,
     /// Processors that its pods can run on, and who says so; `None` where nobody does.
     pub architectures: Option<(BTreeSet<String>, String)>,
+    /// Pool that the node selector of its pods names.
+    pub pool: Option<String>,
+    /// Node that its pods name themselves.
+    pub node: Option<String>,
+    /// Bytes of storage that one copy of it claims, by StorageClass; the empty one is the cluster's default.
+    pub claims: BTreeMap<String, i128>,
     /// With an autoscaler: the workload whose copies it sets.
     pub scales: Option<PlacedObject>,
     /// Whether it can be placed: what a cluster makes for itself cannot.
@@ -141,8 +147,12 @@ pub fn read(kind: &TemplateKind, value: &Value) -> Template {
     if let Some(spec) = pod_of(kind).and_then(|p| value.pointer(&format!("{p}/spec"))) {
         template.each = amounts(spec);
         template.architectures = architecture::declared(spec);
+        let selector = spec.pointer("/nodeSelector").and_then(|s| s.get(label::POOL)?.as_str());
+        template.pool = selector.map(ToOwned::to_owned);
+        template.node = text(spec, "/nodeName").filter(|n| !n.is_empty()).map(ToOwned::to_owned);
         references(spec, &mut template);
     }
+    template.claims = claims(kind, value);
     if *kind == TemplateKind::Service {
         let selector = value.pointer("/spec/selector").and_then(Value::as_object);
         template.serves = selector.is_some_and(|s| !s.is_empty()) && text(value, "/spec/type") != Some("ExternalName");
@@ -248,6 +258,24 @@ fn amounts(spec: &Value) -> Amounts {
     let running = sum(running.map(container).collect());
     let init = list(spec, "/initContainers").filter(|c| !stays(c)).map(container);
     init.fold(running, |all, one| all.join(one, i128::max))
+}
+
+/// What one copy claims: a claim itself, those of a StatefulSet, and those that live as long as a pod.
+fn claims(kind: &TemplateKind, value: &Value) -> BTreeMap<String, i128> {
+    let own = (*kind == TemplateKind::PersistentVolumeClaim).then_some(value);
+    let of_set = list(value, "/spec/volumeClaimTemplates").filter(|_| *kind == TemplateKind::StatefulSet);
+    let pod = pod_of(kind).and_then(|p| value.pointer(&format!("{p}/spec")));
+    let of_pod = pod.into_iter().flat_map(|spec| list(spec, "/volumes"));
+    let of_pod = of_pod.filter_map(|v| v.pointer("/ephemeral/volumeClaimTemplate"));
+    let mut all: BTreeMap<String, i128> = BTreeMap::new();
+    for claim in own.into_iter().chain(of_set).chain(of_pod) {
+        let class = text(claim, "/spec/storageClassName").unwrap_or_default();
+        let asked = claim.pointer("/spec/resources/requests/storage");
+        let asked = asked.and_then(|v| serde_json::from_value::<Amount>(v.clone()).ok());
+        let asked = asked.and_then(|amount| amount.parse("storage").ok());
+        *all.entry(class.to_owned()).or_default() += asked.unwrap_or_default();
+    }
+    all
 }
 
 fn container(container: &Value) -> Amounts {

@@ -8,6 +8,7 @@ use kube::Api;
 use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, Preconditions};
 use kube::core::ApiResource;
 use plan::placement::centre::{Plan, Source, Spot, Want};
+use plan::placement::message::halves;
 use plan::placement::object::{Here, compared, desired, marked};
 use plan::placement::row::{State, Version};
 use plan::placement::template;
@@ -100,7 +101,9 @@ impl Placements {
         if let Some(why) = self.custom.refused(&spot.1, error) {
             return failed_by(why);
         }
-        let message = format!("{}: {error}; it is tried again | 写入失败，将自动重试", spot.1);
+        let (error, what) = (error.to_string(), &spot.1);
+        let (en, zh) = halves(&error);
+        let message = format!("{what}: {en}; it is tried again | {what}：写入失败，将自动重试：{zh}");
         State::Failed(reason::APPLY_FAILED, message)
     }
 
@@ -127,7 +130,7 @@ impl Placements {
         if live.is_some_and(|l| l.deleting) {
             let what = &spot.1;
             return State::Waits(format!(
-                "{what} is being deleted; it is made again | 正在删除，随后重建"
+                "{what} is being deleted; it is made again | {what} 正在删除，随后重建"
             ))
             .into();
         }
@@ -158,7 +161,7 @@ impl Placements {
         // An override may refer to something else.
         let overridden = (!check.here.overrides.is_empty()).then(|| template::read(&spot.1.kind, &plain).needs);
         if let Some(lack) = around.lacks(spot, overridden.as_ref().unwrap_or(&template.facts.needs)) {
-            let message = format!("{} waits for {} | 等待其依赖对象", spot.1, lack);
+            let message = format!("{0} waits for {lack} | {0} 等待其依赖对象 {lack}", spot.1);
             return State::Waits(message).into();
         }
         if let Some(live) = live {
@@ -202,7 +205,7 @@ impl Placements {
     fn unguarded(&self, spot: &Spot, here: &Here) -> Option<State> {
         let guard = here.exclusive.and_then(|_| exclusive::guard(spot))?;
         (!self.guards.contains(&guard)).then(|| {
-            let message = format!("{} waits for the centre's record | 等待写入中心记录", spot.1);
+            let message = format!("{0} waits for the centre's record | {0} 等待写入中心记录", spot.1);
             State::Waits(message)
         })
     }
@@ -243,10 +246,8 @@ impl Placements {
         // Otherwise the template changed since, which is applied whatever is said about drift.
         if live.mark.as_ref() == Some(&mark) && live.placement == check.here.placement {
             if check.drift == Drift::Report {
-                let message = format!(
-                    "{told} changed by {}; it stays until the template changes | {told} 已被 {} 修改，仅报告",
-                    live.owner, live.owner
-                );
+                let owner = &live.owner;
+                let message = format!("{told} changed by {owner} | {told} 已被 {owner} 修改");
                 let state = State::Failed(reason::DRIFTED, message);
                 return Checked { state, ..check }.into();
             }

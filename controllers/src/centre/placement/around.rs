@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use crds::{PlacedObject, TemplateKind};
 use plan::placement::centre::{Plan, Spot, Want};
-use plan::placement::exclusive;
 use plan::placement::object::Here;
 use plan::placement::row::State;
 
@@ -69,10 +68,8 @@ pub(super) fn here<'a>(
             None => {}
         }
     }
-    // A stopped one has no load that an autoscaler could go by.
-    let stopped = |mark: exclusive::Mark| !mark.runs || live.is_none_or(|l| l.progress.asked == 0);
-    let scaled = around.scaled.contains(&(spot.clone(), want.tenant.clone()));
-    here.autoscaled = scaled && !here.exclusive.is_some_and(stopped);
-    here.scaled = live.map(|l| l.progress.asked).filter(|_| here.autoscaled);
+    if around.scaled.contains(&(spot.clone(), want.tenant.clone())) {
+        here.scale(live.map(|l| l.progress.asked));
+    }
     Ok(here)
 }

@@ -1,8 +1,8 @@
 //! The new side starts it, serves, and is looked at once more.
 
 use crds::{
-    Assignment, DualActivePlacement, FailoverPhase, FailoverStep, PlacementMode, PlacementRow, condition,
-    failover_reason as reason, find_condition, placement_reason,
+    Assignment, DualActivePlacement, FailoverPhase, FailoverStep, PlacedObject, PlacementMode, PlacementRow,
+    WorkloadCopies, condition, failover_reason as reason, find_condition, placement_reason,
 };
 
 use super::{Order, SECOND_LOOK, Step, begins::SILENT};
@@ -199,8 +199,8 @@ impl Step<'_> {
         let exclusive = placement.spec.mode == PlacementMode::Exclusive;
         let (mut ready, mut wanted) = (0, 0);
         for centre in centres {
-            let part = assignment.centre(centre).into_iter().flat_map(|c| &c.copies);
-            let copies: i64 = part.map(|w| w.copies).sum();
+            let part = assignment.centre(centre).map_or(&[][..], |c| &c.copies);
+            let copies: i64 = part.iter().map(|w| w.copies).sum();
             let reports = self.seen.known.centres.get(*centre).is_some_and(|c| c.reports);
             let done = |r: &&PlacementRow| reports && r.number == assignment.number;
             let Some(row) = placement.row(centre).filter(done) else {
@@ -212,8 +212,14 @@ impl Step<'_> {
             };
             // Without its right a centre holds the objects and runs no copy: that is not ready.
             let epoch = self.next.status.epoch;
-            if exclusive && (row.right.is_none() || row.right != epoch || (copies > 0 && row.wanted == 0)) {
+            if exclusive && (row.right.is_none() || row.right != epoch) {
                 let message = format!("{centre} has not taken its right up yet | {centre} 尚未取得独占权");
+                return Runs::NotYet(reason::STARTING, message);
+            }
+            if let Some((object, copies)) = part.iter().find_map(|w| not_started(row, w)) {
+                let message = format!(
+                    "{object} asks for 0 of {copies} copies in {centre}; it is being started | {centre} 的 {object} 尚未启动，应有 {copies} 个副本"
+                );
                 return Runs::NotYet(reason::STARTING, message);
             }
             // What scales by itself in the centre may want less than was divided.
@@ -229,6 +235,17 @@ impl Step<'_> {
             format!("{ready} of {wanted} copies are ready in {names} | {names} 已就绪 {ready}/{wanted} 个副本"),
         )
     }
+}
+
+/// A workload that is to run in a centre and asks for no copy there, and how many were decided. A row that does not name the
+/// workload speaks of it by its sum.
+fn not_started(row: &PlacementRow, decided: &WorkloadCopies) -> Option<(PlacedObject, i64)> {
+    let object = PlacedObject {
+        kind: decided.kind.clone(),
+        name: decided.name.clone(),
+    };
+    let asks = row.workload(&object).map_or(row.wanted, |w| w.wanted);
+    (decided.copies > 0 && asks == 0).then_some((object, decided.copies))
 }
 
 /// Why the placement cannot be decided like that.

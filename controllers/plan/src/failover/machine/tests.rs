@@ -9,6 +9,7 @@ use super::super::testing::*;
 use super::*;
 
 mod room;
+mod started;
 
 /// One move in a world that a test changes.
 struct Scene {

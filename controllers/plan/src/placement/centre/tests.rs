@@ -91,6 +91,26 @@ fn what_another_placement_needs_stays() {
     assert_eq!(plan.wants[&("dept".to_owned(), map())].here.placement, "b");
 }
 
+/// The first by name decides; the other is told where it says otherwise.
+#[test]
+fn what_a_shared_object_is_not_is_told() {
+    let mut other = placement("b", &[map()], true);
+    let shared = |other: &DualActivePlacement| {
+        let plan = decided(vec![placement("a", &[map()], true), other.clone()], &[], 0);
+        let of = |name: &str| plan.parts[&("dept".to_owned(), name.to_owned())].shared.clone();
+        assert_eq!(of("a"), BTreeMap::new());
+        of("b")
+    };
+    assert_eq!(shared(&other), BTreeMap::new());
+    other.spec.drift = Drift::Report;
+    assert_eq!(shared(&other), [(map(), "a".to_owned())].into());
+    other.spec.drift = Drift::Correct;
+    let one = r#"[{"centre": "jishi", "target": {"kind": "ConfigMap", "name": "map"}, "labels": {"side": "x"}}]"#;
+    let assignment = other.status.as_mut().unwrap().assignment.as_mut().unwrap();
+    assignment.overrides = serde_json::from_str(one).unwrap();
+    assert_eq!(shared(&other), [(map(), "a".to_owned())].into());
+}
+
 #[test]
 fn an_older_epoch_changes_nothing_unless_it_was_carried_out() {
     let mut old = placement("p", &[web()], true);

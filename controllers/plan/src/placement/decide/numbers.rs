@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use crds::Removal;
+
 use super::{Assignment, CentreAssignment, Decision, Obstacle, One, reason};
 
 /// Whether the agents have the same to do. What else is noted of a rollout or of a move concerns the operator alone.
@@ -44,14 +46,23 @@ impl One<'_> {
             .filter(|c| self.world.centres.contains_key(*c) && !left(c))
             .collect();
         let names = waits.iter().copied().collect::<Vec<_>>().join(", ");
+        let (what, zh) = match self.placement.spec.removal {
+            Removal::Delete => (
+                "its objects are deleted (removal: Delete)",
+                "对象将被删除（removal: Delete）",
+            ),
+            Removal::Orphan => (
+                "its objects stay and are let go of (removal: Orphan)",
+                "对象保留且不再受管（removal: Orphan）",
+            ),
+        };
+        let n = waits.len();
+        let message = format!("{what}; {n} centres still hold some: {names} | {zh}；{n} 个中心尚有对象：{names}");
         Decision {
             release: waits.is_empty(),
             obstacle: Some(Obstacle {
                 reason: reason::LEAVING,
-                message: format!(
-                    "{} centres still hold objects: {names} | 正在撤出，{names} 尚有对象",
-                    waits.len()
-                ),
+                message,
             }),
             assignment: self.confirmed(Some(next)),
             ..Decision::default()

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crds::{Override, PlacedObject, Resources, placement_reason as reason};
 
 use super::{Obstacle, One, Taken, Templates, World};
+use crate::placement::message::halves;
 use crate::placement::overrides::{apply, concerning};
 use crate::placement::template::{self, Template};
 
@@ -69,7 +70,7 @@ impl One<'_> {
     pub(super) fn overrides_apply(&self, taken: &mut Taken) -> Result<(), Obstacle> {
         let spec = &self.placement.spec;
         let failed = |centre: &str, why: &str| {
-            let (en, zh) = why.split_once(" | ").unwrap_or((why, why));
+            let (en, zh) = halves(why);
             Obstacle {
                 reason: reason::OVERRIDE_FAILED,
                 message: format!(

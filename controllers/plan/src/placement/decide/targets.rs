@@ -149,7 +149,7 @@ impl One<'_> {
     }
 
     /// The centre that runs what ends by itself.
-    fn jobs_in(&self) -> Option<&str> {
+    pub(super) fn jobs_in(&self) -> Option<&str> {
         let spec = &self.placement.spec;
         let heaviest = spec
             .centres
@@ -180,6 +180,7 @@ impl One<'_> {
             let room = given.minus(taken);
             if asked.fits(room) {
                 self.within_lend(centre, asked)?;
+                self.has_storage(centre, objects, copies)?;
                 continue;
             }
             let short = asked

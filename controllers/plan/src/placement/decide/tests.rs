@@ -17,6 +17,8 @@ use serde_json::Value;
 mod custom;
 mod differences;
 mod moves;
+mod storage;
+mod suits;
 
 /// One tenant, two centres, and whatever a test puts into them.
 struct Stage {
@@ -28,6 +30,7 @@ struct Stage {
     blind: Blind,
     texts: BTreeMap<Key, Arc<Value>>,
     failover: Known,
+    level: i32,
     now: i64,
     epoch: i64,
 }
@@ -54,6 +57,7 @@ fn stage(granted: i128) -> Stage {
         blind: Blind::new(),
         texts: BTreeMap::new(),
         failover: Known::default(),
+        level: 0,
         now: 0,
         epoch: 7,
     }
@@ -103,7 +107,7 @@ impl Stage {
             templates: &self.templates,
             grants: &self.grants,
             catalogue: &Catalogue::read(&catalogue_pools),
-            tenants: &["dept".to_owned()].into(),
+            tenants: &[("dept".to_owned(), self.level)].into(),
             centres: &self.centres,
             kinds: &self.kinds,
             blind: &self.blind,
@@ -304,8 +308,14 @@ fn a_placement_leaves_when_every_centre_let_go() {
     s.placements[0].metadata.deletion_timestamp = Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(
         jiff::Timestamp::UNIX_EPOCH,
     ));
+    s.placements[0].spec.removal = crds::Removal::Orphan;
     let leaving = s.store("p", false);
     assert!(!leaving.release);
+    let message = leaving.obstacle.unwrap().message;
+    assert!(
+        message.contains("are let go of (removal: Orphan); 2 centres still hold some: a, b"),
+        "{message}"
+    );
     let number = leaving.assignment.unwrap().number;
     for row in &mut s.placements[0].status.as_mut().unwrap().centres {
         row.number = number;

@@ -40,8 +40,8 @@ pub struct World<'a> {
     pub grants: &'a BTreeMap<Scope, Granted>,
     /// The pools.
     pub catalogue: &'a Catalogue,
-    /// Names of the tenants.
-    pub tenants: &'a BTreeSet<String>,
+    /// By tenant: the MLPS level that it holds itself, 0 where it does not say.
+    pub tenants: &'a BTreeMap<String, i32>,
     /// Every centre.
     pub centres: &'a BTreeMap<String, Centre>,
     /// Custom kinds.

@@ -85,6 +85,49 @@ fn a_row_carries_the_number_only_when_all_is_done() {
 }
 
 #[test]
+fn every_drifted_object_is_told() {
+    let mut part = part(true);
+    part.assignment.objects = ["a", "b"].map(|name| object(TemplateKind::ConfigMap, name)).into();
+    let drifted = |o: &PlacedObject| {
+        let name = &o.name;
+        let message = format!("{o}: data.{name} changed by kubectl | {o}: data.{name} 已被 kubectl 修改");
+        (("dept".to_owned(), o.clone()), State::Failed(reason::DRIFTED, message))
+    };
+    let states = part.assignment.objects.iter().map(drifted).collect();
+    let seen = Seen {
+        states: &states,
+        progress: &BTreeMap::new(),
+        jobs: &BTreeMap::new(),
+        ready: &BTreeMap::new(),
+        requests: &Known::NotAsked,
+        unready: &BTreeMap::new(),
+        forbidden: &BTreeMap::new(),
+        left: 0,
+        fence: None,
+    };
+    let row = row("a", &part, None, &seen, Timestamp::UNIX_EPOCH).unwrap();
+    assert_eq!((row.reason.as_str(), row.number), ("Drifted", 4));
+    let said = row.message.unwrap();
+    assert!(
+        said.starts_with("ConfigMap a: data.a changed by kubectl; ConfigMap b: data.b changed by kubectl; it stays"),
+        "{said}"
+    );
+}
+
+#[test]
+fn what_another_placement_decides_is_noted() {
+    let mut part = part(true);
+    part.shared = [(object(TemplateKind::ConfigMap, "map"), "first".to_owned())].into();
+    let row = make(&part, None, done(7), 3);
+    assert_eq!(row.reason, "Applied");
+    let said = row.message.unwrap();
+    assert!(
+        said.starts_with("ConfigMap map stands here as dap/first says; overrides, drift and existing of this"),
+        "{said}"
+    );
+}
+
+#[test]
 fn a_custom_resource_counts_by_its_policy() {
     let widget = object(TemplateKind::custom("Widget", "example.org"), "blue");
     let spot = ("dept".to_owned(), widget.clone());
@@ -114,7 +157,7 @@ fn a_custom_resource_counts_by_its_policy() {
     let unready: BTreeMap<_, _> = [(spot, "no disk | 无磁盘".to_owned())].into();
     let starting = of(&part, None, &unready, &nothing);
     assert_eq!((starting.number, starting.reason.as_str()), (4, "Starting"));
-    let said = "Widget.example.org blue: no disk | 无磁盘";
+    let said = "Widget.example.org blue: no disk | Widget.example.org blue：无磁盘";
     assert_eq!((starting.message.as_deref(), starting.wanted), (Some(said), 0));
     assert_eq!(of(&part, None, &none, &nothing).reason, "Applied");
     // With copies they are all ready, or not.

@@ -1,6 +1,5 @@
 //! What differs by centre: overrides, versions, and where something may not run.
 
-use crds::Ownership;
 use serde_json::json;
 
 use super::*;
@@ -92,30 +91,6 @@ fn an_override_that_does_not_apply_changes_nothing_anywhere() {
         Some(reason::OVERRIDE_FAILED),
         "unread is not applicable"
     );
-}
-
-#[test]
-fn an_arm_image_does_not_go_to_an_x86_pool() {
-    let mut s = started(10, 6);
-    workload(&mut s, 6, "web:2-arm64");
-    let refused = s.store("p", true);
-    assert_eq!(why(&refused), Some(reason::ARCHITECTURE_MISMATCH));
-    let message = refused.obstacle.unwrap().message;
-    assert!(
-        message.contains("arm64 only (image web:2-arm64), pool x86 has amd64"),
-        "{message}"
-    );
-    workload(&mut s, 6, "web:2-amd64");
-    assert_eq!(why(&s.store("p", true)), None);
-}
-
-#[test]
-fn data_of_level_three_stays_in_the_governments_centres() {
-    let mut s = started(10, 6);
-    s.centres.get_mut("b").unwrap().ownership = Ownership::Social;
-    assert_eq!(why(&s.store("p", true)), None, "level 2");
-    s.grants.values_mut().for_each(|g| g.level = 3);
-    assert_eq!(why(&s.store("p", true)), Some(reason::DATA_NOT_ALLOWED));
 }
 
 #[test]

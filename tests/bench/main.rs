@@ -5,6 +5,7 @@ mod cloud;
 mod failover;
 mod grant;
 mod place_burst;
+mod place_idle;
 mod quota;
 mod quota_plan;
 mod report;
@@ -13,8 +14,8 @@ mod watch_memory;
 
 use anyhow::{Result, bail};
 
-const ALL: &str = "failback failover grant place-burst quota-backlog quota-idle quota-plan quota-stream restart series \
-                   watch-memory";
+const ALL: &str = "failback failover grant place-burst place-idle quota-backlog quota-idle quota-plan quota-stream restart \
+                   series watch-memory";
 /// These share one cloud, so that any of them brings them all.
 const ON_ONE_CLOUD: [&str; 4] = ["quota-backlog", "quota-idle", "quota-stream", "restart"];
 
@@ -40,6 +41,9 @@ async fn main() -> Result<()> {
     }
     if wanted("place-burst") {
         keep("place-burst", &place_burst::run(smaller).await?)?;
+    }
+    if wanted("place-idle") {
+        keep("place-idle", &place_idle::run(smaller).await?)?;
     }
     if wanted("failover") || wanted("failback") {
         failover::run(smaller, keep).await?;

@@ -19,7 +19,7 @@ use crate::cloud::{granted, province};
 use crate::grant::percentile;
 
 const METRO: [&str; 2] = ["jishi", "jiyidong"];
-const TENANT: &str = "dept-jyt";
+pub(crate) const TENANT: &str = "dept-jyt";
 /// Placements of a burst.
 const PLACEMENTS: usize = 300;
 /// Bursts, each followed by its bare applies.
@@ -277,7 +277,7 @@ async fn seen(api: Api<Deployment>, version: &str, number: usize) -> Result<BTre
     Ok(at)
 }
 
-fn deployment(name: &str, i: usize) -> Result<Deployment> {
+pub(crate) fn deployment(name: &str, i: usize) -> Result<Deployment> {
     let name = format!("{name}-{i:04}");
     let amounts = json!({"cpu": "1", "memory": "1Gi"});
     let container = json!({"name": "c", "image": "registry.invalid/c:1", "env": [{"name": "STAGE", "value": "bench"}],
@@ -289,7 +289,7 @@ fn deployment(name: &str, i: usize) -> Result<Deployment> {
     Ok(serde_json::from_value(object)?)
 }
 
-fn placement(name: &str, i: usize) -> Result<DualActivePlacement> {
+pub(crate) fn placement(name: &str, i: usize) -> Result<DualActivePlacement> {
     let name = format!("{name}-{i:04}");
     let object = json!({"apiVersion": "xiangyun.io/v1alpha1", "kind": "DualActivePlacement",
         "metadata": {"name": name, "namespace": TENANT},

@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
-use crds::TemplateKind;
+use anyhow::{Context as _, Result, bail, ensure};
+use crds::{ResourceRequest, TemplateKind, condition, condition_is_true};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use kube::api::{DeleteParams, DynamicObject, ListParams, PostParams};
 use kube::core::ApiResource;
@@ -17,12 +17,6 @@ use crate::cloud::{granted, province};
 const TENANT: &str = "dept-jyt";
 /// Objects of each kind.
 const OBJECTS: usize = 10_000;
-const KINDS: [TemplateKind; 4] = [
-    TemplateKind::ConfigMap,
-    TemplateKind::Secret,
-    TemplateKind::Service,
-    TemplateKind::Deployment,
-];
 /// Those that are measured; the other replicas are stopped, so that nobody else leads.
 const OPERATOR: &str = "operator@jishi";
 const AGENT: &str = "agent-1@jishi";
@@ -35,6 +29,7 @@ pub(crate) async fn run(smaller: Option<usize>) -> Result<Map<String, Value>> {
     let number = smaller.unwrap_or(OBJECTS);
     let cloud = province(5).await?;
     granted(&cloud).await?;
+    some_storage(&cloud).await?;
     for process in OTHERS {
         cloud.stop_process(process).await?;
     }
@@ -44,13 +39,32 @@ pub(crate) async fn run(smaller: Option<usize>) -> Result<Map<String, Value>> {
         centre: cloud.client("jishi", None).await?,
     };
     let mut figures = Map::new();
-    for kind in KINDS {
+    for kind in TemplateKind::ALL {
         let (facts, full) = bench.measure(&kind, number).await?;
         let name = kind.name().to_lowercase();
         figures.insert(format!("{name}_facts_bytes"), json!(facts.round()));
         figures.insert(format!("{name}_full_bytes"), json!(full.round()));
     }
     Ok(figures)
+}
+
+/// For the claims that are placed.
+async fn some_storage(cloud: &Cloud) -> Result<()> {
+    let requests: Api<ResourceRequest> = Api::namespaced(cloud.client("hub", Some("wu.gang")).await?, TENANT);
+    let request = json!({"apiVersion": "xiangyun.io/v1alpha1", "kind": "ResourceRequest",
+        "metadata": {"name": "storage", "namespace": TENANT},
+        "spec": {"displayName": "基准", "type": "New", "project": {"approvalNo": "1", "funding": "AnnualBudget"},
+            "resources": {"storage": [{"tier": "Hot", "size": "1Ti"}]},
+            "compliance": {"classified": false, "mlpsLevel": 2}, "term": {"months": 12}}});
+    let request = serde_json::from_value(request)?;
+    requests.create(&PostParams::default(), &request).await?;
+    eventually(LONG, "the storage is granted", || async {
+        let status = requests.get("storage").await?.status.unwrap_or_default();
+        let ready = condition_is_true(&status.conditions, condition::READY);
+        ensure!(ready, "{:?}", status.conditions);
+        Ok(())
+    })
+    .await
 }
 
 struct Bench<'a> {
@@ -162,21 +176,29 @@ fn placement() -> Result<crds::DualActivePlacement> {
     Ok(serde_json::from_value(object)?)
 }
 
-/// An ordinary one of that kind, about as large as they are.
+/// An ordinary one of that kind, about as large as they are. None of them starts a pod.
 fn template(kind: &TemplateKind, name: &str, wanted: &str) -> Result<DynamicObject> {
-    let settings =
-        json!({"ADDRESS": "http://api.internal:8080/v1", "LEVEL": "info", "REGION": "jilin", "NOTE": "n".repeat(200)});
     let mut object = match kind {
-        TemplateKind::ConfigMap => json!({"data": settings}),
-        TemplateKind::Secret => json!({"stringData": settings}),
+        TemplateKind::ServiceAccount => json!({"imagePullSecrets": [{"name": "registry"}]}),
+        TemplateKind::ConfigMap => json!({"data": settings()}),
+        TemplateKind::Secret => json!({"stringData": settings()}),
+        TemplateKind::PersistentVolumeClaim => json!({"spec": claim()}),
         TemplateKind::Service => json!({"spec": {"selector": {"app": name}, "ports": [{"port": 80}]}}),
-        _ => {
-            let amounts = json!({"cpu": "1", "memory": "1Gi"});
-            let container = json!({"name": "c", "image": "registry.invalid/c:1", "ports": [{"containerPort": 8080}],
-                "env": [{"name": "STAGE", "value": "bench"}], "resources": {"requests": amounts, "limits": amounts}});
-            json!({"spec": {"replicas": 0, "selector": {"matchLabels": {"app": name}}, "template": {
-                "metadata": {"labels": {"app": name}}, "spec": {"containers": [container]}}}})
+        TemplateKind::PodDisruptionBudget => json!({"spec": {"maxUnavailable": 1, "selector": selector(name)}}),
+        TemplateKind::Deployment => json!({"spec": workload(name, &json!({"replicas": 0}))}),
+        TemplateKind::StatefulSet => {
+            let claims = json!([{"metadata": {"name": "data"}, "spec": claim()}]);
+            let own = json!({"replicas": 0, "serviceName": name, "volumeClaimTemplates": claims});
+            json!({"spec": workload(name, &own)})
         }
+        TemplateKind::DaemonSet => json!({"spec": workload(name, &json!({}))}),
+        TemplateKind::Job => json!({"spec": job()}),
+        TemplateKind::CronJob => {
+            json!({"spec": {"schedule": "0 3 * * *", "suspend": true, "jobTemplate": {"spec": job()}}})
+        }
+        TemplateKind::HorizontalPodAutoscaler => json!({"spec": scaling(name)}),
+        TemplateKind::Ingress => json!({"spec": {"rules": [route(name)]}}),
+        TemplateKind::Custom(_) => bail!("no built-in kind"),
     };
     let metadata = json!({"name": name, "namespace": TENANT, "labels": {"wanted": wanted, "app": name}});
     if let Some(fields) = object.as_object_mut() {
@@ -185,4 +207,53 @@ fn template(kind: &TemplateKind, name: &str, wanted: &str) -> Result<DynamicObje
         fields.insert("metadata".into(), metadata);
     }
     Ok(serde_json::from_value(object)?)
+}
+
+fn settings() -> Value {
+    json!({"ADDRESS": "http://api.internal:8080/v1", "LEVEL": "info", "REGION": "jilin", "NOTE": "n".repeat(200)})
+}
+
+fn selector(name: &str) -> Value {
+    json!({"matchLabels": {"app": name}})
+}
+
+/// Of a pod that finds no node.
+fn pod() -> Value {
+    let amounts = json!({"cpu": "100m", "memory": "64Mi"});
+    let container = json!({"name": "c", "image": "registry.invalid/c:1", "ports": [{"containerPort": 8080}],
+        "env": [{"name": "STAGE", "value": "bench"}], "resources": {"requests": amounts, "limits": amounts}});
+    json!({"containers": [container], "nodeSelector": {"bench": "nowhere"}})
+}
+
+/// A selector with its pods, and what else the kind has.
+fn workload(name: &str, own: &Value) -> Value {
+    let mut spec = json!({"selector": selector(name),
+        "template": {"metadata": {"labels": {"app": name}}, "spec": pod()}});
+    if let (Some(spec), Some(own)) = (spec.as_object_mut(), own.as_object()) {
+        spec.extend(own.clone());
+    }
+    spec
+}
+
+fn job() -> Value {
+    let mut pod = pod();
+    if let Some(pod) = pod.as_object_mut() {
+        pod.insert("restartPolicy".into(), json!("Never"));
+    }
+    json!({"suspend": true, "template": {"spec": pod}})
+}
+
+fn claim() -> Value {
+    json!({"accessModes": ["ReadWriteOnce"], "storageClassName": "hot", "resources": {"requests": {"storage": "1Gi"}}})
+}
+
+fn scaling(name: &str) -> Value {
+    let load = json!({"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 60}}});
+    json!({"scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": name}, "minReplicas": 1,
+        "maxReplicas": 9, "metrics": [load]})
+}
+
+fn route(name: &str) -> Value {
+    let backend = json!({"service": {"name": name, "port": {"number": 80}}});
+    json!({"host": format!("{name}.invalid"), "http": {"paths": [{"path": "/", "pathType": "Prefix", "backend": backend}]}})
 }

@@ -36,10 +36,16 @@ pub(super) async fn written_since(client: &Client, before: &BTreeMap<String, f64
     Ok(more.filter(|(_, number)| *number > 0.0).collect())
 }
 
-/// Seconds that the operator's threads were on a processor (proc(5), schedstat). Its threads live as long as it does.
+/// Those of the operator.
 pub(super) fn operator_seconds(cloud: &Cloud) -> Result<f64> {
+    seconds(cloud, OPERATOR)
+}
+
+/// Seconds that the threads of a process of ours were on a processor (proc(5), schedstat). They live as long as it does.
+pub(crate) fn seconds(cloud: &Cloud, process: &str) -> Result<f64> {
+    let pid = cloud.pid(process).with_context(|| format!("{process} does not run"))?;
     let mut sum = 0.0;
-    for task in fs::read_dir(format!("/proc/{}/task", pid(cloud)?))? {
+    for task in fs::read_dir(format!("/proc/{pid}/task"))? {
         let text = fs::read_to_string(task?.path().join("schedstat"))?;
         sum += text.split_whitespace().next().context("schedstat")?.parse::<f64>()?;
     }
@@ -58,7 +64,7 @@ fn pid(cloud: &Cloud) -> Result<u32> {
 }
 
 /// One sample of the operator's metrics, by its whole name with labels; 0 where there is none yet.
-pub(super) async fn sample(cloud: &Cloud, name: &str) -> Result<f64> {
+pub(crate) async fn sample(cloud: &Cloud, name: &str) -> Result<f64> {
     let url = cloud.metrics_url(OPERATOR)?;
     let base = url.trim_end_matches("/metrics");
     let client = Client::try_from(Config::new(base.parse()?))?;

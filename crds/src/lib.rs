@@ -71,7 +71,7 @@ pub use placement_status::{
     Assignment, CentreAssignment, DualActivePlacementStatus, JobEnd, JobOutcome, JobRow, Layer, LayerName, LayerState,
     PlacedObject, PlacementRow, PlacementTotal, ServiceRow, ShortCentre, WorkloadCopies, WorkloadRow,
 };
-pub use pool_queue::{EndingGrant, KeptAmounts, KeptInCentre, PoolQueue, PoolQueueSpec, WaitingRequest};
+pub use pool_queue::{CentreAmounts, EndingGrant, KeptAmounts, PoolQueue, PoolQueueSpec, WaitingRequest};
 pub use price::{Currency, MonthlyPrice, Normalization, Price, UnitPrice};
 pub use quota_ledger::{
     LedgerCeiling, LedgerCentre, LedgerCharge, LedgerPool, LedgerRecord, LedgerState, LedgerTenant, QuotaLedger,

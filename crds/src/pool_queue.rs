@@ -39,12 +39,12 @@ pub struct KeptAmounts {
     pub uid: String,
     /// By centre | 各中心
     #[serde(default)]
-    pub centres: Vec<KeptInCentre>,
+    pub centres: Vec<CentreAmounts>,
 }
 
-/// What is kept in one centre | 一个中心内保留的余量
+/// An amount in one centre | 一个中心内的数量
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct KeptInCentre {
+pub struct CentreAmounts {
     /// Centre | 中心
     pub name: String,
     /// Amounts | 数量
@@ -61,16 +61,18 @@ pub struct WaitingRequest {
     pub priority: i32,
     /// When it was approved | 批准时间
     pub approved_at: String,
-    /// What it asks from this pool | 申请量
-    pub amounts: Amounts,
+    /// What its grant would add to the charge of this pool, by centre | 授予后各中心新增计费量
+    #[serde(default)]
+    pub centres: Vec<CentreAmounts>,
 }
 
 /// A grant that ends | 将到期的配额
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct EndingGrant {
-    /// Date of its end | 到期日
+    /// First day on which it is free, after its days of grace | 释放日，已含宽限期
     pub date: String,
-    /// What it gives back to this pool | 归还量
-    pub amounts: Amounts,
+    /// What it gives back to this pool, by centre | 各中心归还量
+    #[serde(default)]
+    pub centres: Vec<CentreAmounts>,
 }

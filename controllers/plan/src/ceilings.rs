@@ -62,6 +62,8 @@ pub struct Breach {
     pub resource: &'static str,
     /// What is added to the subtree.
     pub asked: i128,
+    /// What the subtree holds.
+    pub held: i128,
     /// Ceiling and borrowing limit, or what may be had of it while the rest is lent.
     pub limit: i128,
     /// Whether it is what siblings borrow, or have to lend, that is in the way.
@@ -69,17 +71,30 @@ pub struct Breach {
 }
 
 impl Breach {
-    /// `English | 中文`.
+    /// What holds for as long as it waits, `English | 中文`.
     pub fn in_words(&self) -> String {
+        self.words("", "")
+    }
+
+    /// The same with what the subtree holds now, which changes with every grant in it: for those who ask, not for a status.
+    pub fn with_held(&self) -> String {
+        let (held, ancestor) = (in_words(self.resource, self.held), &self.ancestor);
+        self.words(
+            &format!(", the subtree of {ancestor} holds {held}"),
+            &format!("，{ancestor} 及下级已占用 {held}"),
+        )
+    }
+
+    fn words(&self, held: &str, held_zh: &str) -> String {
         let (asked, limit) = (in_words(self.resource, self.asked), in_words(self.resource, self.limit));
         let Self { pool, ancestor, .. } = self;
         if self.lent {
             return format!(
-                "{pool}: asked {asked}, but with what the siblings of {ancestor} use or lend only {limit} are left to it; ask them to release, or the platform team to raise the ceiling | {pool}：申请 {asked}，扣除同级占用与可借量后 {ancestor} 仅余 {limit}，请协调同级释放或联系平台组调整"
+                "{pool}: asked {asked}, but with what the siblings of {ancestor} use or lend only {limit} are left to it{held}; ask them to release, or the platform team to raise the ceiling | {pool}：申请 {asked}，扣除同级占用与可借量后 {ancestor} 仅余 {limit}{held_zh}，请协调同级释放或联系平台组调整"
             );
         }
         format!(
-            "{pool}: asked {asked}, ceiling of {ancestor} is {limit}; ask {ancestor}'s administrators to release or the platform team to raise it | {pool}：申请 {asked}，{ancestor} 的上限为 {limit}，请释放配额或联系平台组调整"
+            "{pool}: asked {asked}, ceiling of {ancestor} is {limit}{held}; ask {ancestor}'s administrators to release or the platform team to raise it | {pool}：申请 {asked}，{ancestor} 的上限为 {limit}{held_zh}，请释放配额或联系平台组调整"
         )
     }
 }
@@ -127,8 +142,7 @@ pub fn first_breach<'a>(
             if ceiling.lend.is_zero() && raise.fits(ceiling.amounts.minus(held)) {
                 continue;
             }
-            let sort = market.pools.get(&**pool).map(|p| &p.sort);
-            let card = matches!(sort, Some(Sort::Accelerator { .. }));
+            let card = is_card(pool, market);
             let breach = raise.iter().filter(|(_, v)| *v > 0).find_map(|(resource, asked)| {
                 let one = One {
                     ancestor: &node.name,
@@ -171,6 +185,7 @@ impl One<'_> {
             ancestor: Name::clone(self.ancestor),
             resource,
             asked: self.asked,
+            held: self.held,
             limit,
             lent,
         };
@@ -197,7 +212,67 @@ pub fn overshoot(tenant: &str, parent: &str, market: Market<'_>) -> Option<Breac
     let mut new = market.subtrees.places(parent);
     new.retain(|place| !old.contains(place));
     let new = new.into_iter().filter_map(|place| market.subtrees.at(place));
-    first_breach(new, &moved.held(), market)
+    first_breach(new, &moved.held(), market).or_else(|| not_lent(moved, parent, market))
+}
+
+/// What a subtree that moves holds above its own ceiling, and the siblings at its new place do not lend. What nobody lends
+/// where it is, as after a ceiling fell, moves along.
+fn not_lent(moved: &Node, parent: &str, market: Market<'_>) -> Option<Breach> {
+    let siblings = market
+        .ledger
+        .tenants
+        .iter()
+        .filter(|(_, t)| t.parent.as_deref() == Some(parent));
+    let new: Vec<&str> = siblings.map(|(name, _)| name.as_str()).chain([&*moved.name]).collect();
+    let old = group(market.ledger, &moved.name);
+    moved.held().find_map(|(pool, held)| {
+        let (card, ceiling) = (is_card(pool, market), moved.ceiling(pool).unwrap_or(&CLOSED));
+        let above = |(resource, sum): &(&'static str, i128)| {
+            !comes_along(card, ceiling, resource) && *sum > ceiling.amounts[resource]
+        };
+        held.iter().filter(above).find_map(|(resource, sum)| {
+            let excess = |group: &[&str], sum| beyond(market, group, pool, resource, &moved.name, sum).max(0);
+            let adds = |group: &[&str]| excess(group, sum) - excess(group, 0);
+            let missing = adds(&new) - adds(&old);
+            (missing > 0).then(|| Breach {
+                pool: Name::clone(pool),
+                ancestor: Name::clone(&moved.name),
+                resource,
+                asked: sum,
+                held: sum,
+                limit: (sum - missing).max(0),
+                lent: true,
+            })
+        })
+    })
+}
+
+/// Why a tenant cannot leave its siblings: they hold what it lends, `English | 中文`.
+pub fn lends_where_it_is(tenant: &str, market: Market<'_>) -> Option<String> {
+    let node = market.subtrees.node(tenant)?;
+    let siblings = group(market.ledger, tenant);
+    let others: Vec<&str> = siblings.iter().copied().filter(|name| *name != tenant).collect();
+    let mut pools = market.ledger.tenants.get(tenant)?.ceilings.iter();
+    let lends = |(pool, ceiling): (&Name, &Ceiling)| {
+        ceiling
+            .lend
+            .iter()
+            .filter(|(_, most)| *most > 0)
+            .find_map(|(resource, _)| {
+                let excess = |group: &[&str]| beyond(market, group, pool, resource, tenant, node.holds(pool)[resource]);
+                let lent = excess(&others).max(0) - excess(&siblings).max(0);
+                (lent > 0).then(|| (Name::clone(pool), in_words(resource, lent)))
+            })
+    };
+    let (pool, lent) = pools.find_map(lends)?;
+    Some(format!(
+        "{pool}: siblings hold {lent} that {tenant} lends; ask them to release, or the platform team to raise their ceilings | {pool}：同级仍占用 {tenant} 借出的 {lent}，请协调同级释放或联系平台组调整"
+    ))
+}
+
+fn is_card(pool: &str, market: Market<'_>) -> bool {
+    let sort = market.pools.get(pool).map(|p| &p.sort);
+    matches!(sort, Some(Sort::Accelerator { .. }))
 }
 
 #[cfg(test)]

@@ -81,11 +81,29 @@ pub struct Asker<'a> {
     pub base: &'a Grant,
 }
 
+/// Why a need is served from this pool and not from another.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Because {
+    /// It was named, holds the grant already, or is the only one that is open for the need.
+    #[default]
+    Only,
+    /// It fits there, and there is more room than in the others of its sort that it fits into.
+    MostRoom,
+    /// It fits there, and amd64 goes before arm64.
+    Amd64First,
+    /// It fits there, and in no pool of amd64.
+    Amd64Full,
+    /// It fits nowhere now, and this one can commit the most.
+    Largest,
+}
+
 /// A pool and the amount that is taken from it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Choice {
     /// Pool.
     pub pool: Name,
+    /// Why this one.
+    pub because: Because,
     /// Amount n, with the CPU and memory that cards bring, and its parts over the centres.
     pub grant: PoolGrant,
     /// What the grant that is altered has of it.
@@ -97,6 +115,30 @@ pub struct Choice {
 }
 
 impl Choice {
+    /// Why this pool, `English | 中文`; nothing where there was no other.
+    pub fn reason(&self) -> Option<String> {
+        let (why, zh) = match self.because {
+            Because::Only => return None,
+            Because::MostRoom => (
+                "of the pools of its sort that have room for it this one has the most",
+                "余量满足的同类资源池中余量最大",
+            ),
+            Because::Amd64First => (
+                "architecture is Any, amd64 goes before arm64, and it has room",
+                "架构不限时优先 amd64，且余量满足",
+            ),
+            Because::Amd64Full => (
+                "architecture is Any, and no pool of amd64 has room for it now",
+                "架构不限，amd64 资源池当前余量不足",
+            ),
+            Because::Largest => (
+                "no pool has room for it now, and of those that could serve it this one can commit the most",
+                "当前均余量不足，取可承诺量最大者",
+            ),
+        };
+        Some(format!("{}: {why} | {}：{zh}", self.pool, self.pool))
+    }
+
     /// What is charged already in that centre.
     fn held(&self, centre: &str) -> Resources {
         self.base.centres.get(centre).map_or(Resources::ZERO, |p| p.charge())
@@ -211,8 +253,12 @@ fn choose(need: &Need, asker: Asker<'_>, rule: SurvivalRule, market: Market<'_>)
             by_room.then_with(|| a.choice.pool.cmp(&b.choice.pool))
         });
         if let Some(fitting) = found.iter().position(|o| o.choice.fits || stays) {
+            let several = found.len() > 1;
             found.swap(0, fitting);
             found.truncate(1);
+            if let Some(chosen) = found.first_mut().filter(|_| !stays) {
+                chosen.choice.because = because(chosen.pool, several, !offers.is_empty(), need, asker);
+            }
             offers = found;
             break;
         }
@@ -233,8 +279,30 @@ fn choose(need: &Need, asker: Asker<'_>, rule: SurvivalRule, market: Market<'_>)
     }
     offers.sort_by_key(|o| std::cmp::Reverse(o.committable()));
     match offers.iter().position(|o| !o.choice.exceeds(o.pool, o.stall)) {
-        Some(possible) => Ok(offers.swap_remove(possible).choice),
+        Some(possible) => {
+            let several = offers.len() > 1;
+            let mut choice = offers.swap_remove(possible).choice;
+            if several {
+                choice.because = Because::Largest;
+            }
+            Ok(choice)
+        }
         None => Err(never_fits(need, &offers)),
+    }
+}
+
+/// Why a pool that fits was taken: one of `several` of its architecture, or after one of amd64 was `full`.
+fn because(pool: &Pool, several: bool, full: bool, need: &Need, asker: Asker<'_>) -> Because {
+    let arm = |p: &&Pool| {
+        p.architecture() == Some(Architecture::Arm64) && need.matches(p, asker.wish.zone, Some(Architecture::Arm64))
+    };
+    let any = asker.wish.architecture == RequestArchitecture::Any;
+    let first = any && pool.architecture() == Some(Architecture::Amd64) && asker.open.iter().any(arm);
+    match (full, several) {
+        (true, _) => Because::Amd64Full,
+        (false, true) => Because::MostRoom,
+        (false, false) if first => Because::Amd64First,
+        (false, false) => Because::Only,
     }
 }
 
@@ -256,6 +324,7 @@ fn offer<'a>(
     };
     let mut choice = Choice {
         pool: Name::clone(&pool.name),
+        because: Because::Only,
         grant,
         base,
         block: need.block(),
@@ -316,6 +385,7 @@ pub fn grant(choices: &[Choice]) -> Grant {
 pub fn unchanged(base: &Grant) -> Vec<Choice> {
     let same = |(pool, grant): (&Name, &PoolGrant)| Choice {
         pool: Name::clone(pool),
+        because: Because::Only,
         grant: grant.clone(),
         base: grant.clone(),
         block: 1,

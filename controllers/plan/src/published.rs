@@ -4,16 +4,19 @@
 use std::collections::BTreeMap;
 
 use crds::{
-    AdmissionLimitsSpec, Amounts, CentrePool, EndingGrant, KeptAmounts, LargestGrant, PoolAmounts, PoolFigures,
-    PoolQueueSpec, Resources, WaitingRequest, pool_reason,
+    AdmissionLimitsSpec, Amounts, CentreAmounts, CentrePool, EndingGrant, KeptAmounts, LargestGrant, PoolAmounts,
+    PoolFigures, PoolQueueSpec, Resources, WaitingRequest, pool_reason,
 };
 
+use crate::by_name::Name;
 use crate::cycle::{CyclePlan, Snapshot, approved_at};
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, TenantEntry};
 use crate::pool::{Capacity, Pool, Sort};
 use crate::quota::SurvivalRule;
 use crate::refusal::Refusal;
+use crate::request::Request;
 use crate::subtree::{Node, Subtrees};
+use crate::terms::free_from;
 
 /// Figures of a pool.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,7 +27,7 @@ pub struct Figures {
     pub total: PoolFigures,
     /// What still fits as a grant with survival `Full`.
     pub free_dual_active: Amounts,
-    /// Centres where more is charged than can be committed, in words.
+    /// Centres where more is charged than can be committed, and who holds it, in words.
     pub over_committed: Vec<String>,
     /// Centres whose capacity is not known.
     pub unknown: Vec<String>,
@@ -109,6 +112,9 @@ pub fn figures(pool: &Pool, ledger: &Ledger) -> Figures {
             reported_at: capacity.and_then(|c| c.reported_at.clone()),
         });
     }
+    if !over_committed.is_empty() {
+        over_committed.push(holders(pool, ledger));
+    }
     let free_dual_active = printed(free.unwrap_or_default(), pool);
     Figures {
         centres,
@@ -117,6 +123,14 @@ pub fn figures(pool: &Pool, ledger: &Ledger) -> Figures {
         over_committed,
         unknown,
     }
+}
+
+/// The first five tenants that hold something of the pool.
+fn holders(pool: &Pool, ledger: &Ledger) -> String {
+    let holds = |t: &TenantEntry| t.charged.get(&pool.name).is_some_and(|held| !held.is_zero());
+    let tenants = ledger.tenants.iter().filter(|(_, t)| holds(t));
+    let names = tenants.map(|(name, _)| name.as_str()).take(5);
+    format!("held by {}", names.collect::<Vec<_>>().join(", "))
 }
 
 /// Whether a pool on `Drain` is empty, and who still holds of it, `English | 中文`. Of any other pool nothing is said, unless
@@ -224,7 +238,7 @@ pub fn limits(snapshot: &Snapshot, ledger: &Ledger) -> AdmissionLimitsSpec {
     }
 }
 
-/// The queue of each pool: the first 200 that wait, and the next five ends.
+/// The queue of each pool: the first 200 that wait, what is kept for one of them, and the next five ends.
 pub fn queues(snapshot: &Snapshot, plan: &CyclePlan) -> BTreeMap<String, PoolQueueSpec> {
     let mut queues: BTreeMap<String, PoolQueueSpec> = snapshot
         .pools
@@ -247,7 +261,7 @@ pub fn queues(snapshot: &Snapshot, plan: &CyclePlan) -> BTreeMap<String, PoolQue
                 uid: request.uid().to_owned(),
                 priority: request.object().spec.priority,
                 approved_at: approved_at.map(|at| at.to_string()).unwrap_or_default(),
-                amounts: choice.grant.n.to_amounts(),
+                centres: by_centre(choice.grant.centres.keys().map(|c| (c, choice.added(c)))),
             });
         }
     }
@@ -256,22 +270,37 @@ pub fn queues(snapshot: &Snapshot, plan: &CyclePlan) -> BTreeMap<String, PoolQue
             queue.kept = Some(KeptAmounts::from(keeper));
         }
     }
-    let mut ends: Vec<_> = snapshot
-        .requests
-        .iter()
-        .filter(|r| !r.ended())
-        .filter_map(|r| Some((r.until()?, r.uid(), &r.holds)))
-        .collect();
+    ends(snapshot, &mut queues);
+    queues
+}
+
+/// The next five grants of each pool that end, by the first day on which they are free.
+fn ends(snapshot: &Snapshot, queues: &mut BTreeMap<String, PoolQueueSpec>) {
+    let free = |request: &Request| {
+        // Where the tenant cannot be read its days of grace are not known, and nothing ends.
+        let grace = snapshot.tenants.get(request.tenant())?.grace_days;
+        free_from(request, grace)
+    };
+    let live = snapshot.requests.iter().filter(|r| !r.holds.is_empty() && !r.ended());
+    let mut ends: Vec<_> = live.filter_map(|r| Some((free(r)?, r.uid(), &r.holds))).collect();
     ends.sort_by_key(|(date, uid, _)| (*date, *uid));
     for (date, _, holds) in ends {
         for (pool, grant) in holds {
             if let Some(queue) = queues.get_mut(&**pool).filter(|q| q.ends.len() < 5) {
                 queue.ends.push(EndingGrant {
                     date: date.to_string(),
-                    amounts: grant.n.to_amounts(),
+                    centres: by_centre(grant.centres.iter().map(|(c, part)| (c, part.charge()))),
                 });
             }
         }
     }
-    queues
+}
+
+/// What is charged, by centre; what falls is no charge.
+fn by_centre<'a>(charges: impl Iterator<Item = (&'a Name, Resources)>) -> Vec<CentreAmounts> {
+    let row = |(name, charge): (&Name, Resources)| CentreAmounts {
+        name: name.to_string(),
+        amounts: charge.each_max(Resources::ZERO).to_amounts(),
+    };
+    charges.map(row).collect()
 }

@@ -44,18 +44,14 @@ pub fn renewed(spec: &ResourceRequestSpec, target: &Request, today: Date) -> Opt
     from.checked_add(Span::new().try_months(months).ok()?).ok()
 }
 
-/// Where a grant stands on `today`. Trials and emergencies have no days of grace.
+/// Where a grant stands on `today`. Trials and emergencies have no days of grace; a trial that was renewed is a grant like any
+/// other.
 pub fn stage(request: &Request, grace_days: i32, today: Date) -> Stage {
     let Some(until) = request.until() else {
         return Stage::Running;
     };
     if today > until {
-        let grace = if request.kind() == RequestType::New {
-            grace_days
-        } else {
-            0
-        };
-        let last = until.checked_add(i64::from(grace).days()).unwrap_or(Date::MAX);
+        let last = last(request, until, grace_days);
         return if today > last { Stage::Over } else { Stage::Grace(last) };
     }
     let left = (until - today).get_days();
@@ -70,9 +66,30 @@ pub fn stage(request: &Request, grace_days: i32, today: Date) -> Stage {
         .map_or(Stage::Running, Stage::TrialRun)
 }
 
+/// The last day on which a grant whose term ends on `until` is in force.
+fn last(request: &Request, until: Date, grace_days: i32) -> Date {
+    let grace = match request.kind() {
+        RequestType::New => grace_days,
+        RequestType::Trial if renewed_trial(request, until) => grace_days,
+        _ => 0,
+    };
+    until.checked_add(i64::from(grace).days()).unwrap_or(Date::MAX)
+}
+
+/// The first day on which a grant is no longer in force, if nobody renews it. `None` where its term has no end.
+pub fn free_from(request: &Request, grace_days: i32) -> Option<Date> {
+    last(request, request.until()?, grace_days).tomorrow().ok()
+}
+
 fn started(request: &Request) -> Option<Date> {
     let from = request.allocation()?.from.as_deref()?;
     from.parse().ok().map(crate::request::date_at)
+}
+
+/// Whether a trial lasts longer than it was asked for.
+fn renewed_trial(request: &Request, until: Date) -> bool {
+    let trial = started(request).and_then(|start| end(&request.object().spec, start));
+    trial.is_some_and(|trial| until > trial)
 }
 
 /// The last day of the trial run that comes before a new grant's months.

@@ -6,8 +6,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crds::{
-    CapacitySource, DataCenter, ExpansionPhase, PoolQueue, QuotaPool, RequestApproval, ResourceRequest, Resources,
-    Tenant, condition, find_condition, pool_reason, tenant_reason,
+    CapacitySource, CentreAmounts, DataCenter, ExpansionPhase, PoolQueue, QuotaPool, RequestApproval, ResourceRequest,
+    Resources, Tenant, WaitingRequest, condition, find_condition, pool_reason, tenant_reason,
 };
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -17,6 +17,7 @@ use plan::by_name::{ByName, Name};
 use plan::ceilings::Ceiling;
 use plan::ledger::{CentreEntry, Ledger, PoolEntry, TenantEntry};
 use plan::market::{Kept, Market};
+use plan::phase::simulate::with;
 use plan::pool::{Capacity, Pool};
 use plan::request::Request;
 use plan::subtree::Subtrees;
@@ -31,7 +32,7 @@ pub struct Province {
     pub centres: Option<Vec<DataCenter>>,
     /// Pools.
     pub pools: Option<Vec<QuotaPool>>,
-    /// Phases of expansion; read only where one is looked at.
+    /// Phases of expansion; read only where they are looked at.
     pub phases: Vec<ExpansionPhase>,
     /// Queues.
     pub queues: Option<Vec<PoolQueue>>,
@@ -41,6 +42,8 @@ pub struct Province {
     pub every_tenant: bool,
     /// The request whose grant a `Change`, `Renew` or `Release` speaks of.
     pub target: Option<ResourceRequest>,
+    /// Requests that may be seen, as `NAMESPACE/NAME` by uid; read only where it is asked who is ahead.
+    pub names: BTreeMap<String, String>,
 }
 
 /// Pools, ledger and standing as the reader sees them.
@@ -145,13 +148,61 @@ impl Floor {
         }
     }
 
+    /// The same once all of the phase is accepted, and those of the queues that are ahead of `uid` have taken what they ask
+    /// wherever it fits.
+    #[must_use]
+    pub fn after(&self, phase: &ExpansionPhase, queues: &[PoolQueue], uid: &str) -> Self {
+        let mut after = Self {
+            pools: with(&self.pools, phase),
+            ..self.clone()
+        };
+        for (name, pool) in &after.pools {
+            let Some(entry) = after.ledger.pools.get_mut(name) else {
+                continue;
+            };
+            for (centre, capacity) in &pool.capacity {
+                if let Some(entry) = entry.centres.get_mut(centre) {
+                    entry.committable = capacity.committable();
+                }
+            }
+        }
+        for queue in queues {
+            after.serve(queue, uid);
+        }
+        after
+    }
+
+    fn serve(&mut self, queue: &PoolQueue, uid: &str) {
+        let pool = queue.metadata.name.as_deref().unwrap_or_default();
+        for waiting in ahead(queue, uid) {
+            let charges = charges(&waiting.centres);
+            let own = queue.spec.kept.as_ref().is_some_and(|k| k.uid == waiting.uid);
+            let kept = own.then(|| self.kept.remove(pool)).flatten();
+            let market = self.market();
+            let fits = charges.iter().all(|(centre, charge)| {
+                let free = market.free(pool, centre);
+                charge.iter().all(|(r, v)| v <= 0 || v <= free[r])
+            });
+            if !fits {
+                self.kept.extend(kept.map(|kept| (pool.to_owned(), kept)));
+                continue;
+            }
+            for (centre, charge) in charges {
+                let centres = self.ledger.pools.get_mut(pool).map(|p| &mut p.centres);
+                if let Some(entry) = centres.and_then(|c| c.get_mut(centre)) {
+                    entry.charged = entry.charged.plus(charge);
+                }
+            }
+        }
+    }
+
     /// What is kept for somebody else is not free.
     fn add_kept(&mut self, queue: &PoolQueue, uid: Option<&str>) {
         let Some(kept) = queue.spec.kept.as_ref().filter(|k| Some(k.uid.as_str()) != uid) else {
             return;
         };
-        let amounts = |c: &crds::KeptInCentre| Some((c.name.clone(), Resources::try_from(&c.amounts).ok()?));
-        let centres = kept.centres.iter().filter_map(amounts).collect();
+        let centres = charges(&kept.centres).into_iter();
+        let centres = centres.map(|(centre, amounts)| (centre.to_owned(), amounts)).collect();
         let pool = queue.metadata.name.clone().unwrap_or_default();
         self.kept.insert(pool, centres);
     }
@@ -170,15 +221,13 @@ impl Floor {
             let f = &row.figures;
             let read = |a| Resources::try_from(a).unwrap_or_default();
             let capacity = Capacity {
-                phases: reported.remove(&row.name).unwrap_or_default().phases,
                 gross: read(&f.gross),
                 reserved: read(&f.reserved),
                 used: read(&f.used),
                 report: 0,
                 reported_at: row.reported_at.clone(),
                 known: known(object, &row.name, centres, all_seen),
-                cards: reported.get(&row.name).map(|c| c.cards.clone()).unwrap_or_default(),
-                ..Capacity::default()
+                ..reported.remove(&row.name).unwrap_or_default()
             };
             let (charged, committable) = (read(&f.charged), capacity.committable());
             pool.capacity.insert(row.name.clone(), capacity);
@@ -238,6 +287,17 @@ impl Floor {
         );
         self.standing.insert(tenant.to_owned(), Ok(()));
     }
+}
+
+/// Those of a queue that are served before `uid`; all of them, where it is not among them.
+pub fn ahead<'a>(queue: &'a PoolQueue, uid: &str) -> impl Iterator<Item = &'a WaitingRequest> {
+    queue.spec.waiting.iter().take_while(move |w| w.uid != uid)
+}
+
+/// What a queue says of centres, in numbers.
+pub fn charges(rows: &[CentreAmounts]) -> BTreeMap<&str, Resources> {
+    let read = |row: &CentreAmounts| Resources::try_from(&row.amounts).unwrap_or_default();
+    rows.iter().map(|row| (row.name.as_str(), read(row))).collect()
 }
 
 /// Reasons under which the operator grants nothing to a tenant. A tenant that was not looked at yet is no such case.

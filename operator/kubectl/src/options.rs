@@ -1,4 +1,4 @@
-//! What would fit now instead: another pool, a weaker survival, or less.
+//! What would fit now instead: another pool, a weaker survival, or less. And which phase of expansion would make room.
 
 use std::collections::BTreeMap;
 
@@ -9,23 +9,37 @@ use plan::market::{self, Asker, Choice};
 use plan::needs::Wish;
 use plan::pool::{Pool, Sort};
 use plan::quota::Grant;
+use plan::refusal::Refusal;
 
 use crate::amount::{short, unit, unit_zh};
-use crate::floor::Floor;
+use crate::expansion;
+use crate::floor::{Floor, Province};
 use crate::lang::both;
+use crate::steer::steered;
 
 /// At most so many are offered.
 const MOST: usize = 3;
 /// Weaker survivals, the strongest first. Below a half no even split charges less.
 const WEAKER: [i32; 5] = [90, 80, 70, 60, 50];
 
-/// Up to three alternatives to what does not fit now, `English | 中文`, each checked by the operator's own rules.
-pub fn options(floor: &Floor, case: &Case<'_>, choices: &[Choice]) -> Vec<String> {
+/// Up to three alternatives to what does not fit now, and the first phase of expansion with which it would start,
+/// `English | 中文`, each checked by the operator's own rules.
+pub fn options(floor: &Floor, case: &Case<'_>, choices: &[Choice], province: &Province) -> Vec<String> {
+    let mut out = instead(floor, case, choices);
+    out.truncate(MOST);
+    out.extend(expansion::starts(floor, case, province));
+    out
+}
+
+fn instead(floor: &Floor, case: &Case<'_>, choices: &[Choice]) -> Vec<String> {
     let (spec, tenant) = (&case.request.object().spec, &*case.tenant);
     let mut out = Vec::new();
     // A grant that is altered stays where it is.
     if case.request.alters() {
         return out;
+    }
+    if choices.is_empty() {
+        return steered(floor, spec, tenant);
     }
     // With several pools an alternative for one does not help where another is in the way as well.
     let full: Vec<&Choice> = choices.iter().filter(|c| !c.fits).collect();
@@ -54,7 +68,6 @@ pub fn options(floor: &Floor, case: &Case<'_>, choices: &[Choice]) -> Vec<String
     }
     out.extend(weaker(floor, spec, tenant, choice, asked));
     out.extend(less(floor, spec, tenant, choice, pool));
-    out.truncate(MOST);
     out
 }
 
@@ -70,7 +83,13 @@ fn essential(pool: &Pool, n: Resources) -> Resources {
 }
 
 /// The choice for `n` of that pool by name, if it would be granted now.
-fn fits(floor: &Floor, spec: &ResourceRequestSpec, tenant: &Applicant<'_>, pool: &str, n: Resources) -> Option<Choice> {
+pub(crate) fn fits(
+    floor: &Floor,
+    spec: &ResourceRequestSpec,
+    tenant: &Applicant<'_>,
+    pool: &str,
+    n: Resources,
+) -> Option<Choice> {
     let need = PoolNeed {
         name: pool.to_owned(),
         amounts: n.to_amounts(),
@@ -80,15 +99,24 @@ fn fits(floor: &Floor, spec: &ResourceRequestSpec, tenant: &Applicant<'_>, pool:
         pools: Some(vec![need]),
         ..spec.clone()
     };
+    let choices = resolve(floor, &spec, tenant).ok()?;
+    under_ceilings(tenant, &choices, floor.market()).ok()?;
+    choices.into_iter().next().filter(|c| c.fits)
+}
+
+/// The pools that would serve a spec, whether or not it fits now, or why none ever can.
+pub(crate) fn resolve(
+    floor: &Floor,
+    spec: &ResourceRequestSpec,
+    tenant: &Applicant<'_>,
+) -> Result<Vec<Choice>, Refusal> {
     let asker = Asker {
-        wish: &Wish::read(&spec),
+        wish: &Wish::read(spec),
         lowered: &BTreeMap::new(),
         open: &tenant.open,
         base: &Grant::new(),
     };
-    let choices = market::resolve(asker, floor.market()).ok()?;
-    under_ceilings(tenant, &choices, floor.market()).ok()?;
-    choices.into_iter().next().filter(|c| c.fits)
+    market::resolve(asker, floor.market())
 }
 
 /// In what another pool is like the one that is full, if it could serve instead.
@@ -113,18 +141,21 @@ fn alike(floor: &Floor, full: &Pool, other: &Pool, zone: Zone) -> Option<String>
 }
 
 fn another_pool(floor: &Floor, other: &Pool, asked: Resources, likeness: &str) -> String {
-    let free = other
-        .slots
-        .iter()
-        .map(|s| floor.market().free(&other.name, &s.name))
-        .reduce(Resources::each_min);
-    let (resource, _) = asked.iter().find(|(_, v)| *v > 0).unwrap_or(("cpu", 0));
-    let free = short(resource, free.unwrap_or_default()[resource]);
+    let (resource, free) = least_free(floor, other, asked);
+    let free = short(resource, free);
     let (en, zh) = likeness.split_once(" | ").unwrap_or((likeness, likeness));
     both(
         format!("{} has {free}{} free, {en}", other.name, unit(resource)),
         format!("{} 可用{free}{}，{zh}", other.name, unit_zh(resource)),
     )
+}
+
+/// The first resource that is asked, and what is free of it in the centre that has the least.
+pub(crate) fn least_free(floor: &Floor, pool: &Pool, asked: Resources) -> (&'static str, i128) {
+    let centres = pool.slots.iter().map(|s| floor.market().free(&pool.name, &s.name));
+    let free = centres.reduce(Resources::each_min).unwrap_or_default();
+    let (resource, _) = asked.iter().find(|(_, v)| *v > 0).unwrap_or(("cpu", 0));
+    (resource, free[resource])
 }
 
 /// The strongest survival below the one asked that fits now, and the split it gives.

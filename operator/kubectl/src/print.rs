@@ -177,6 +177,7 @@ pub fn verdict(verdict: &Verdict, style: Style) -> String {
             )
         }
     };
+    text.push_str(&chosen(&verdict.chosen, style));
     text.push_str(&approvals(&verdict.approvals, style));
     text.push_str(&style.options(&verdict.options));
     text.push_str(&grant(verdict, style));
@@ -189,6 +190,11 @@ fn waits(waits: &[Wait], style: Style) -> Vec<String> {
         .iter()
         .map(|w| style.lang.half(&w.in_words()).to_owned())
         .collect()
+}
+
+/// Why that pool.
+fn chosen(reasons: &[String], style: Style) -> String {
+    lines(reasons.iter().map(|r| format!("CHOSEN  {}", style.lang.half(r))))
 }
 
 fn approvals(levels: &[Level], style: Style) -> String {
@@ -294,6 +300,7 @@ pub fn quote(quote: &Quote, style: Style) -> String {
         ("FREE", "当前余量"),
     ];
     text.push_str(&style.table(&names, &rows));
+    text.push_str(&chosen(&quote.chosen, style));
     if quote.approvals.is_empty() && !quote.pools.is_empty() {
         text.push_str(style.say(
             "APPROVALS  none, it is approved automatically\n",

@@ -1,6 +1,6 @@
 //! `quote`: what a request that was not applied would get.
 
-use crds::{RequestType, ResourceRequest, request_reason as reason};
+use crds::{RequestType, ResourceRequest};
 use jiff::civil::Date;
 use plan::admission::{if_approved, needed};
 use plan::by_name::Name;
@@ -12,7 +12,7 @@ use crate::floor::{Floor, Province};
 use crate::lang::both;
 use crate::options::options;
 use crate::verdict::Level;
-use crate::wait::Wait;
+use crate::wait::{Wait, for_room};
 
 /// The answer for one request of the file.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -30,6 +30,9 @@ pub struct Quote {
     /// What it would take.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub pools: Vec<Taken>,
+    /// Why from that pool and no other, `English | 中文`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub chosen: Vec<String>,
     /// Approvals that it needs; empty where it is approved automatically.
     pub approvals: Vec<Level>,
     /// Whether it would be granted now, once approved; `None` where the figures may not be read.
@@ -123,16 +126,16 @@ pub fn quote(request: &ResourceRequest, province: &Province, today: Date) -> Quo
         .map(|(level, groups)| Level { level, groups })
         .collect();
     out.pools = choices.iter().flat_map(|c| taken(c, &floor)).collect();
+    out.chosen = choices.iter().filter_map(Choice::reason).collect();
     out.fits = Some(refusal.is_none());
     if let Some(refusal) = refusal {
-        let queues = province.queues.as_deref();
-        let waits = choices.iter().map(|c| Wait::new(c, &floor, queues, None));
-        if refusal.reason != reason::CEILING_REACHED {
+        let waits = choices.iter().map(|c| Wait::new(c, &floor, province, None));
+        if for_room(refusal.reason) {
             out.waits = waits.filter(|w| !w.lacks.is_empty() || !w.unknown.is_empty()).collect();
         }
-        out.options = options(&floor, &case, &choices);
+        out.options = options(&floor, &case, &choices, province);
         out.reason = Some(refusal.reason.to_owned());
-        out.message = Some(refusal.message());
+        out.message = Some(refusal.explained());
     }
     out
 }

@@ -1,5 +1,6 @@
 //! What is read from the hub. What the user may not read is `None`, never an error.
 
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 
 use crds::{ExpansionPhase, PoolQueue, QuotaPool, RequestApproval, ResourceRequest, Tenant, UsageReport};
@@ -59,11 +60,10 @@ pub async fn province(hub: &Hub, tenant: Option<&str>) -> Result<Province, Failu
     Ok(Province {
         centres: centres?,
         pools: pools?,
-        phases: Vec::new(),
         queues: queues?,
         tenants: Some(tenants),
         every_tenant,
-        target: None,
+        ..Province::default()
     })
 }
 
@@ -109,6 +109,23 @@ pub async fn requests(hub: &Hub) -> Result<Option<(Vec<ResourceRequest>, Option<
     }
     let own = all(&Api::<ResourceRequest>::namespaced(hub.client.clone(), &hub.namespace)).await?;
     Ok(own.map(|requests| (requests, Some(hub.namespace.clone()))))
+}
+
+/// The requests that the user may read, as `NAMESPACE/NAME` by uid.
+///
+/// # Errors
+/// The hub is not reachable.
+pub async fn names(hub: &Hub) -> Result<BTreeMap<String, String>, Failure> {
+    let (found, _) = requests(hub).await?.unwrap_or_default();
+    let named = |r: ResourceRequest| {
+        let metadata = r.metadata;
+        let (namespace, name) = (
+            metadata.namespace.unwrap_or_default(),
+            metadata.name.unwrap_or_default(),
+        );
+        Some((metadata.uid?, format!("{namespace}/{name}")))
+    };
+    Ok(found.into_iter().filter_map(named).collect())
 }
 
 /// One request.

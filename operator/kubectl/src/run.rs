@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::path::Path;
 
 use clap::CommandFactory as _;
-use crds::{Amounts, Decision, RequestType, ResourceRequest, request_reason};
+use crds::{Amounts, Decision, RequestType, ResourceRequest, condition, find_condition, request_reason};
 use plan::metering::Month;
 use serde::Serialize;
 use serde_json::Value;
@@ -33,6 +33,7 @@ use crate::status::status;
 use crate::table::terminal_width;
 use crate::usage;
 use crate::verdict::verdict;
+use crate::wait::for_room;
 
 /// Runs one command and returns its exit code.
 ///
@@ -161,12 +162,19 @@ async fn show_usage(hub: &Hub, month: Option<String>, everywhere: bool, out: Out
 }
 
 async fn show_why(hub: &Hub, name: &str, out: Out) -> Result<u8, Failure> {
-    let (request, approvals, province) = tokio::join!(
+    let (request, approvals, province, phases) = tokio::join!(
         read::request(hub, name),
         read::approvals(hub),
-        read::province(hub, Some(&hub.namespace))
+        read::province(hub, Some(&hub.namespace)),
+        read::phases(hub)
     );
     let (request, mut province) = (request?, province?);
+    province.phases = phases?;
+    let status = request.status.as_ref();
+    let ready = status.and_then(|s| find_condition(&s.conditions, condition::READY));
+    if ready.is_some_and(|c| for_room(&c.reason)) {
+        province.names = read::names(hub).await?;
+    }
     province.target = read::target(hub, &hub.namespace, &request).await?;
     let verdict = verdict(&request, approvals?.as_deref(), &province, today());
     out.put(&verdict, print::verdict)?;
@@ -316,7 +324,9 @@ async fn one_quote(hub: &Hub, named: Option<&str>, mut document: Value) -> Resul
             });
         }
     };
-    let mut province = read::province(hub, Some(&namespace)).await?;
+    let (province, phases) = tokio::join!(read::province(hub, Some(&namespace)), read::phases(hub));
+    let mut province = province?;
+    province.phases = phases?;
     province.target = read::target(hub, &namespace, &request).await?;
     let mut quote = quote(&request, &province, today());
     quote.accepted = asked;

@@ -1,11 +1,11 @@
 //! `why`: the verdict on one request.
 
 use crds::{
-    AllocationPool, CentreRow, PoolQueue, RequestApproval, RequestType, ResourceRequest, condition, find_condition,
+    AllocationPool, CentreRow, RequestApproval, RequestType, ResourceRequest, condition, find_condition,
     reclaim_reason, request_reason as reason,
 };
 use jiff::civil::Date;
-use plan::admission::{assess, choices};
+use plan::admission::{assess, choices, under_ceilings};
 use plan::market::Choice;
 use plan::request::Request;
 use serde::Serialize;
@@ -13,7 +13,7 @@ use serde::Serialize;
 use crate::floor::{Floor, Province};
 use crate::lang::both;
 use crate::options::options;
-use crate::wait::Wait;
+use crate::wait::{Wait, for_room};
 
 /// Where a request stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -67,6 +67,9 @@ pub struct Verdict {
     /// What it waits for, by pool.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub waits: Vec<Wait>,
+    /// Why it would be served from that pool and no other, `English | 中文`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub chosen: Vec<String>,
     /// Who may give what is missing: level and groups.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub approvals: Vec<Level>,
@@ -112,6 +115,7 @@ pub fn verdict(
         reason: ready.map_or_else(|| "-".to_owned(), |c| c.reason.clone()),
         message: ready.map_or_else(unseen, |c| c.message.clone()),
         waits: Vec::new(),
+        chosen: Vec::new(),
         approvals: Vec::new(),
         options: Vec::new(),
         pools: status.allocation.iter().flat_map(|a| a.pools.clone()).collect(),
@@ -123,7 +127,9 @@ pub fn verdict(
     out.notes
         .extend(idle.filter(|c| c.status == "True").map(|c| c.message.clone()));
     let plain = matches!(request.spec.type_, RequestType::Release | RequestType::Keep);
-    if out.state == State::Pending && !plain {
+    // A phase of expansion may make room even for what will never fit as things are.
+    let refused = out.reason == reason::EXCEEDS_MAX_QUOTA;
+    if (out.state == State::Pending || refused) && !plain {
         let floor = Floor::new(province, &namespace, request.metadata.uid.as_deref(), today);
         out.notes.clone_from(&floor.notes);
         if approvals.is_none() {
@@ -167,6 +173,7 @@ fn explain(
     };
     let case = floor.case(&read, approvals.unwrap_or_default());
     let assessment = assess(&case, floor.market());
+    out.chosen = assessment.choices.iter().filter_map(Choice::reason).collect();
     if out.reason == reason::AWAITING_APPROVAL {
         // Without the decisions, the levels that are needed are no news of those that are missing.
         let is_missing = |level| approvals.is_some() && assessment.outcome.missing.contains(level);
@@ -180,19 +187,23 @@ fn explain(
         return;
     }
     let choices = choices(&case, &assessment.outcome.lowered, floor.market()).unwrap_or_default();
-    if out.reason != reason::CEILING_REACHED {
+    if for_room(&out.reason) {
         out.waits = waits(request, &choices, province, floor);
     }
-    out.options = options(floor, &case, &choices);
+    if out.reason == reason::CEILING_REACHED
+        && let Err(refusal) = under_ceilings(&case.tenant, &choices, floor.market())
+    {
+        out.message = refusal.explained();
+    }
+    out.options = options(floor, &case, &choices, province);
 }
 
 /// The pools that are in the way; where none is, those in whose queue it stands.
 fn waits(request: &ResourceRequest, choices: &[Choice], province: &Province, floor: &Floor) -> Vec<Wait> {
-    let queues: Option<&[PoolQueue]> = province.queues.as_deref();
     let uid = request.metadata.uid.as_deref();
     let all: Vec<Wait> = choices
         .iter()
-        .map(|c| Wait::new(c, floor, queues, uid.or(Some(""))))
+        .map(|c| Wait::new(c, floor, province, uid.or(Some(""))))
         .collect();
     if all.iter().all(|w| w.lacks.is_empty() && w.unknown.is_empty()) {
         return all.into_iter().filter(|w| w.queue.is_some()).collect();

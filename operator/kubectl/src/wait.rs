@@ -1,15 +1,19 @@
 //! Why a request does not get what it asks from one pool now: what is short, who is ahead, and what ends next.
 
-use crds::{Amount, PoolQueue, Resources};
+use std::collections::BTreeMap;
+
+use crds::{Amount, PoolQueue, Resources, request_reason as reason};
 use plan::market::Choice;
 use serde::Serialize;
 
-use crate::amount::{noun_zh, short, unit};
-use crate::floor::Floor;
+use crate::amount::{noun_zh, short, unit, unit_zh};
+use crate::floor::{Floor, Province, ahead, charges};
 use crate::lang::both;
 
 /// Most rows that a queue publishes.
 const PUBLISHED: usize = 200;
+/// Most of those ahead that are named.
+const NAMED: usize = 3;
 
 /// Waiting for one pool.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -25,7 +29,10 @@ pub struct Wait {
     /// Place in the queue.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub queue: Option<Place>,
-    /// Date of the end of a grant after which it fits, as far as ends are published.
+    /// Who is ahead in it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ahead: Option<Ahead>,
+    /// The day on which the end of a grant makes room enough, as far as ends are published.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub earliest: Option<String>,
     /// Whether the ends could be read.
@@ -62,11 +69,31 @@ pub struct Place {
     pub total: usize,
 }
 
+/// Those ahead in a queue.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Ahead {
+    /// How many.
+    pub requests: usize,
+    /// What they ask of what is short most, in the centre that is short of it.
+    pub asked: Option<Amount>,
+    /// Those that the reader may see, as `NAMESPACE/NAME`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub names: Vec<String>,
+    #[serde(skip)]
+    words: Option<(String, String)>,
+}
+
+/// Whether room is what a request waits for, so that figures and the queue say more than its message.
+pub fn for_room(why: &str) -> bool {
+    [reason::WAITING_FOR_QUOTA, reason::CAPACITY_UNKNOWN].contains(&why)
+}
+
 impl Wait {
     /// What stands between the choice and its grant. `uid` is that of the request, `None` for one that was not applied
     /// (it would be the last of the queue).
-    pub fn new(choice: &Choice, floor: &Floor, queues: Option<&[PoolQueue]>, uid: Option<&str>) -> Self {
-        let queue = queues.and_then(|q| q.iter().find(|q| q.metadata.name.as_deref() == Some(&*choice.pool)));
+    pub fn new(choice: &Choice, floor: &Floor, province: &Province, uid: Option<&str>) -> Self {
+        let mut queues = province.queues.iter().flatten();
+        let queue = queues.find(|q| q.metadata.name.as_deref() == Some(&*choice.pool));
         let pool = floor.pools.get(&*choice.pool);
         let unknown = choice
             .grant
@@ -84,6 +111,9 @@ impl Wait {
             lacks.retain(|l| l.resource == "accelerators");
         }
         let place = queue.and_then(|q| place(q, uid));
+        let uid = uid.unwrap_or_default();
+        let ahead = queue.filter(|_| place.is_some());
+        let ahead = ahead.and_then(|q| Ahead::new(q, uid, lacks.first(), &province.names));
         let earliest = queue
             .filter(|_| !lacks.is_empty())
             .and_then(|q| earliest(choice, floor, q, uid));
@@ -92,6 +122,7 @@ impl Wait {
             lacks,
             unknown,
             queue: place,
+            ahead,
             earliest,
             ends_seen: queue.is_some(),
         }
@@ -113,8 +144,9 @@ impl Wait {
                 ),
                 None => (format!("Queue behind {total}"), format!("排在{total}个之后")),
             };
-            en.push(e);
-            zh.push(z);
+            let (e_ahead, z_ahead) = self.ahead.as_ref().map(Ahead::in_words).unwrap_or_default();
+            en.push(e + &e_ahead);
+            zh.push(z + &z_ahead);
         }
         if let Some(date) = &self.earliest {
             en.push(format!("Earliest {date} (a grant ends)"));
@@ -212,22 +244,67 @@ fn place(queue: &PoolQueue, uid: Option<&str>) -> Option<Place> {
 }
 
 /// The first published end after which all that is ahead and this request fit.
-fn earliest(choice: &Choice, floor: &Floor, queue: &PoolQueue, uid: Option<&str>) -> Option<String> {
-    let read = |a| Resources::try_from(a).unwrap_or_default();
-    let before = queue.spec.waiting.iter().take_while(|w| Some(w.uid.as_str()) != uid);
-    let ahead = before.fold(Resources::ZERO, |sum, w| sum.plus(read(&w.amounts)));
-    let mut freed = Resources::ZERO;
-    for end in &queue.spec.ends {
-        freed = freed.plus(read(&end.amounts));
-        let fits = choice.grant.centres.keys().all(|centre| {
-            let room = floor.ledger.free(&choice.pool, centre).plus(freed);
-            let wanted = choice.added(centre);
+fn earliest(choice: &Choice, floor: &Floor, queue: &PoolQueue, uid: &str) -> Option<String> {
+    let waiting = sums(ahead(queue, uid).map(|w| charges(&w.centres)));
+    let mut ends = queue.spec.ends.iter().enumerate();
+    let found = ends.find(|(index, _)| {
+        let freed = sums(queue.spec.ends.iter().take(index + 1).map(|e| charges(&e.centres)));
+        choice.grant.centres.keys().all(|centre| {
+            let of = |sums: &BTreeMap<&str, Resources>| sums.get(&**centre).copied().unwrap_or_default();
+            let room = floor.ledger.free(&choice.pool, centre).plus(of(&freed));
+            let before = of(&waiting);
             // Only what this request asks counts: a queue for CPU is no obstacle where cards are short.
-            wanted.iter().all(|(r, v)| v <= 0 || v + ahead[r] <= room[r])
-        });
-        if fits {
-            return Some(end.date.clone());
-        }
+            let wanted = choice.added(centre);
+            wanted.iter().all(|(r, v)| v <= 0 || v + before[r] <= room[r])
+        })
+    });
+    found.map(|(_, end)| end.date.clone())
+}
+
+/// By centre, of all rows.
+fn sums<'a>(rows: impl Iterator<Item = BTreeMap<&'a str, Resources>>) -> BTreeMap<&'a str, Resources> {
+    let mut sums: BTreeMap<&str, Resources> = BTreeMap::new();
+    for (centre, amounts) in rows.flatten() {
+        let sum = sums.entry(centre).or_default();
+        *sum = sum.plus(amounts);
     }
-    None
+    sums
+}
+
+impl Ahead {
+    /// Those ahead of `uid`; nothing where nobody is.
+    fn new(queue: &PoolQueue, uid: &str, lack: Option<&Lack>, names: &BTreeMap<String, String>) -> Option<Self> {
+        let requests = ahead(queue, uid).count();
+        let sums = sums(ahead(queue, uid).map(|w| charges(&w.centres)));
+        let asked = lack.map(|lack| {
+            let sum = sums.get(lack.centre.as_str()).copied().unwrap_or_default();
+            (lack.resource, sum[lack.resource])
+        });
+        let names = ahead(queue, uid).filter_map(|w| names.get(&w.uid).cloned());
+        (requests > 0).then(|| Self {
+            requests,
+            asked: asked.map(|(r, sum)| Resources::amount(r, sum)),
+            names: names.collect(),
+            words: asked.map(|(r, sum)| (short(r, sum) + &unit(r), short(r, sum) + unit_zh(r))),
+        })
+    }
+
+    /// In brackets, English and 中文.
+    fn in_words(&self) -> (String, String) {
+        let Self { requests, names, .. } = self;
+        let (ask, ask_zh) = match &self.words {
+            Some((asked, asked_zh)) => (format!(" ask {asked}"), format!("需{asked_zh}")),
+            None => Default::default(),
+        };
+        let named = names.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
+        let (who, who_zh) = match requests - names.len().min(NAMED) {
+            _ if named.is_empty() => Default::default(),
+            0 => (format!(": {named}"), format!("：{named}")),
+            more => (format!(": {named} and {more} more"), format!("：{named} 等")),
+        };
+        (
+            format!(" ({requests} ahead{ask}{who})"),
+            format!("（前有{requests}个{ask_zh}{who_zh}）"),
+        )
+    }
 }

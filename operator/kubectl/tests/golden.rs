@@ -2,6 +2,7 @@
 //! read the difference before it is committed.
 #![allow(clippy::unwrap_used, reason = "a test that cannot read its files has failed")]
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crds::{DataCenter, ExpansionPhase, PoolQueue, QuotaPool, RequestApproval, ResourceRequest, Tenant, UsageReport};
@@ -18,6 +19,7 @@ use serde_json::Value;
 
 mod failovers;
 mod placements;
+mod waiting;
 
 fn file(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(name)
@@ -42,6 +44,7 @@ fn province() -> Province {
         tenants: Some(objects::<Tenant>(name, "Tenant")),
         every_tenant: true,
         target: None,
+        names: BTreeMap::new(),
     }
 }
 

@@ -63,6 +63,14 @@ fn it_borrows_what_siblings_lend_and_no_more() {
     let breach = asks(&siblings(), "a", 51).unwrap();
     assert!(breach.lent, "41 above, but b lends 40: {breach:?}");
     assert_eq!(breach.limit, 50_000);
+    assert!(
+        breach.with_held().contains("the subtree of a holds 90 cpu"),
+        "{breach:?}"
+    );
+    assert!(
+        !breach.in_words().contains("holds"),
+        "that changes while it waits: {breach:?}"
+    );
 }
 
 #[test]
@@ -155,4 +163,41 @@ fn a_subtree_moves_only_where_it_fits() {
         None,
         "what is held counts at the root already"
     );
+}
+
+#[test]
+fn what_is_borrowed_or_lent_ties_a_tenant_to_its_siblings() {
+    let mut all = siblings();
+    all.tenants.get_mut("p").unwrap().parent = Some("root".into());
+    all.tenants.extend(
+        ledger(vec![
+            ("root", tenant(None, [1000, 0, 0], 0)),
+            ("q", tenant(Some("root"), [1000, 0, 0], 0)),
+        ])
+        .tenants,
+    );
+    let moves = |all: &Ledger, tenant: &str| {
+        let (pools, kept) = Default::default();
+        let subtrees = Subtrees::of(all);
+        let market = Market {
+            pools: &pools,
+            ledger: all,
+            subtrees: &subtrees,
+            kept: &kept,
+        };
+        (
+            overshoot(tenant, "q", market).map(|b| b.limit),
+            lends_where_it_is(tenant, market),
+        )
+    };
+    assert_eq!(moves(&all, "a"), (None, None));
+    // It holds 20 more than its own, which `b` lends.
+    all.tenants.get_mut("a").unwrap().charged = [("x86", cpu(120))].into();
+    assert_eq!(moves(&all, "a"), (Some(100_000), None));
+    let (room, words) = moves(&all, "b");
+    assert_eq!(room, None);
+    assert!(words.unwrap().contains("siblings hold 20 cpu that b lends"));
+    // A ceiling fell: nobody lends it here, either.
+    ceiling(&mut all, "b").lend = Resources::ZERO;
+    assert_eq!((moves(&all, "a"), moves(&all, "b")), ((None, None), (None, None)));
 }

@@ -44,6 +44,15 @@ fn a_new_grant_has_days_of_grace_a_trial_has_none() {
 }
 
 #[test]
+fn a_trial_that_was_renewed_has_days_of_grace() {
+    let renewed = grant("Trial", &json!({"trialDays": 30}), "2026-01-01T00:00:00Z", "2026-07-31");
+    assert_eq!(at(&renewed, "2026-08-01"), Stage::Grace(date("2026-08-14")));
+    assert_eq!(at(&renewed, "2026-08-15"), Stage::Over);
+    let emergency = grant("Emergency", &json!(null), "2026-01-01T00:00:00Z", "2026-01-11");
+    assert_eq!(at(&emergency, "2026-01-12"), Stage::Over);
+}
+
+#[test]
 fn a_short_term_is_not_warned_of_from_its_first_day() {
     let trial = grant("Trial", &json!({"trialDays": 30}), "2026-01-01T00:00:00Z", "2026-01-31");
     assert_eq!(at(&trial, "2026-01-02"), Stage::Running);

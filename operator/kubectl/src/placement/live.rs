@@ -12,7 +12,7 @@ use plan::centre::stage::Stage;
 use plan::placement::centre::{Snapshot, Spot, Want, plan};
 use plan::placement::confirm::Contents;
 use plan::placement::decide::key;
-use plan::placement::object::{Here, compared, desired};
+use plan::placement::object::{compared, desired};
 use plan::placement::template::read;
 use plan::placement::{drift, row};
 use serde_json::Value;
@@ -121,12 +121,10 @@ pub fn compare(
             });
             continue;
         };
-        let autoscaled = scaled.contains(&object);
-        let here = Here {
-            autoscaled,
-            scaled: autoscaled.then(|| row::progress(&object.kind, is).asked),
-            ..want.here
-        };
+        let mut here = want.here;
+        if scaled.contains(&object) {
+            here.scale(Some(row::progress(&object.kind, is).asked));
+        }
         let wanted = match desired(&object, template, &here) {
             Ok(wanted) => compared(&wanted, &here),
             Err(why) => {

@@ -31,7 +31,7 @@ pub struct Scene {
     pub grants: BTreeMap<Scope, Granted>,
     /// Pools.
     pub catalogue: Catalogue,
-    tenants: BTreeSet<String>,
+    tenants: BTreeMap<String, i32>,
     centres: BTreeMap<String, Centre>,
     texts: BTreeMap<Key, Arc<Value>>,
     kinds: Kinds,
@@ -52,8 +52,8 @@ impl Scene {
                 .collect(),
             grants: grants(seen)?,
             catalogue: Catalogue::read(pools),
-            // Whether a namespace is a tenant's is the operator's word, which stands in the condition.
-            tenants: seen.placements.iter().map(|p| key(p).0).collect(),
+            // Whether a namespace is a tenant's, and of which level, is the operator's word, which stands in the condition.
+            tenants: seen.placements.iter().map(|p| (key(p).0, 0)).collect(),
             centres: centres.iter().filter_map(heard).collect(),
             texts: seen
                 .templates

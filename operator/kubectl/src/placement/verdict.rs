@@ -27,7 +27,7 @@ pub enum State {
 }
 
 /// Reasons that do not pass by themselves.
-const HELD: [&str; 23] = [
+const HELD: [&str; 24] = [
     reason::TENANT_MISSING,
     reason::POOL_MISSING,
     reason::CLAIMED_TWICE,
@@ -37,6 +37,7 @@ const HELD: [&str; 23] = [
     reason::OVERRIDE_FAILED,
     reason::DATA_NOT_ALLOWED,
     reason::ARCHITECTURE_MISMATCH,
+    reason::POOL_MISMATCH,
     reason::BOUNDS_CONFLICT,
     reason::GRANT_TOO_SMALL,
     reason::LEND_EXCEEDED,

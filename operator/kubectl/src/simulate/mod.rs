@@ -175,8 +175,8 @@ fn added(phase: &ExpansionPhase, floor: &Floor, pools: &BTreeMap<String, Pool>, 
         let before = floor.pools.get(&d.pool)?.capacity.get(&d.centre)?.committable();
         let after = pools.get(&d.pool)?.capacity.get(&d.centre)?.committable();
         let free = floor.ledger.free(&d.pool, &d.centre);
-        let part = |s: &Start| s.grant.get(&d.pool)?.centres.get(&d.centre).map(|p| p.charge());
-        let taken = started.iter().filter_map(part).fold(Resources::ZERO, Resources::plus);
+        let added = started.iter().map(|s| s.adds(&d.pool, &d.centre));
+        let taken = added.fold(Resources::ZERO, Resources::plus);
         Some(Added {
             pool: d.pool.clone(),
             centre: d.centre.clone(),

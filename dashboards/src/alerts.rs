@@ -1,5 +1,6 @@
 //! The alerts, and the file that Prometheus loads.
 
+mod balance;
 mod control;
 mod failover;
 mod placements;
@@ -110,6 +111,7 @@ pub fn alerts() -> Vec<Alert> {
     [
         control::all(),
         quota::all(),
+        balance::all(),
         placements::all(),
         failover::all(),
         servers::all(),

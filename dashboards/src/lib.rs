@@ -1,6 +1,7 @@
 //! Grafana boards and Prometheus alerts: written once, in two languages, and generated into `dashboards/generated`.
 
 mod alerts;
+mod balance;
 mod board;
 mod failover;
 mod grafana;

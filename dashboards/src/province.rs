@@ -3,6 +3,7 @@
 //! Only the leader shows pools and requests, but for some seconds after a takeover two replicas may: every such figure is
 //! first reduced by `max by`.
 
+mod balance;
 mod idle;
 mod members;
 mod placements;
@@ -26,6 +27,7 @@ pub(crate) fn board() -> Board {
         rows: vec![
             now(),
             pools(),
+            balance::balance(),
             plan(),
             idle::idle(),
             requests(),

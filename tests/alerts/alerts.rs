@@ -6,6 +6,7 @@
     reason = "an assumption that fails is a test that fails"
 )]
 
+mod balance;
 mod cases;
 mod failover;
 mod forecast;
@@ -50,6 +51,7 @@ fn cases() -> impl Iterator<Item = &'static Case> {
         .chain(placements::CASES)
         .chain(failover::CASES)
         .chain(terms::CASES)
+        .chain(balance::CASES)
 }
 
 fn in_minutes() -> Vec<Value> {
@@ -81,7 +83,7 @@ fn each_alert_fires_on_what_it_is_about_and_is_silent_otherwise() {
     let (passed, said) = run(Some(&committed()), 'm', &in_minutes(), "committed");
     assert!(passed, "{said}");
     for fires in [true, false] {
-        let all = cases().chain(forecast::CASES);
+        let all = cases().chain(forecast::CASES).chain(balance::BY_THE_HOUR);
         let seen: BTreeSet<&str> = all.filter(|c| c.3 == fires).map(|c| c.0).collect();
         for alert in dashboards::alerts() {
             assert!(

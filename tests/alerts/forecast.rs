@@ -23,7 +23,8 @@ pub(crate) const CASES: &[Case] = &[
 ];
 
 pub(crate) fn alerts() -> Vec<Value> {
-    CASES.iter().map(|case| crate::group('h', case)).collect()
+    let all = CASES.iter().chain(crate::balance::BY_THE_HOUR);
+    all.map(|case| crate::group('h', case)).collect()
 }
 
 /// The boards' two forecasts, with a trend and without one.

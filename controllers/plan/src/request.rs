@@ -55,7 +55,8 @@ impl Request {
             deleting: object.metadata.deletion_timestamp.is_some(),
             granted: allocation.is_some(),
             wish: Wish::read(&object.spec),
-            object: Arc::new(object),
+            // A copy has no room to grow; lists that were parsed have room for four where they hold one.
+            object: Arc::new(object.clone()),
             holds,
             before,
             fresh,

@@ -72,11 +72,10 @@ pub(super) async fn allocation(
         "allocation written"
     );
     options.fail_points.reached(Step::AfterApply);
-    if let Some(phase) = started.get(request.uid()) {
+    let asked = asked(snapshot, plan, request);
+    if let Some(phase) = started.get(asked.uid()) {
         let words = format!("{phase} was accepted and made room; the grant follows | {phase} 扩容到位，转入开通");
-        options
-            .events
-            .publish(&**request.object(), false, CAPACITY_ADDED, &words);
+        options.events.publish(&**asked.object(), false, CAPACITY_ADDED, &words);
     }
     announce(&options.events, request.object(), &status);
     reclaim::announce(&options.events, request.object(), &status);
@@ -84,6 +83,14 @@ pub(super) async fn allocation(
     let mut own = own.lock().unwrap_or_else(PoisonError::into_inner);
     own.insert(written.uid().to_owned(), written);
     Ok(())
+}
+
+/// The request that asked for what is written: the change, where it is one of this grant.
+fn asked<'a>(snapshot: &'a Snapshot, plan: &CyclePlan, request: &'a Request) -> &'a Request {
+    let record = plan.swap.as_ref().and_then(|l| l.records.get(request.uid()));
+    let change = record.and_then(|r| r.change.as_deref());
+    let change = change.and_then(|uid| snapshot.requests.iter().find(|r| r.uid() == uid));
+    change.map_or(request, |r| r)
 }
 
 /// Tells on the request what its condition Ready says now.

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use crds::{AmountError, LedgerState, QuotaLedger, QuotaLedgerSpec, ResourceRequest, label, object};
 use futures::future::BoxFuture;
 use futures::{StreamExt as _, TryStreamExt as _};
-use jiff::Timestamp;
 use kube::api::{ListParams, ObjectMeta, Patch, PatchParams, PostParams};
 use kube::core::DeserializeGuard;
 use kube::{Api, Client, ResourceExt as _};
@@ -16,7 +15,7 @@ use plan::ledger::{Holding, Ledger};
 use plan::quota::Grant;
 use plan::request::Request;
 
-use super::{AdmissionMetrics, Error, WRITES_AT_ONCE};
+use super::{Error, Options, WRITES_AT_ONCE};
 use crate::call::{CallError, call};
 use crate::fail_point::{FailPoints, Step};
 
@@ -24,6 +23,8 @@ use crate::fail_point::{FailPoints, Step};
 const LIST_FROM_ONE_IN: usize = 8;
 /// Page of a consistent list; all pages belong to one snapshot.
 const PAGE: u32 = 500;
+/// Reason of the event on a ledger that was wrong.
+const REPAIRED: &str = "LedgerRepaired";
 /// Annotation that names the ledger a request was last counted in. Writing it voids every decision about the request
 /// that was made against a ledger that is lost, because it moves the resourceVersion.
 const LEDGER: &str = "xiangyun.io/ledger";
@@ -182,7 +183,7 @@ impl Book {
     }
 
     /// RECOUNT, and what comes before it where the ledger is new. Answers the differences that were repaired.
-    pub(super) async fn recount(&self, metrics: &AdmissionMetrics, now: Timestamp) -> Result<Vec<String>, Error> {
+    pub(super) async fn recount(&self, options: &Options) -> Result<Vec<String>, Error> {
         let (object, mut ledger) = match self.read().await {
             Err(error) if error.is_not_found() => self.create().await?,
             other => other?,
@@ -198,7 +199,7 @@ impl Book {
         let held = if counting {
             let requests: Vec<_> = self.list_readable(|r| Request::read(r, true).map(Arc::new)).await?;
             let requests = requests.into_iter().collect::<Result<Vec<_>, _>>()?;
-            plan::cycle::restore(&mut ledger, &requests, now);
+            plan::cycle::restore(&mut ledger, &requests, options.clock.now());
             requests.iter().map(|r| holding(r)).collect()
         } else {
             let read = |request| Ok(holding(&Request::read(request, true)?));
@@ -215,12 +216,15 @@ impl Book {
             self.swap(&object, &ledger).await?;
         }
         if !counting && !differences.is_empty() {
-            metrics.repaired();
-            tracing::warn!(
-                reason = "LedgerRepaired",
-                differences = differences.join("; "),
-                "the ledger was wrong and was repaired"
+            options.metrics.repaired();
+            let differences = differences.join("; ");
+            options.events.publish(
+                &object,
+                true,
+                REPAIRED,
+                &format!("{differences} | 台账有误，已按实际占用修复"),
             );
+            tracing::warn!(reason = REPAIRED, differences, "the ledger was wrong and was repaired");
         }
         Ok(differences)
     }

@@ -19,6 +19,7 @@ pub struct AdmissionMetrics {
     writes: IntCounterVec,
     repairs: IntCounter,
     records: IntGauge,
+    bytes: IntGauge,
     requests: Rows,
     oldest: Rows,
     exceptions: Rows,
@@ -92,6 +93,7 @@ impl AdmissionMetrics {
             )?,
             repairs: IntCounter::new("xiangyun_ledger_repairs_total", "Recounts that found a difference")?,
             records: IntGauge::new("xiangyun_ledger_open_records", "Changes under way in the ledger")?,
+            bytes: IntGauge::new("xiangyun_ledger_bytes", "Length of the ledger as it is stored")?,
             requests: Rows::new(
                 registry,
                 "xiangyun_requests",
@@ -133,6 +135,7 @@ impl AdmissionMetrics {
         registry.register(Box::new(metrics.writes.clone()))?;
         registry.register(Box::new(metrics.repairs.clone()))?;
         registry.register(Box::new(metrics.records.clone()))?;
+        registry.register(Box::new(metrics.bytes.clone()))?;
         registry.register(Box::new(metrics.unreadable.clone()))?;
         Ok(metrics)
     }
@@ -184,6 +187,7 @@ impl AdmissionMetrics {
             .replace(known.map(|(reason, (_, oldest))| row(reason, *oldest)));
         self.records
             .set(i64::try_from(snapshot.ledger.records.len()).unwrap_or(i64::MAX));
+        self.bytes.set(i64::try_from(snapshot.ledger_bytes).unwrap_or(i64::MAX));
     }
 
     /// How far the plan is; nothing is shown of a resource that no phase has a target for.

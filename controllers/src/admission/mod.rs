@@ -15,10 +15,12 @@ mod status;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use crds::LedgerState;
 use futures::StreamExt as _;
 use futures::future::{BoxFuture, select_all};
 use kube::Client;
-use plan::cycle::{CyclePlan, Reading, Snapshot, cycle};
+use plan::cycle::{CyclePlan, Reading, Snapshot, cycle, vanished};
+use plan::request::Request;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -39,6 +41,8 @@ use phases::Unblocks;
 const SWAP_INTERVAL: Duration = Duration::from_millis(200);
 /// How often the ledger is compared with what the requests hold.
 const RECOUNT_INTERVAL: Duration = Duration::from_secs(600);
+/// The same where something vanished with what it held, at most this often.
+const MISSED_INTERVAL: Duration = Duration::from_secs(10);
 /// While grants follow one another, figures and statuses of those that wait may be this old.
 const PUBLISH_INTERVAL: Duration = Duration::from_secs(2);
 /// Where the server is the bottleneck, they take one part in so many of its time, and are never older than this.
@@ -121,7 +125,9 @@ pub async fn run(options: Options, stop: CancellationToken) -> Result<(), Error>
         unblocks: Unblocks::default(),
         next_swap: Instant::now(),
         next_recount: Instant::now(),
+        recounted: false,
         next_publish: Instant::now(),
+        seen: Vec::new(),
     };
     let passes = controller.options.passes.clone();
     // Whoever is superseded leads no more; to try again would be to hope that the newer one is gone.
@@ -153,34 +159,36 @@ struct Controller {
     own: Mutex<Own>,
     next_swap: Instant,
     next_recount: Instant,
+    /// Whether this leader counted it.
+    recounted: bool,
     next_publish: Instant,
+    /// The requests of the last pass.
+    seen: Vec<Arc<Request>>,
 }
 
 impl Controller {
     /// One pass. Answers when it wants to be called again.
     async fn pass(&mut self) -> Result<Option<Duration>, Error> {
         if self.next_recount <= Instant::now() || !self.caches.ledger_open() {
-            let differences = self
-                .book
-                .recount(&self.options.metrics, self.options.clock.now())
-                .await?;
-            self.next_recount = Instant::now() + RECOUNT_INTERVAL;
-            tracing::info!(
-                epoch = self.options.epoch,
-                differences = differences.len(),
-                "ledger recounted"
-            );
+            self.recount().await?;
         }
-        let Some(snapshot) = self.caches.snapshot(self.options.epoch, self.options.clock.now())? else {
+        let snapshot = self.caches.snapshot(self.options.epoch, self.options.clock.now())?;
+        let Some(snapshot) = snapshot.filter(|s| s.ledger.state == LedgerState::Open) else {
             // The watch has not delivered the ledger that the recount wrote.
             return Ok(Some(SWAP_INTERVAL));
         };
+        let before = std::mem::replace(&mut self.seen, snapshot.requests.clone());
+        if vanished(&before, &snapshot.requests, &snapshot.ledger) {
+            tracing::warn!("a request that held something is gone and was not released; the ledger is recounted");
+            let last = self.next_recount - RECOUNT_INTERVAL;
+            self.next_recount = Instant::now().max(last + MISSED_INTERVAL);
+        }
         let nominated = cycle(&snapshot);
         let acts = nominated.swap.is_some() || !nominated.end.is_empty() || !nominated.unguard.is_empty();
         let wait = self.next_swap.saturating_duration_since(Instant::now());
         let mut again = None;
         // First, because once a request is granted its decisions are not counted again.
-        let counted = status::approvals(&self.options.client, &snapshot, &nominated);
+        let counted = status::approvals(&self.options, &snapshot, &nominated);
         all(counted, &self.options.metrics, "status").await?;
         if acts && wait.is_zero() {
             self.next_swap = Instant::now() + SWAP_INTERVAL;
@@ -197,7 +205,47 @@ impl Controller {
         self.publish(&snapshot, &nominated).await?;
         let pause = begin.elapsed().saturating_mul(PUBLISH_SHARE);
         self.next_publish = Instant::now() + pause.clamp(PUBLISH_INTERVAL, PUBLISH_LONGEST);
-        Ok(again.or_else(|| reclaim::next(&snapshot)))
+        let recount = self.next_recount.saturating_duration_since(Instant::now());
+        let next = again.or_else(|| reclaim::next(&snapshot));
+        Ok(Some(next.map_or(recount, |next| next.min(recount))))
+    }
+
+    async fn recount(&mut self) -> Result<(), Error> {
+        let options = &self.options;
+        let counted = self.book.recount(options).await;
+        let open = self.caches.ledger_open();
+        if counted.is_err() && !open {
+            self.tell_why_all_wait().await?;
+        }
+        match counted {
+            // What this leader counted itself stays true, whatever became unreadable since; the others go on.
+            Err(error @ Error::Unreadable(_)) if self.recounted && open => {
+                tracing::warn!(%error, "the ledger stays as it is");
+            }
+            Err(error) => return Err(error),
+            Ok(differences) => {
+                tracing::info!(
+                    epoch = options.epoch,
+                    differences = differences.len(),
+                    "ledger recounted"
+                );
+            }
+        }
+        self.recounted = true;
+        self.next_recount = Instant::now() + RECOUNT_INTERVAL;
+        Ok(())
+    }
+
+    /// Where a new ledger cannot be counted, whoever waits learns why; of what was granted nothing changes.
+    async fn tell_why_all_wait(&self) -> Result<(), Error> {
+        let options = &self.options;
+        if let Some(snapshot) = self.caches.snapshot(options.epoch, options.clock.now())? {
+            let nothing = CyclePlan::default();
+            let waits = |r: &Request| r.asks_grant() && r.allocation().is_none();
+            let waiting = status::requests(options, &snapshot, &nothing, waits);
+            all(waiting, &options.metrics, "status").await?;
+        }
+        Ok(())
     }
 
     /// READ the ledger, then the requests; decide; swap; write. Answers whether any allocation was written: their records
@@ -209,6 +257,9 @@ impl Controller {
         snapshot.ledger_uid = object.metadata.uid.clone().unwrap_or_default();
         let own = std::mem::take(self.own.get_mut().unwrap_or_else(PoisonError::into_inner));
         self.book.refresh(&mut snapshot, &nominated.touched, own).await?;
+        // Reading took its time: a report that grew too old meanwhile sells nothing.
+        snapshot.now = self.options.clock.now();
+        snapshot.pools = self.caches.pools_at(snapshot.now);
         let decided = cycle(&snapshot);
         if let Some(next) = &decided.swap {
             self.options.fail_points.reached(Step::BeforeSwap);
@@ -230,12 +281,11 @@ impl Controller {
         }
         let options = &self.options;
         let started = plan::phase::started::started(&snapshot, &decided);
-        let mut writes: Vec<Write<'_>> = Vec::new();
-        for grant in &decided.apply {
-            writes.push(Box::pin(apply::allocation(
+        let writes = decided.apply.iter().map(|grant| -> Write<'_> {
+            Box::pin(apply::allocation(
                 options, &snapshot, &decided, grant, &started, &self.own,
-            )));
-        }
+            ))
+        });
         let written = all(writes, &self.options.metrics, "allocation").await?;
         let fresh = |index: &usize| snapshot.requests.get(*index).filter(|r| r.fresh);
         let mut writes: Vec<Write<'_>> = Vec::new();
@@ -256,7 +306,7 @@ impl Controller {
         self.options.metrics.observe(snapshot);
         let client = &self.options.client;
         all(
-            status::requests(&self.options, snapshot, plan),
+            status::requests(&self.options, snapshot, plan, |_| true),
             &self.options.metrics,
             "status",
         )
@@ -267,10 +317,15 @@ impl Controller {
     }
 }
 
-/// Sends writes side by side. A conflict or an object that is gone is left to the next pass; a refused write is logged and
+/// Sends writes side by side; each is made when it is its turn, because ten thousand of them at once would be a fifth of
+/// this process's memory. A conflict or an object that is gone is left to the next pass; a refused write is logged and
 /// stops nobody else; the first other error, which speaks of the server, is answered after all were tried. Answers how many
 /// were done.
-async fn all(writes: Vec<Write<'_>>, metrics: &AdmissionMetrics, kind: &'static str) -> Result<usize, Error> {
+async fn all<'a>(
+    writes: impl IntoIterator<Item = Write<'a>>,
+    metrics: &AdmissionMetrics,
+    kind: &'static str,
+) -> Result<usize, Error> {
     let mut stream = futures::stream::iter(writes).buffer_unordered(WRITES_AT_ONCE);
     let (mut done, mut first) = (0, Ok(()));
     while let Some(outcome) = stream.next().await {

@@ -1,5 +1,6 @@
 //! Caches of all that a cycle looks at, and the snapshot made of them.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crds::{
@@ -35,6 +36,22 @@ pub fn requests(client: Client, changed: Vec<Arc<Notify>>) -> (Requests, JoinHan
     Cache::read(client, Config::default(), changed, reader)
 }
 
+/// The ledger, and how long it is as it is stored, in bytes.
+pub(super) struct Stored {
+    ledger: QuotaLedger,
+    bytes: usize,
+}
+
+impl Stored {
+    const READER: Reader<QuotaLedger, Self> = Reader {
+        read: |ledger| {
+            let bytes = serde_json::to_vec(&ledger.spec).map_err(|e| e.to_string())?.len();
+            Ok(Self { ledger, bytes })
+        },
+        news: |_, _| true,
+    };
+}
+
 /// Everything that is watched.
 pub(super) struct Caches {
     pub(super) centres: Cache<DataCenter>,
@@ -44,7 +61,7 @@ pub(super) struct Caches {
     pub(super) requests: Requests,
     pub(super) approvals: Cache<RequestApproval>,
     pub(super) policies: Cache<ReclaimPolicy>,
-    pub(super) ledgers: Cache<QuotaLedger>,
+    pub(super) ledgers: Cache<QuotaLedger, Stored>,
     pub(super) limits: Cache<AdmissionLimits>,
     pub(super) queues: Cache<PoolQueue>,
 }
@@ -53,8 +70,16 @@ impl Caches {
     pub(super) fn start(client: &Client, requests: Requests, changed: &Arc<Notify>) -> (Self, Vec<JoinHandle<()>>) {
         let mut tasks = Vec::new();
         macro_rules! watch {
-            () => {{
-                let (cache, task) = Cache::start(client.clone(), Config::default(), Arc::clone(changed));
+            () => {
+                watch!(Reader::AS_IT_IS)
+            };
+            ($reader:expr) => {{
+                let (cache, task) = Cache::read(
+                    client.clone(),
+                    Config::default(),
+                    vec![Arc::clone(changed)],
+                    $reader,
+                );
                 tasks.push(task);
                 cache
             }};
@@ -67,7 +92,7 @@ impl Caches {
             requests,
             approvals: watch!(),
             policies: watch!(),
-            ledgers: watch!(),
+            ledgers: watch!(Stored::READER),
             limits: watch!(),
             queues: watch!(),
         };
@@ -89,15 +114,16 @@ impl Caches {
 
     /// Whether the ledger, as last seen, may decide.
     pub(super) fn ledger_open(&self) -> bool {
-        self.ledgers.shared().iter().any(|l| l.spec.state == LedgerState::Open)
+        let ledgers = self.ledgers.shared();
+        ledgers.iter().any(|l| l.ledger.spec.state == LedgerState::Open)
     }
 
     /// A snapshot for nomination; nothing while no ledger was seen.
     pub(super) fn snapshot(&self, epoch: i64, now: Timestamp) -> Result<Option<Snapshot>, Error> {
-        let Some(object) = self.ledgers.shared().into_iter().next() else {
+        let Some(stored) = self.ledgers.shared().into_iter().next() else {
             return Ok(None);
         };
-        let (centres, phases) = (self.centres.list(), self.phases.list());
+        let centres = self.centres.list();
         let tenants = self.tenants.list();
         let standing = standing(&tenants);
         let requests = self.requests.shared();
@@ -107,21 +133,24 @@ impl Caches {
             reading: Reading::Nominate,
             now,
             epoch,
-            ledger: Ledger::try_from(&object.spec)?,
-            ledger_uid: object.uid().unwrap_or_default(),
-            pools: self
-                .pools
-                .list()
-                .iter()
-                .filter_map(|p| Some((p.name_any(), Pool::read(p, &centres, &phases, now).ok()?)))
-                .collect(),
+            ledger: Ledger::try_from(&stored.ledger.spec)?,
+            ledger_uid: stored.ledger.uid().unwrap_or_default(),
+            ledger_bytes: stored.bytes,
+            pools: self.pools_at(now),
             tenants: tenants.iter().filter_map(|t| facts(t, &standing)).collect(),
             standing,
             survey: Arc::new(Survey::new(policies, &centres, &requests)),
             requests,
-            gone: std::collections::BTreeSet::new(),
+            gone: BTreeSet::new(),
             approvals: self.approvals.shared(),
         }))
+    }
+
+    /// Every pool that is understood, with what is known of its capacity at `now`.
+    pub(super) fn pools_at(&self, now: Timestamp) -> BTreeMap<String, Pool> {
+        let (centres, phases) = (self.centres.list(), self.phases.list());
+        let read = |p: &QuotaPool| Some((p.name_any(), Pool::read(p, &centres, &phases, now).ok()?));
+        self.pools.shared().iter().filter_map(|p| read(p)).collect()
     }
 }
 

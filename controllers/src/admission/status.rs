@@ -2,72 +2,81 @@
 
 use std::collections::BTreeMap;
 
-use crds::{RequestApproval, ResourceRequest, ResourceRequestStatus, approval_reason, condition, set_condition};
+use crds::{
+    Decision, RequestApproval, ResourceRequest, ResourceRequestStatus, approval_reason, condition, set_condition,
+};
 use kube::api::{Patch, PatchParams};
-use kube::{Api, Client, ResourceExt as _};
+use kube::{Api, ResourceExt as _};
 use plan::cycle::{CyclePlan, Snapshot};
 use plan::request::Request;
 use plan::request_status;
 use serde_json::json;
 
 use super::apply::{announce, own_part};
-use super::{Options, Write, reclaim};
+use super::{Error, Options, Write, reclaim};
 use crate::call::call;
+use crate::events::Events;
 
-/// Writes for every request whose status differs. A request that this pass granted, or that a record is open for, gets
+/// Writes for every request that is `told` and whose status differs. A request that this pass granted, or that a record is open for, gets
 /// its status with its allocation.
-pub(super) fn requests<'a>(options: &'a Options, snapshot: &'a Snapshot, plan: &'a CyclePlan) -> Vec<Write<'a>> {
-    let mut writes: Vec<Write<'a>> = Vec::new();
-    for (index, request) in snapshot.requests.iter().enumerate() {
-        let undecided = snapshot
-            .ledger
-            .records
-            .get(request.uid())
-            .is_some_and(|r| request.record() != Some(r.id.as_str()));
-        let touched_now = plan.touched.contains(request.uid());
-        let assessment = plan.assessment(index);
-        // It fits and waits for its turn in the ledger: its status comes with its allocation.
-        let comes_next = assessment.is_some_and(|a| a.fits) && request.guarded();
-        let leaves_now = request.deleting() && request.holds.is_empty();
-        if undecided || touched_now || comes_next || leaves_now {
-            continue;
-        }
-        let wanted = request_status::status(request, assessment, snapshot);
-        if request.object().status.as_ref() == Some(&wanted) {
-            continue;
-        }
-        writes.push(Box::pin(async move {
-            let api: Api<ResourceRequest> = Api::namespaced(options.client.clone(), request.tenant());
-            let metadata = json!({"uid": request.uid(), "resourceVersion": request.version()});
-            let patch = json!({"metadata": metadata, "status": own_part(request.object().status.as_ref(), &wanted)});
-            call(
-                "write a request's status",
-                api.patch_status(request.name(), &PatchParams::default(), &Patch::Merge(patch)),
-            )
-            .await?;
-            let why = |status: &ResourceRequestStatus| {
-                crds::find_condition(&status.conditions, condition::READY).map(|c| c.reason.clone())
-            };
-            let (before, after) = (request.object().status.as_ref().and_then(why), why(&wanted));
-            tracing::info!(
-                tenant = request.tenant(),
-                request = request.name(),
-                phase = wanted.phase,
-                reason = after,
-                "request"
-            );
-            reclaim::announce(&options.events, request.object(), &wanted);
-            // Of the end of a term it is said again when it comes nearer.
-            let ending = |status: &ResourceRequestStatus| {
-                crds::find_condition(&status.conditions, condition::EXPIRING).map(|c| c.message.clone())
-            };
-            if before != after || request.object().status.as_ref().and_then(ending) != ending(&wanted) {
-                announce(&options.events, request.object(), &wanted);
-            }
-            Ok(())
-        }));
+pub(super) fn requests<'a>(
+    options: &'a Options,
+    snapshot: &'a Snapshot,
+    plan: &'a CyclePlan,
+    told: fn(&Request) -> bool,
+) -> impl Iterator<Item = Write<'a>> {
+    let requests = snapshot.requests.iter().enumerate();
+    requests.filter(move |(_, r)| told(r)).filter_map(|(index, request)| {
+        let wanted = wanted(index, request, snapshot, plan)?;
+        Some(Box::pin(write(options, request, wanted)) as Write<'a>)
+    })
+}
+
+/// Its status, where this pass is to write it.
+fn wanted(index: usize, request: &Request, snapshot: &Snapshot, plan: &CyclePlan) -> Option<ResourceRequestStatus> {
+    let record = snapshot.ledger.records.get(request.uid());
+    let undecided = record.is_some_and(|r| request.record() != Some(r.id.as_str()));
+    let touched_now = plan.touched.contains(request.uid());
+    let assessment = plan.assessment(index);
+    // It fits and waits for its turn in the ledger: its status comes with its allocation.
+    let comes_next = assessment.is_some_and(|a| a.fits) && request.guarded();
+    let leaves_now = request.deleting() && request.holds.is_empty();
+    if undecided || touched_now || comes_next || leaves_now {
+        return None;
     }
-    writes
+    let wanted = request_status::status(request, assessment, snapshot);
+    (request.object().status.as_ref() != Some(&wanted)).then_some(wanted)
+}
+
+async fn write(options: &Options, request: &Request, wanted: ResourceRequestStatus) -> Result<(), Error> {
+    let api: Api<ResourceRequest> = Api::namespaced(options.client.clone(), request.tenant());
+    let metadata = json!({"uid": request.uid(), "resourceVersion": request.version()});
+    let patch = json!({"metadata": metadata, "status": own_part(request.object().status.as_ref(), &wanted)});
+    call(
+        "write a request's status",
+        api.patch_status(request.name(), &PatchParams::default(), &Patch::Merge(patch)),
+    )
+    .await?;
+    let why = |status: &ResourceRequestStatus| {
+        crds::find_condition(&status.conditions, condition::READY).map(|c| c.reason.clone())
+    };
+    let (before, after) = (request.object().status.as_ref().and_then(why), why(&wanted));
+    tracing::info!(
+        tenant = request.tenant(),
+        request = request.name(),
+        phase = wanted.phase,
+        reason = after,
+        "request"
+    );
+    reclaim::announce(&options.events, request.object(), &wanted);
+    // Of the end of a term it is said again when it comes nearer.
+    let ending = |status: &ResourceRequestStatus| {
+        crds::find_condition(&status.conditions, condition::EXPIRING).map(|c| c.message.clone())
+    };
+    if before != after || request.object().status.as_ref().and_then(ending) != ending(&wanted) {
+        announce(&options.events, request.object(), &wanted);
+    }
+    Ok(())
 }
 
 /// Requests by tenant and name.
@@ -79,7 +88,7 @@ fn named(snapshot: &Snapshot) -> BTreeMap<(&str, &str), (usize, &Request)> {
 }
 
 /// Whether each approval counts. Once its request is granted the answer stays.
-pub(super) fn approvals<'a>(client: &'a Client, snapshot: &'a Snapshot, plan: &'a CyclePlan) -> Vec<Write<'a>> {
+pub(super) fn approvals<'a>(options: &'a Options, snapshot: &'a Snapshot, plan: &'a CyclePlan) -> Vec<Write<'a>> {
     let mut writes: Vec<Write<'a>> = Vec::new();
     let named = named(snapshot);
     for approval in &snapshot.approvals {
@@ -87,7 +96,8 @@ pub(super) fn approvals<'a>(client: &'a Client, snapshot: &'a Snapshot, plan: &'
             approval.metadata.namespace.as_deref().unwrap_or_default(),
             approval.spec.request_ref.name.as_str(),
         );
-        let Some((counts, reason)) = verdict(approval, named.get(&target).copied(), plan) else {
+        let target = named.get(&target).copied();
+        let Some((counts, reason)) = verdict(approval, target, plan) else {
             continue;
         };
         let mut status = approval.status.clone().unwrap_or_default();
@@ -106,7 +116,8 @@ pub(super) fn approvals<'a>(client: &'a Client, snapshot: &'a Snapshot, plan: &'
             continue;
         }
         writes.push(Box::pin(async move {
-            let api: Api<RequestApproval> = Api::namespaced(client.clone(), &approval.namespace().unwrap_or_default());
+            let api: Api<RequestApproval> =
+                Api::namespaced(options.client.clone(), &approval.namespace().unwrap_or_default());
             let metadata = json!({"uid": approval.uid(), "resourceVersion": approval.resource_version()});
             let patch = json!({"metadata": metadata, "status": status});
             let name = approval.name_any();
@@ -116,10 +127,29 @@ pub(super) fn approvals<'a>(client: &'a Client, snapshot: &'a Snapshot, plan: &'
             )
             .await?;
             tracing::info!(tenant = approval.namespace(), approval = name, reason, "approval");
+            if let (true, Some((_, request))) = (counts, target) {
+                decided(&options.events, request, approval);
+            }
             Ok(())
         }));
     }
     writes
+}
+
+/// Tells on the request who agreed at which level; that somebody rejected it is what its condition Ready says.
+fn decided(events: &Events, request: &Request, approval: &RequestApproval) {
+    let spec = &approval.spec;
+    let reason = match (spec.decision, spec.level) {
+        (Decision::Rejected, _) => return,
+        (Decision::Approved, 1) => "Level1Approved",
+        (Decision::Approved, _) => "Level2Approved",
+    };
+    let who = &spec.approver.username;
+    let words = format!(
+        "{who} agreed at level {level} | {who} 已同意（{level}级）",
+        level = spec.level
+    );
+    events.publish(&**request.object(), false, reason, &words);
 }
 
 /// Counted or not, with the reason; nothing while its request is not being assessed and the answer is known.
@@ -165,7 +195,9 @@ fn words(reason: &str) -> &'static str {
         approval_reason::UID_MISMATCH => {
             "another request of that name was meant; approve again | 同名申请已更换，请重新审批"
         }
-        approval_reason::AMOUNTS_INVALID => "the amounts cannot be read | 数量不合法",
+        approval_reason::AMOUNTS_INVALID => {
+            "an amount is zero, above what was asked, no multiple of perNode, or of a resource that is asked not at all or more than once, so that it is not clear what to lower; approve again with other amounts, or reject it and have it asked in two requests | 核减数量须大于零、不超过申请量、为 perNode 的整数倍，且该资源在申请中仅出现一次；请重新填写审批意见，或驳回后分开申请"
+        }
         _ => "the request was already decided at that level | 该级已有决定",
     }
 }

@@ -5,11 +5,15 @@ use super::{Alert, alert};
 use crate::text::t;
 
 pub(super) fn all() -> Vec<Alert> {
-    [quota(), requests(), terms(), refusals()].concat()
+    [quota(), ledger(), requests(), terms(), refusals()].concat()
+}
+
+/// A figure of every pool, centre and resource.
+fn figure(name: &str) -> String {
+    format!("max by (pool, centre, resource) (xiangyun_pool{{figure=\"{name}\"}})")
 }
 
 fn quota() -> Vec<Alert> {
-    let figure = |name: &str| format!("max by (pool, centre, resource) (xiangyun_pool{{figure=\"{name}\"}})");
     vec![
         alert(
             Critical,
@@ -40,6 +44,11 @@ fn quota() -> Vec<Alert> {
             ),
         ),
         full_soon(),
+    ]
+}
+
+fn ledger() -> Vec<Alert> {
+    vec![
         alert(
             Critical,
             "LedgerRepaired",
@@ -52,6 +61,20 @@ fn quota() -> Vec<Alert> {
             t(
                 "this should never be; keep the operator's log line LedgerRepaired and tell the maintainers",
                 "不应发生；请保留日志 LedgerRepaired 并联系维护者",
+            ),
+        ),
+        alert(
+            Warning,
+            "LedgerLarge",
+            "5m",
+            "max(xiangyun_ledger_bytes) > 512 * 1024",
+            t(
+                "the ledger is {{ $value | humanize1024 }}B long; from 1 MiB on nothing more is granted",
+                "台账已达 {{ $value | humanize1024 }}B，达到 1 MiB 后暂停授予",
+            ),
+            t(
+                "delete tenants and pools that nobody uses: `kubectl get dept,qpool`",
+                "请删除无人使用的租户与资源池：kubectl get dept,qpool",
             ),
         ),
         alert(
@@ -73,7 +96,6 @@ fn quota() -> Vec<Alert> {
 
 /// From a week of history on: the first grants of a new pool are no trend.
 fn full_soon() -> Alert {
-    let figure = |name: &str| format!("max by (pool, centre, resource) (xiangyun_pool{{figure=\"{name}\"}})");
     let (free, charged) = (figure("free"), figure("charged"));
     let known = format!("count_over_time(({charged})[2w:1h]) > 168");
     alert(

@@ -136,6 +136,34 @@ fn can_never_fit() -> Vec<(Value, &'static str)> {
     ]
 }
 
+/// A warning refuses nothing: it is beside what kubectl says.
+pub async fn much_memory_is_warned_about(cloud: &Cloud) {
+    let li_na = At::hub(cloud, "li.na");
+    let asks = [
+        (
+            json!({"resources": {"cpu": "4", "memory": "33Gi"}}),
+            Some("memory 33Gi is more than 8Gi for each of 4 vCPU"),
+        ),
+        (json!({"resources": {"cpu": "4", "memory": "32Gi"}}), None),
+        (
+            pools("x86", &json!({"cpu": "2", "memory": "1Ti"})),
+            Some("memory 1Ti is more than 8Gi for each of 2 vCPU"),
+        ),
+        (cards(2), None),
+    ];
+    for (spec, words) in asks {
+        let file = li_na.file(&asking(&spec));
+        let args = ["create", "--dry-run=server", "-f", &file];
+        let output = cloud.kubectl("hub", Some("li.na"), &args).await.unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{said}");
+        match words {
+            Some(words) => assert!(said.contains("Warning:") && said.contains(words), "{said}"),
+            None => assert!(!said.contains("Warning:"), "{said}"),
+        }
+    }
+}
+
 pub async fn are_enforced_with_the_numbers(cloud: &Cloud) {
     let li_na = At::hub(cloud, "li.na");
     let wu_gang = At::hub(cloud, "wu.gang");

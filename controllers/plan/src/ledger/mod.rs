@@ -22,6 +22,9 @@ pub const MAX_RECORDS: usize = 512;
 /// Of these, kept for records that lower, so that giving back never waits behind taking.
 pub const KEPT_FOR_LOWERING: usize = 128;
 
+/// Stored bytes from which nothing is granted that would add to it: etcd takes no object of more than 1.5 MiB.
+pub const MOST_BYTES: usize = 1 << 20;
+
 /// One pool in one centre.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CentreEntry {

@@ -21,6 +21,7 @@ pub enum InForce {
 #[serde(rename_all = "camelCase")]
 pub struct CentreShare {
     /// Centre | 中心
+    #[schemars(length(max = 63))]
     pub name: String,
     /// Part in normal life | 日常份额
     pub share: Amounts,
@@ -35,18 +36,26 @@ pub struct CentreShare {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AllocationPool {
     /// Pool | 资源池
+    #[schemars(length(max = 253))]
     pub name: String,
     /// Granted amount n, counted against ceilings | 授予量
     pub amounts: Amounts,
     /// Centres | 中心
+    #[schemars(length(max = 4))]
     pub centres: Vec<CentreShare>,
 }
 
+// The lengths bound the cost of the rule that an ended grant only falls: what each centre charges is the larger of its parts.
 /// The grant; written only as the ledger decided | 配额，仅依台账写入
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
     validation = ("!has(oldSelf.ended) || has(self.ended)", "a grant that ended does not come back | 已结束的配额不能恢复"),
+    validation = ("!has(oldSelf.ended) || self.pools.all(p, oldSelf.pools.exists(o, o.name == p.name \
+        && p.amounts.all(r, r in o.amounts && !quantity(string(p.amounts[r])).isGreaterThan(quantity(string(o.amounts[r])))) \
+        && p.centres.all(c, o.centres.exists(d, d.name == c.name \
+        && c.share.all(r, (r in d.share && !quantity(string(c.share[r])).isGreaterThan(quantity(string(d.share[r])))) || (r in d.survival && !quantity(string(c.share[r])).isGreaterThan(quantity(string(d.survival[r]))))) \
+        && c.survival.all(r, (r in d.share && !quantity(string(c.survival[r])).isGreaterThan(quantity(string(d.share[r])))) || (r in d.survival && !quantity(string(c.survival[r])).isGreaterThan(quantity(string(d.survival[r])))))))))", "a grant that ended only falls | 已结束的配额只减不增"),
     validation = ("self.ledger != oldSelf.ledger || self.epoch >= oldSelf.epoch", "StaleEpoch: the epoch of a grant never falls | epoch 只增不减")
 )]
 pub struct Allocation {
@@ -68,6 +77,7 @@ pub struct Allocation {
     pub ended: Option<String>,
     /// What it takes from each pool | 各资源池
     #[serde(default)]
+    #[schemars(length(max = 8))]
     pub pools: Vec<AllocationPool>,
     /// What it took before it was lowered, while a centre may still let that in; it counts until every centre has confirmed | 调低之前的数量，各中心确认前仍计入
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -22,7 +22,8 @@ pub mod reason {
     pub const REQUEST_NOT_FOUND: &str = "RequestNotFound";
     /// A request of that name exists, but is another one.
     pub const UID_MISMATCH: &str = "UidMismatch";
-    /// The amounts are not lower than what was asked, or cannot be told apart.
+    /// An amount is zero, above what was asked, no multiple of `perNode`, or of a resource that is asked not at all or more
+    /// than once, and so cannot be told apart.
     pub const AMOUNTS_INVALID: &str = "AmountsInvalid";
     /// The request was already decided.
     pub const ALREADY_DECIDED: &str = "AlreadyDecided";

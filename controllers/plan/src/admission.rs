@@ -64,6 +64,17 @@ pub struct Assessment {
     pub refusal: Option<Refusal>,
 }
 
+impl Assessment {
+    /// The same while the ledger is as large as it may be: what would add to it waits.
+    pub(crate) fn held_back(mut self) -> Self {
+        if self.fits && self.choices.iter().any(Choice::raises) {
+            self.fits = false;
+            self.refusal = Some(Refusal::ledger_full());
+        }
+        self
+    }
+}
+
 /// Assesses a request that is not granted yet against the ledger as it stands in this cycle.
 pub fn assess(case: &Case<'_>, market: Market<'_>) -> Assessment {
     let request = case.request;
@@ -90,7 +101,7 @@ pub fn assess(case: &Case<'_>, market: Market<'_>) -> Assessment {
     let needed = needed(case, &asked, market);
     let outcome = if decided {
         let requester = request.object().spec.requested_by.as_deref().unwrap_or_default();
-        approvals::count(request.uid(), requester, &needed, &case.approvals)
+        approvals::count(request.uid(), requester, &request.wish, &needed, &case.approvals)
     } else {
         approvals::none(&needed)
     };

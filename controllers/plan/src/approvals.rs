@@ -8,6 +8,8 @@ use crds::{
 };
 use jiff::Timestamp;
 
+use crate::needs::Wish;
+
 /// An approval policy read into numbers. The default asks nobody.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Policy {
@@ -110,9 +112,9 @@ pub fn none(needed: &Needed) -> Outcome {
     }
 }
 
-/// Counts the decisions about the request `uid` of `requester`, oldest first. Nobody approves their own request; two
-/// levels are two people of two organisations; a level counts once; a rejection ends it.
-pub fn count(uid: &str, requester: &str, needed: &Needed, approvals: &[&RequestApproval]) -> Outcome {
+/// Counts the decisions about the request `uid` of `requester`, which asks `wish`, oldest first. Nobody approves their own
+/// request; two levels are two people of two organisations; a level counts once; a rejection ends it.
+pub fn count(uid: &str, requester: &str, wish: &Wish, needed: &Needed, approvals: &[&RequestApproval]) -> Outcome {
     let mut order: Vec<_> = approvals.to_vec();
     order.sort_by_key(|a| (a.metadata.creation_timestamp.clone(), a.metadata.name.clone()));
     let mut out = Outcome::default();
@@ -121,7 +123,8 @@ pub fn count(uid: &str, requester: &str, needed: &Needed, approvals: &[&RequestA
         let spec = &approval.spec;
         let name = approval.metadata.name.clone().unwrap_or_default();
         let person = spec.approver.username.as_str();
-        let verdict = judge(approval, uid, requester, needed, &by_level, out.rejected.is_some());
+        let verdict = judge(approval, uid, requester, needed, &by_level, out.rejected.is_some())
+            .and_then(|()| amounts_valid(approval, wish));
         if verdict.is_ok() {
             match spec.decision {
                 Decision::Rejected => {
@@ -205,8 +208,21 @@ fn judge(
     if rejected || by_level.contains_key(&spec.level) {
         return Err(reason::ALREADY_DECIDED);
     }
-    if Resources::try_from(&spec.amounts).is_err() {
+    Ok(())
+}
+
+/// Whether it is clear what its amounts lower. What would lower nothing must not count: all that was asked would be granted.
+fn amounts_valid(approval: &RequestApproval, wish: &Wish) -> Result<(), &'static str> {
+    let amounts = &approval.spec.amounts;
+    let read = Resources::try_from(amounts).map_err(|_| reason::AMOUNTS_INVALID)?;
+    let mut stated = read.iter().filter(|(resource, _)| amounts.0.contains_key(*resource));
+    let agreed = approval.spec.decision == Decision::Approved;
+    if agreed && !stated.all(|(resource, to)| wish.can_lower(resource, to)) {
         return Err(reason::AMOUNTS_INVALID);
     }
     Ok(())
 }
+
+#[cfg(test)]
+#[path = "approvals/tests.rs"]
+mod tests;

@@ -8,6 +8,7 @@ use crds::{RequestType, Resources};
 use crate::cycle::{CyclePlan, Snapshot};
 use crate::ledger::{Holding, Ledger};
 use crate::market::Choice;
+use crate::needs::Need;
 use crate::quota::SurvivalRule;
 use crate::request::Request;
 
@@ -49,8 +50,8 @@ pub fn recounted(ledger: &Ledger, requests: &[Request]) -> Ledger {
     recounted
 }
 
-/// Grants that are not what was asked: their shares do not add up, a centre that is left alone could not carry them, or they
-/// take from some of their pools only. What a `Change` made of a grant is judged by its shares alone.
+/// Grants that are not what was asked: their shares do not add up, a centre that is left alone could not carry them, cards that
+/// belong together are divided, or they take from some of their pools only. What a `Change` made of a grant is judged by its shares alone.
 pub fn grants_broken(requests: &[Request]) -> Vec<String> {
     let mut wrong = Vec::new();
     for request in requests.iter().filter(|r| r.is_live()) {
@@ -64,7 +65,16 @@ pub fn grants_broken(requests: &[Request]) -> Vec<String> {
         if !changed && request.holds.len() < needs.len() {
             wrong.push(format!("{name} holds {} of {} pools", request.holds.len(), needs.len()));
         }
+        // Cards of one request belong together alike.
+        let block = needs.iter().map(Need::block).max().unwrap_or(1);
         for (pool, grant) in &request.holds {
+            let mut cards = grant
+                .centres
+                .values()
+                .map(|p| p.charge().accelerators % block + p.share.accelerators % block);
+            if !changed && cards.any(|left| left > 0) {
+                wrong.push(format!("{name}/{pool}: {block} cards of one node are divided"));
+            }
             let shares = grant.centres.values().map(|p| p.share);
             let sum = shares.fold(Resources::ZERO, Resources::plus);
             if !grant.n.fits(sum) {
@@ -132,6 +142,8 @@ pub fn ceilings_broken(ledger: &Ledger, requests: &[Request], cards: &BTreeSet<&
     let mut wrong = Vec::new();
     let mut plain = ledger.clone();
     let usual = requests.iter().filter(|r| r.kind() != RequestType::Emergency);
+    let uids: BTreeSet<&str> = usual.clone().map(Request::uid).collect();
+    plain.records.retain(|uid, _| uids.contains(uid.as_str()));
     drop(plain.recount(usual.map(|r| Holding {
         uid: r.uid(),
         tenant: r.tenant(),

@@ -104,6 +104,17 @@ impl Wish {
         }
         Ok((needs, rule))
     }
+
+    /// Whether an approver may lower the resource to that amount: exactly one need asks for it, for no less, and cards that
+    /// must lie in one node stay together.
+    pub(crate) fn can_lower(&self, resource: &str, to: i128) -> bool {
+        let needs = self.needs.as_deref().unwrap_or_default();
+        let mut asking = needs.iter().filter(|n| n.amounts()[resource] > 0);
+        let (Some(need), None) = (asking.next(), asking.next()) else {
+            return false;
+        };
+        (1..=need.amounts()[resource]).contains(&to) && to % need.block() == 0
+    }
 }
 
 fn needs(spec: &ResourceRequestSpec) -> Result<Vec<Need>, AmountError> {
@@ -146,7 +157,7 @@ fn needs(spec: &ResourceRequestSpec) -> Result<Vec<Need>, AmountError> {
     Ok(out)
 }
 
-/// Lowers one resource where exactly one need asks for it; an approver's amount never raises.
+/// Lowers one resource where exactly one need asks for it, as [`Wish::can_lower`] saw to; an approver's amount never raises.
 fn lower(needs: &mut [Need], resource: &str, lowest: i128) {
     let mut asking = needs.iter_mut().filter(|n| n.amounts()[resource] > 0);
     if let (Some(Need::Named(_, n) | Need::Compute(n) | Need::Cards(_, n, _) | Need::Storage(_, n)), None) =

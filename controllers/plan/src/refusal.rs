@@ -23,7 +23,7 @@ enum Why {
     /// The first level that is missing, how many agreed, and of how many.
     Missing { level: i32, given: i32, total: i32 },
     /// A ceiling.
-    Ceiling(Breach),
+    Ceiling(Box<Breach>),
     /// The pool takes nothing in.
     Closed { pool: Name },
     /// The pool has too little left in a centre for what is added there.
@@ -53,7 +53,7 @@ impl Refusal {
 
     /// A ceiling is in the way.
     pub(crate) fn ceiling(breach: Breach) -> Self {
-        let why = Why::Ceiling(breach);
+        let why = Why::Ceiling(Box::new(breach));
         let reason = reason::CEILING_REACHED;
         Self { reason, why }
     }
@@ -63,6 +63,14 @@ impl Refusal {
         let why = Why::Closed { pool };
         let reason = reason::ON_HOLD;
         Self { reason, why }
+    }
+
+    /// The ledger may not grow.
+    pub(crate) fn ledger_full() -> Self {
+        Self::new(
+            reason::ON_HOLD,
+            "the ledger is as large as it may be (1 MiB) and takes nothing in; it goes on by itself when tenants or pools that nobody uses are deleted | 台账已达上限（1 MiB），暂停授予；删除无人使用的租户或资源池后自动继续",
+        )
     }
 
     /// The pool is full.
@@ -94,6 +102,14 @@ impl Refusal {
             reason::CAPACITY_UNKNOWN,
         ];
         queued.contains(&self.reason)
+    }
+
+    /// The message with figures that change while it waits, for those who ask now; none of it is for a status.
+    pub fn explained(&self) -> String {
+        match &self.why {
+            Why::Ceiling(breach) => breach.with_held(),
+            _ => self.message(),
+        }
     }
 
     /// `English | 中文`.

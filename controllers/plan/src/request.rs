@@ -55,8 +55,7 @@ impl Request {
             deleting: object.metadata.deletion_timestamp.is_some(),
             granted: allocation.is_some(),
             wish: Wish::read(&object.spec),
-            // A copy has no room to grow; lists that were parsed have room for four where they hold one.
-            object: Arc::new(object.clone()),
+            object: Arc::new(object),
             holds,
             before,
             fresh,

@@ -1,11 +1,12 @@
 //! The status of a request, from what it holds and what was found out about it. Durable facts only: a figure that
 //! changes while nothing happens to the request is left to those who read.
 
+mod approvals;
+
 use std::sync::Arc;
 
 use crds::{
-    ApprovalCount, RequestType, ResourceRequestStatus, condition, reclaim_reason, request_reason as reason,
-    set_condition,
+    LedgerState, RequestType, ResourceRequestStatus, condition, reclaim_reason, request_reason as reason, set_condition,
 };
 use jiff::Timestamp;
 
@@ -50,7 +51,7 @@ pub fn status(request: &Request, assessment: Option<&Assessment>, snapshot: &Sna
     let (generation, now) = (request.object().metadata.generation, snapshot.now);
     metering::record(&mut status, now);
     if !matches!(request.kind(), RequestType::Release | RequestType::Keep) {
-        approvals(&mut status, request, assessment, now);
+        approvals::count(&mut status, request, assessment, now);
     }
     let stage = current_stage(request, snapshot);
     let summary = match request.kind() {
@@ -58,6 +59,7 @@ pub fn status(request: &Request, assessment: Option<&Assessment>, snapshot: &Sna
         RequestType::Change | RequestType::Renew => change(request, assessment, &snapshot.requests),
         RequestType::Exception => exception(request, assessment, now),
         RequestType::Keep => keep(request, &snapshot.requests),
+        _ if uncounted(request, snapshot) => recounting(),
         RequestType::New | RequestType::Trial | RequestType::Emergency => new(request, assessment, stage, now),
     };
     if request.asks_grant() {
@@ -152,65 +154,6 @@ fn gpu(request: &Request) -> Option<String> {
     )
 }
 
-fn approvals(status: &mut ResourceRequestStatus, request: &Request, assessment: Option<&Assessment>, now: Timestamp) {
-    // Only what waits is assessed: after the grant the counts stay as they were decided.
-    let Some(assessment) = assessment else { return };
-    let outcome = &assessment.outcome;
-    let missing = i32::try_from(outcome.missing.len()).unwrap_or(i32::MAX);
-    let resolved = assessment.refusal.as_ref().is_none_or(|r| {
-        [
-            reason::AWAITING_APPROVAL,
-            reason::REJECTED,
-            reason::CEILING_REACHED,
-            reason::ON_HOLD,
-            reason::WAITING_FOR_QUOTA,
-            reason::FRAGMENTED,
-            reason::CAPACITY_UNKNOWN,
-        ]
-        .contains(&r.reason)
-    });
-    if !resolved {
-        return;
-    }
-    // A rejection that was counted earlier is not counted again; the numbers stay as they were.
-    if outcome.rejected.is_none() || !assessment.needed.0.is_empty() {
-        status.approvals = Some(ApprovalCount {
-            needed: outcome.given + missing,
-            given: outcome.given,
-        });
-    }
-    let approved = missing == 0 && outcome.rejected.is_none();
-    let (why, words) = match (&outcome.rejected, approved) {
-        (Some((person, comment)), _) => (
-            reason::REJECTED,
-            format!("rejected by {person}: {comment} | 已被 {person} 驳回：{comment}"),
-        ),
-        (None, true) if outcome.given == 0 => ("Automatic", "within the automatic limit | 在自动批准额度内".to_owned()),
-        (None, true) => (
-            "AllGiven",
-            format!("{} approvals given | 已批 {}", outcome.given, outcome.given),
-        ),
-        (None, false) => (
-            reason::AWAITING_APPROVAL,
-            format!("{missing} approvals missing | 尚缺 {missing} 个审批"),
-        ),
-    };
-    if approved {
-        let at = outcome.decided_at.or_else(|| request.created());
-        status.approved_at = Some(at.map(|at| at.to_string()).unwrap_or_default());
-    }
-    let generation = request.object().metadata.generation;
-    set_condition(
-        &mut status.conditions,
-        condition::APPROVED,
-        Some(approved),
-        why,
-        words,
-        generation,
-        now,
-    );
-}
-
 fn new(request: &Request, assessment: Option<&Assessment>, stage: Stage, now: Timestamp) -> Summary {
     if request.ended() {
         return ended(request, now);
@@ -219,6 +162,19 @@ fn new(request: &Request, assessment: Option<&Assessment>, stage: Stage, now: Ti
         return granted(request, stage);
     }
     waiting(assessment)
+}
+
+/// Whether it waits for a grant while the ledger is being counted anew.
+fn uncounted(request: &Request, snapshot: &Snapshot) -> bool {
+    snapshot.ledger.state == LedgerState::Recounting && request.asks_grant() && request.allocation().is_none()
+}
+
+fn recounting() -> Summary {
+    Summary::new(
+        "PendingQuota",
+        reason::RECOUNTING,
+        "the ledger was lost and is being counted anew; nothing is granted until that is done | 台账遗失，正在重新清点，完成前暂停授予",
+    )
 }
 
 /// What stands in the way of what is not granted yet.
@@ -232,6 +188,8 @@ fn waiting(assessment: Option<&Assessment>) -> Summary {
     };
     let phase = match refusal.reason {
         reason::REJECTED => "Rejected",
+        // Nothing is pending: no waiting makes it fit.
+        reason::EXCEEDS_MAX_QUOTA => "Refused",
         reason::AWAITING_APPROVAL => "PendingApproval",
         reason::MISCONFIGURED | reason::TENANT_SUSPENDED | reason::NO_MATCHING_POOL | reason::TARGET_NOT_FOUND => {
             "Submitted"

@@ -9,6 +9,8 @@
 
 #[path = "life/idle.rs"]
 mod idle;
+#[path = "life/queue.rs"]
+mod queue;
 #[path = "life/world.rs"]
 mod world;
 
@@ -72,6 +74,9 @@ fn a_change_falls_even_where_more_is_charged_than_there_is() {
     world.change("down", "a", 80);
     world.settle();
     assert_eq!((world.holds("a"), world.charged()), (80, 80));
+    let over = plan::published::figures(&world.pool, &world.ledger).over_committed;
+    assert_eq!(over.len(), 3, "both centres, and who holds it: {over:?}");
+    assert_eq!(over[2], "held by dept");
 }
 
 #[test]
@@ -208,6 +213,22 @@ fn a_pool_on_hold_takes_nothing_new_and_renews_and_a_drained_one_does_not() {
     world.pool.intake = Intake::Open;
     world.settle();
     assert_eq!((world.holds("b"), world.holds("a")), (10, 50));
+}
+
+#[test]
+fn a_ledger_that_may_not_grow_only_gives_back() {
+    let mut world = World::new(100);
+    world.ask("a", "New", 60);
+    world.settle();
+    world.ledger_bytes = plan::ledger::MOST_BYTES;
+    world.ask("b", "New", 10);
+    world.change("down", "a", 40);
+    world.settle();
+    assert_eq!((world.holds("b"), world.reason("b")), (0, reason::ON_HOLD));
+    assert_eq!((world.holds("a"), world.charged()), (40, 40));
+    world.ledger_bytes -= 1;
+    world.settle();
+    assert_eq!((world.holds("b"), world.charged()), (10, 50));
 }
 
 #[test]

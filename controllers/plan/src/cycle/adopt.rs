@@ -1,7 +1,7 @@
 //! What the ledger takes over from specs and reports before it decides.
 
 use super::{CyclePlan, Snapshot};
-use crate::ceilings::overshoot;
+use crate::ceilings::{lends_where_it_is, overshoot};
 use crate::ledger::Ledger;
 use crate::market::{Kept, Market};
 use crate::subtree::Subtrees;
@@ -34,10 +34,11 @@ pub(super) fn adopt(snapshot: &Snapshot, ledger: &mut Ledger, plan: &mut CyclePl
             kept: &Kept::new(),
         };
         let parent = facts.parent.as_deref().unwrap_or_default();
-        match overshoot(name, parent, market) {
+        let hinders = overshoot(name, parent, market).map(|breach| breach.in_words());
+        match hinders.or_else(|| lends_where_it_is(name, market)) {
             None => take_over(name, facts, ledger),
-            Some(breach) => {
-                plan.overshoot.insert(name.clone(), breach.in_words());
+            Some(words) => {
+                plan.overshoot.insert(name.clone(), words);
             }
         }
     }

@@ -87,7 +87,12 @@ fn in_use(snapshot: &Snapshot, ledger: &Ledger, request: &Request, of_tenant: &[
                 continue;
             }
             left.update(&Name::from(used.pool.as_str()), |pool| {
-                pool.n = pool.n.plus(share);
+                // Storage is copied, all else divided.
+                let storage = pool.n.storage.max(share.storage);
+                pool.n = Resources {
+                    storage,
+                    ..pool.n.plus(share)
+                };
                 pool.centres
                     .insert(Name::clone(centre), Part { share, survival: share });
             });
@@ -95,3 +100,7 @@ fn in_use(snapshot: &Snapshot, ledger: &Ledger, request: &Request, of_tenant: &[
     }
     left
 }
+
+#[cfg(test)]
+#[path = "give_back/tests.rs"]
+mod tests;

@@ -11,6 +11,7 @@ mod lost;
 mod raise;
 mod reclaim;
 mod settle;
+mod vanished;
 mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,7 +32,8 @@ use crate::tenants::TenantFacts;
 
 pub use lost::restore;
 pub use raise::Keeper;
-pub(crate) use raise::approved_at;
+pub(crate) use raise::{approved_at, target, targets};
+pub use vanished::vanished;
 
 /// Which of the two runs this is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -56,6 +58,8 @@ pub struct Snapshot {
     pub ledger: Ledger,
     /// Uid of the ledger object.
     pub ledger_uid: String,
+    /// Its length as it is stored, in bytes.
+    pub ledger_bytes: usize,
     /// Pools that were understood.
     pub pools: BTreeMap<String, Pool>,
     /// Tenants whose spec was understood and whose place in the tree is valid.

@@ -11,7 +11,7 @@ use super::{CyclePlan, Snapshot, may_decide, record};
 use crate::admission::{Assessment, Case, assess, until};
 use crate::applicant::{Applicant, Register};
 use crate::by_name::Name;
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, MOST_BYTES};
 use crate::market::{self, Choice, Kept, Market};
 use crate::request::{Mark, Request, date_at};
 use crate::subtree::Subtrees;
@@ -27,7 +27,7 @@ pub struct Keeper {
 
 impl From<&Keeper> for crds::KeptAmounts {
     fn from(keeper: &Keeper) -> Self {
-        let centre = |(name, amounts): (&String, &crds::Resources)| crds::KeptInCentre {
+        let centre = |(name, amounts): (&String, &crds::Resources)| crds::CentreAmounts {
             name: name.clone(),
             amounts: amounts.to_amounts(),
         };
@@ -67,7 +67,11 @@ pub(super) fn raise(snapshot: &Snapshot, ledger: &mut Ledger, plan: &mut CyclePl
             subtrees,
             kept,
         };
-        assess(case, market)
+        let assessment = assess(case, market);
+        if snapshot.ledger_bytes < MOST_BYTES {
+            return assessment;
+        }
+        assessment.held_back()
     };
     let cases = cases(snapshot, ledger, &subtrees);
     plan.assessments.resize_with(snapshot.requests.len(), || None);
@@ -129,7 +133,7 @@ pub(crate) fn approved_at(request: &Request, assessment: &Assessment) -> Option<
 }
 
 /// Tenant and name of a request.
-type Named<'a> = (&'a str, &'a str);
+pub(crate) type Named<'a> = (&'a str, &'a str);
 
 /// Decisions by tenant and name of the request that they are about.
 type Decisions<'a> = BTreeMap<&'a str, BTreeMap<&'a str, Vec<&'a RequestApproval>>>;
@@ -146,7 +150,7 @@ fn decisions(snapshot: &Snapshot) -> Decisions<'_> {
 }
 
 /// The grants that somebody asks to alter.
-fn targets(snapshot: &Snapshot) -> BTreeMap<Named<'_>, &Request> {
+pub(crate) fn targets(snapshot: &Snapshot) -> BTreeMap<Named<'_>, &Request> {
     let altering = snapshot.requests.iter().filter(|r| r.alters());
     let named: BTreeSet<Named<'_>> = altering.filter_map(|r| Some((r.tenant(), r.target()?))).collect();
     if named.is_empty() {
@@ -158,7 +162,7 @@ fn targets(snapshot: &Snapshot) -> BTreeMap<Named<'_>, &Request> {
 }
 
 /// The request whose grant this one asks to alter.
-fn target<'a>(request: &Request, targets: &BTreeMap<Named<'_>, &'a Request>) -> Option<&'a Request> {
+pub(crate) fn target<'a>(request: &Request, targets: &BTreeMap<Named<'_>, &'a Request>) -> Option<&'a Request> {
     let name = request.alters().then(|| request.target())??;
     let named = targets.get(&(request.tenant(), name)).copied();
     named.filter(|t| request.speaks_of(t))
@@ -256,8 +260,10 @@ fn long<'a>(
     since: Option<Timestamp>,
     assessment: &'a Assessment,
 ) -> impl Iterator<Item = &'a Choice> {
-    let refused = assessment.refusal.as_ref().map(|r| r.reason);
-    let since = since.filter(|_| refused == Some(reason::WAITING_FOR_QUOTA));
+    // Cards that are free but not together are taken by small requests as well as any others.
+    let for_room = [reason::WAITING_FOR_QUOTA, reason::FRAGMENTED];
+    let refusal = assessment.refusal.as_ref();
+    let since = since.filter(|_| refusal.is_some_and(|r| for_room.contains(&r.reason)));
     let waited = since.map(|since| snapshot.now.duration_since(since));
     let choices = waited.map(|waited| (waited, assessment.choices.iter()));
     choices.into_iter().flat_map(move |(waited, choices)| {
@@ -286,3 +292,7 @@ fn keep(snapshot: &Snapshot, plan: &mut CyclePlan, kept: &mut Kept, request: &Re
         plan.keepers.insert(pool.to_owned(), keeper);
     }
 }
+
+#[cfg(test)]
+#[path = "raise/tests.rs"]
+mod tests;

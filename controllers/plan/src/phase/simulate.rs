@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crds::{ExpansionPhase, Resources};
+use crds::{ExpansionPhase, RequestType, Resources};
 
 use super::name;
-use crate::cycle::{Reading, Snapshot, cycle};
+use super::started::opened;
+use crate::cycle::{Reading, Snapshot, cycle, target, targets};
 use crate::pool::Pool;
 use crate::quota::Grant;
 use crate::request::Request;
@@ -20,8 +21,19 @@ pub struct Start {
     pub tenant: String,
     /// Its name.
     pub name: String,
-    /// What it would be granted.
+    /// What it would be granted; of a change, all that the grant then holds.
     pub grant: Grant,
+    /// What the grant holds already.
+    pub held: Grant,
+}
+
+impl Start {
+    /// What it would add to the charge of a pool in a centre.
+    pub fn adds(&self, pool: &str, centre: &str) -> Resources {
+        let charge = |grant: &Grant| Some(grant.get(pool)?.centres.get(centre)?.charge());
+        let [after, before] = [&self.grant, &self.held].map(|g| charge(g).unwrap_or_default());
+        after.minus(before)
+    }
 }
 
 /// The pools as if all of the phase were there and accepted as it is written, whatever its stage. What the phase counts
@@ -47,9 +59,23 @@ pub fn starts(snapshot: &Snapshot, pools: BTreeMap<String, Pool>) -> Vec<Start> 
     found
 }
 
-/// The snapshot with nothing but what waits: what is held is in the ledger's sums.
+/// The snapshot with nothing but what waits, and the grants that it asks to change: what is held is in the ledger's sums.
 fn waiting(snapshot: &Snapshot) -> Snapshot {
-    let waits = |r: &&Arc<Request>| r.asks_grant() && !r.deleting() && r.allocation().is_none();
+    let targets = targets(snapshot);
+    let altered = |r: &Request| {
+        let grant = target(r, &targets).filter(|_| r.kind() == RequestType::Change && !r.deleting())?;
+        (grant.is_live() && !grant.was_altered_by(r.uid())).then(|| grant.uid())
+    };
+    let altered: BTreeMap<&str, &str> = snapshot
+        .requests
+        .iter()
+        .filter_map(|r| Some((r.uid(), altered(r)?)))
+        .collect();
+    let grants: BTreeSet<&str> = altered.values().copied().collect();
+    let waits = |r: &&Arc<Request>| {
+        let new = r.asks_grant() && !r.deleting() && r.allocation().is_none();
+        new || altered.contains_key(r.uid()) || grants.contains(r.uid())
+    };
     let requests: Vec<_> = snapshot.requests.iter().filter(waits).cloned().collect();
     let names: BTreeSet<(&str, &str)> = requests.iter().map(|r| (r.tenant(), r.name())).collect();
     let about = |a: &&Arc<crds::RequestApproval>| {
@@ -63,6 +89,7 @@ fn waiting(snapshot: &Snapshot) -> Snapshot {
         epoch: snapshot.epoch,
         ledger: snapshot.ledger.clone(),
         ledger_uid: snapshot.ledger_uid.clone(),
+        ledger_bytes: snapshot.ledger_bytes,
         pools: snapshot.pools.clone(),
         tenants: snapshot.tenants.clone(),
         standing: snapshot.standing.clone(),
@@ -79,28 +106,33 @@ fn granted(mut world: Snapshot) -> Vec<Start> {
     loop {
         let plan = cycle(&world);
         let Some(mut ledger) = plan.swap else { return out };
-        let opened = |request: &&Arc<Request>| {
-            let uid = request.uid();
-            !world.ledger.records.contains_key(uid) && ledger.records.contains_key(uid)
-        };
+        let records = opened(&world.ledger, &ledger);
         let served = plan.order.iter().filter_map(|index| world.requests.get(*index));
-        let opened: Vec<Arc<Request>> = served.filter(opened).cloned().collect();
-        if opened.is_empty() {
+        let starts: Vec<(String, Start)> = served
+            .filter_map(|request| {
+                let (subject, record) = records.get(request.uid())?;
+                let start = Start {
+                    uid: request.uid().to_owned(),
+                    tenant: request.tenant().to_owned(),
+                    name: request.name().to_owned(),
+                    grant: record.to.clone(),
+                    held: record.from.clone(),
+                };
+                Some(((*subject).to_owned(), start))
+            })
+            .collect();
+        if starts.is_empty() {
             return out;
         }
-        for request in &opened {
-            let record = ledger.records.get(request.uid());
-            let grant = record.map(|r| r.to.clone()).unwrap_or_default();
-            ledger.settle(request.uid(), &grant);
-            out.push(Start {
-                uid: request.uid().to_owned(),
-                tenant: request.tenant().to_owned(),
-                name: request.name().to_owned(),
-                grant,
-            });
+        for (subject, start) in starts {
+            ledger.settle(&subject, &start.grant);
+            world.requests.retain(|r| r.uid() != start.uid);
+            // The next change of that grant begins with what this one made of it.
+            if let Some(request) = world.requests.iter_mut().find(|r| r.uid() == subject) {
+                Arc::make_mut(request).holds = start.grant.clone();
+            }
+            out.push(start);
         }
-        let opened: BTreeSet<&str> = opened.iter().map(|r| r.uid()).collect();
-        world.requests.retain(|r| !opened.contains(r.uid()));
         world.ledger = ledger;
     }
 }

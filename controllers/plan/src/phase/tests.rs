@@ -192,6 +192,77 @@ fn a_simulation_tells_who_would_start() {
     assert_eq!(twice["x86"].capacity["jishi"].gross, cpu(200));
 }
 
+/// 40 vCPU are held, and all that fits is asked for them instead, or more.
+fn with_a_change(vcpu: &str) -> Snapshot {
+    let mut world = snapshot("Declared", &[], &[("held", "40"), ("larger", vcpu)]);
+    let larger = world.requests.pop().unwrap();
+    let mut ledger = cycle(&world).swap.unwrap();
+    let grant = ledger.records["held"].to.clone();
+    ledger.settle("held", &grant);
+    let mut held = world.requests[0].object().as_ref().clone();
+    held.status.get_or_insert_default().allocation = Some(crds::Allocation {
+        pools: crate::quota::to_stored(&grant),
+        ..crds::Allocation::default()
+    });
+    let mut change = larger.object().as_ref().clone();
+    change.spec.type_ = crds::RequestType::Change;
+    change.spec.allocation_ref = Some(crds::AllocationRef { name: "held".into() });
+    world.ledger = ledger;
+    world.requests = [held, change]
+        .map(|object| Arc::new(Request::read(object, false).unwrap()))
+        .to_vec();
+    world
+}
+
+#[test]
+fn a_change_that_waits_starts_with_the_phase() {
+    let mut world = with_a_change("120");
+    let waits = cycle(&world);
+    let refusal = waits.assessment(1).unwrap().refusal.as_ref().unwrap();
+    assert_eq!(refusal.reason, crds::request_reason::EXCEEDS_MAX_QUOTA);
+    let planned = phase("Planned", "100", &Value::Null);
+    let found = starts(&world, with(&world.pools, &planned));
+    let [start] = found.as_slice() else {
+        panic!("{found:?}");
+    };
+    assert_eq!(start.name, "larger");
+    assert_eq!(start.grant["x86"].n, cpu(120));
+    // 40 are charged already.
+    assert_eq!(start.adds("x86", "jishi"), cpu(80));
+
+    world.pools = snapshot("Declared", &[accepted("100")], &[]).pools;
+    let plan = cycle(&world);
+    assert_eq!(
+        started(&world, &plan),
+        BTreeMap::from([("larger".to_owned(), "phase-2".to_owned())])
+    );
+    // One that fits into what was there before owes nothing to the phase: 80 are 40 more, and 50 were free.
+    let mut world = with_a_change("80");
+    assert!(starts(&world, with(&world.pools, &planned)).is_empty());
+    world.pools = snapshot("Declared", &[accepted("100")], &[]).pools;
+    let plan = cycle(&world);
+    assert!(plan.swap.as_ref().unwrap().records.contains_key("held"));
+    assert!(started(&world, &plan).is_empty());
+}
+
+#[test]
+fn changes_of_one_grant_start_one_after_the_other() {
+    let mut world = with_a_change("120");
+    let mut next = world.requests[1].object().as_ref().clone();
+    next.metadata.uid = Some("next".into());
+    next.metadata.name = Some("next".into());
+    let amounts = crds::Resources::to_amounts(cpu(150));
+    next.spec.pools.as_mut().unwrap()[0].amounts = amounts;
+    world.requests.push(Arc::new(Request::read(next, false).unwrap()));
+    let planned = phase("Planned", "100", &Value::Null);
+    let found = starts(&world, with(&world.pools, &planned));
+    let added: Vec<_> = found
+        .iter()
+        .map(|s| (s.name.as_str(), s.adds("x86", "jishi")))
+        .collect();
+    assert_eq!(added, [("larger", cpu(80)), ("next", cpu(30))]);
+}
+
 /// Status with so much charged in each centre.
 fn charged(source: &str, phase: &ExpansionPhase, charged: i128) -> ExpansionPhaseStatus {
     let phases = std::slice::from_ref(phase);

@@ -3,14 +3,17 @@
 
 use std::sync::Arc;
 
-use crds::{LedgerState, ResourceRequest, Survival};
+use crds::{LedgerState, RequestType, ResourceRequest, Resources, Survival};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use plan::ceilings::Ceiling;
 use plan::check::recounted;
 use plan::cycle::{CyclePlan, Snapshot};
+use plan::quota::gross;
 use plan::request::Request;
 
-use crate::fixtures::{GROSS, vcpu};
+use crate::Mix;
+use crate::fixtures::Facts;
 
 /// The rule that is broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,10 +42,30 @@ pub(crate) enum Broken {
     LeavesWhileItHolds,
     /// The last one that came is served first.
     LastServedFirst,
+    /// What is kept back is sold.
+    ReserveSold,
+    /// More than one vCPU is sold for each that is there, twice.
+    OvercommittedTwice,
+    /// A part that must survive is forgotten.
+    PercentageForgotten,
+    /// Whether free cards lie together is not looked at.
+    ScatteredIgnored,
+    /// That cards belong together is forgotten.
+    BlocksForgotten,
+    /// A borrower takes all that its siblings lend.
+    BorrowsWithoutLimit,
+    /// A sibling lends all that it does not use.
+    LendsEverything,
+    /// Every request may go above the ceilings.
+    AllIsUrgent,
+    /// A tenant moves whatever it holds.
+    MovesWithoutRoom,
+    /// Capacity that fell is sold on.
+    FallIgnored,
 }
 
 impl Broken {
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 22] = [
         Self::SwapOnAnyVersion,
         Self::ApplyOnAnyVersion,
         Self::StaleCopiesDecide,
@@ -55,25 +78,73 @@ impl Broken {
         Self::ChangesForgotten,
         Self::LeavesWhileItHolds,
         Self::LastServedFirst,
+        Self::ReserveSold,
+        Self::OvercommittedTwice,
+        Self::PercentageForgotten,
+        Self::ScatteredIgnored,
+        Self::BlocksForgotten,
+        Self::BorrowsWithoutLimit,
+        Self::LendsEverything,
+        Self::AllIsUrgent,
+        Self::MovesWithoutRoom,
+        Self::FallIgnored,
     ];
+
+    /// The lives that show it.
+    pub(crate) fn mix(self) -> Mix {
+        match self {
+            Self::AncestorsIgnored
+            | Self::ReserveSold
+            | Self::OvercommittedTwice
+            | Self::PercentageForgotten
+            | Self::ScatteredIgnored
+            | Self::BlocksForgotten
+            | Self::BorrowsWithoutLimit
+            | Self::LendsEverything
+            | Self::AllIsUrgent
+            | Self::MovesWithoutRoom
+            | Self::FallIgnored => Mix::Market,
+            _ => Mix::Protocol,
+        }
+    }
 
     /// Alters what is decided on.
     pub(crate) fn reads(self, snapshot: &mut Snapshot) {
         match self {
-            Self::StaleCopiesDecide => each(snapshot, |r| r.fresh = true),
-            Self::CapacityTwice => {
-                let capacity = snapshot.pools.values_mut().flat_map(|p| p.capacity.values_mut());
-                capacity.for_each(|c| c.gross = vcpu(2 * GROSS));
-                let centres = snapshot.ledger.pools.values_mut().flat_map(|p| p.centres.values_mut());
-                centres.for_each(|c| c.committable = vcpu(2 * GROSS));
+            Self::CapacityTwice
+            | Self::ReserveSold
+            | Self::OvercommittedTwice
+            | Self::ScatteredIgnored
+            | Self::FallIgnored => {
+                self.counts(snapshot);
+            }
+            Self::BorrowsWithoutLimit => ceilings(snapshot, |c| c.borrow = c.amounts),
+            Self::LendsEverything => ceilings(snapshot, |c| c.lend = c.amounts),
+            Self::MovesWithoutRoom => {
+                // Whatever was adopted before, nothing is known of the place that it leaves.
+                let (new, adopted) = (snapshot.tenants["t"].generation, snapshot.ledger.tenants.get_mut("t"));
+                if let Some(moves) = adopted.filter(|t| t.generation < new) {
+                    moves.generation = 0;
+                }
             }
             Self::AncestorsIgnored => {
                 snapshot.tenants.values_mut().for_each(|t| t.parent = None);
                 snapshot.ledger.tenants.values_mut().for_each(|t| t.parent = None);
             }
-            Self::SurvivalForgotten => each_object(snapshot, |r| {
-                if r.spec.survival == Survival::default() {
-                    r.spec.survival = Survival("1%".to_owned());
+            Self::SurvivalForgotten => survives(snapshot, "Full"),
+            Self::PercentageForgotten => survives(snapshot, "60%"),
+            Self::BlocksForgotten => each_object(snapshot, |r| {
+                let need = r
+                    .spec
+                    .resources
+                    .iter_mut()
+                    .filter_map(|need| need.accelerators.as_mut());
+                need.flatten().for_each(|card| card.per_node = None);
+            }),
+            Self::AllIsUrgent => each_object(snapshot, |r| {
+                if r.spec.type_ == RequestType::New {
+                    r.spec.type_ = RequestType::Emergency;
+                    r.spec.until = Some("1970-01-20".to_owned());
                 }
             }),
             Self::HalfAGrant => each_object(snapshot, |r| {
@@ -93,7 +164,30 @@ impl Broken {
                     *at = Timestamp::from_second(1_000_000 - at.as_second()).unwrap();
                 }
             }),
-            Self::SwapOnAnyVersion | Self::ApplyOnAnyVersion | Self::LoweringFreesAtOnce | Self::LeavesWhileItHolds => {
+            Self::SwapOnAnyVersion
+            | Self::ApplyOnAnyVersion
+            | Self::StaleCopiesDecide
+            | Self::LoweringFreesAtOnce
+            | Self::LeavesWhileItHolds => {}
+        }
+    }
+
+    /// Alters what capacity there seems to be.
+    fn counts(self, snapshot: &mut Snapshot) {
+        let whole = Facts::new(Mix::Market);
+        for (name, pool) in &mut snapshot.pools {
+            for (centre, capacity) in &mut pool.capacity {
+                match self {
+                    Self::CapacityTwice => capacity.gross = capacity.gross.plus(capacity.gross),
+                    Self::ReserveSold => capacity.reserved = Resources::ZERO,
+                    Self::OvercommittedTwice => capacity.gross = gross(capacity.gross, pool.overcommit),
+                    Self::ScatteredIgnored => capacity.cards.iter_mut().for_each(|row| row.free = row.cards),
+                    _ => {
+                        let report = capacity.report;
+                        *capacity = whole.pool(name).capacity[centre].clone();
+                        capacity.report = report;
+                    }
+                }
             }
         }
     }
@@ -121,6 +215,27 @@ impl Broken {
 
 fn each(snapshot: &mut Snapshot, change: impl Fn(&mut Request)) {
     snapshot.requests.iter_mut().for_each(|r| change(Arc::make_mut(r)));
+}
+
+/// Changes every ceiling, those that were adopted as well.
+fn ceilings(snapshot: &mut Snapshot, change: impl Fn(&mut Ceiling)) {
+    let specs = snapshot.tenants.values_mut().map(|t| &mut t.ceilings);
+    let adopted = snapshot.ledger.tenants.values_mut().map(|t| &mut t.ceilings);
+    for ceilings in specs.chain(adopted) {
+        let pools: Vec<_> = ceilings.keys().cloned().collect();
+        for pool in pools {
+            Arc::make_mut(ceilings).update(&pool, &change);
+        }
+    }
+}
+
+/// Of what must survive hardly anything does.
+fn survives(snapshot: &mut Snapshot, of: &str) {
+    each_object(snapshot, |r| {
+        if r.spec.survival.0 == of {
+            r.spec.survival = Survival("1%".to_owned());
+        }
+    });
 }
 
 fn each_object(snapshot: &mut Snapshot, change: impl Fn(&mut ResourceRequest)) {

@@ -12,8 +12,8 @@ use plan::request::Request;
 use proptest::prelude::*;
 
 use crate::broken::Broken;
-use crate::fixtures::{self, CENTRES, GROSS, POOLS, vcpu};
-use crate::{REQUESTS, Step};
+use crate::fixtures::{CENTRES, Facts, POOLS};
+use crate::{Mix, REQUESTS, Step, decisions};
 
 /// What an operator has in its hands.
 #[derive(Default)]
@@ -46,12 +46,13 @@ pub(crate) struct World {
     operators: [Operator; 2],
     /// The rule that is broken, if any.
     broken: Option<Broken>,
-    /// What was served out of turn.
-    out_of_turn: Vec<String>,
+    facts: Facts,
+    /// What was decided wrongly.
+    wrong: Vec<String>,
 }
 
 impl World {
-    pub(crate) fn new(broken: Option<Broken>) -> Self {
+    pub(crate) fn new(mix: Mix, broken: Option<Broken>) -> Self {
         let ledger = Ledger {
             state: LedgerState::Open,
             ..Ledger::default()
@@ -65,7 +66,8 @@ impl World {
             history: Vec::new(),
             operators,
             broken,
-            out_of_turn: Vec::new(),
+            facts: Facts::new(mix),
+            wrong: Vec::new(),
         }
     }
 
@@ -95,9 +97,10 @@ impl World {
             epoch: 1,
             ledger: self.ledger.clone(),
             ledger_uid: "l".into(),
-            pools: POOLS.map(|p| (p.to_owned(), fixtures::pool(p))).into(),
-            tenants: fixtures::tenants().collect(),
-            standing: fixtures::tenants().map(|(name, _)| (name, Ok(()))).collect(),
+            ledger_bytes: 0,
+            pools: POOLS.map(|p| (p.to_owned(), self.facts.pool(p))).into(),
+            tenants: self.facts.tenants().collect(),
+            standing: self.facts.tenants().map(|(name, _)| (name, Ok(()))).collect(),
             requests: requests
                 .values()
                 .map(|r| Request::read(r.clone(), reading == Reading::Decide).unwrap().into())
@@ -111,9 +114,9 @@ impl World {
     pub(crate) fn run(&mut self, step: Step) {
         self.history.push(self.requests.clone());
         match step {
-            Step::Create(i, n) => {
+            Step::Create(i, ask) => {
                 self.version += 1;
-                let request = fixtures::asks(i, n, self.version);
+                let request = self.facts.asks(i, ask, self.version);
                 self.requests.entry(format!("r{i}")).or_insert(request);
             }
             Step::Delete(i) => {
@@ -153,6 +156,9 @@ impl World {
                     self.ledger_version += 1;
                 }
             }
+            Step::TenantMoves => self.facts.tenant_moves(),
+            Step::CapacityChanges => self.facts.capacity_changes(),
+            Step::CardsScatter => self.facts.scattered = !self.facts.scattered,
         }
     }
 
@@ -193,7 +199,10 @@ impl World {
     /// A request of that kind that is there already is replaced by a new one.
     fn speak_of(&mut self, i: usize, kind: RequestType, n: Option<u8>) {
         self.version += 1;
-        let request = fixtures::speaks_of(i, kind, n, self.version);
+        let target = self.requests.get(&format!("r{i}"));
+        let need = target.and_then(|t| t.spec.resources.as_ref());
+        let cards = need.is_some_and(|need| need.accelerators.is_some());
+        let request = self.facts.speaks_of(i, kind, n, cards, self.version);
         self.requests.insert(
             Request::read(request.clone(), false).unwrap().name().to_owned(),
             request,
@@ -242,8 +251,13 @@ impl World {
             broken.reads(&mut nominate);
         }
         let nominated = cycle(&nominate);
-        self.out_of_turn.extend(order_broken(&truth, &nominated));
-        let mut snapshot = self.snapshot(&self.requests, Reading::Decide);
+        self.wrong.extend(order_broken(&truth, &nominated));
+        let again = if self.broken == Some(Broken::StaleCopiesDecide) {
+            &cached
+        } else {
+            &self.requests
+        };
+        let mut snapshot = self.snapshot(again, Reading::Decide);
         snapshot.epoch = epoch;
         snapshot.requests.retain(|r| nominated.touched.contains(r.uid()));
         let stale = self.snapshot(&cached, Reading::Nominate).requests;
@@ -264,6 +278,7 @@ impl World {
         if let Some(broken) = self.broken {
             broken.decides(&snapshot, &mut plan);
         }
+        self.wrong.extend(decisions::wrong(&self.facts, &snapshot, &plan));
         self.operators[o] = Operator {
             snapshot,
             plan,
@@ -305,25 +320,12 @@ impl World {
             .collect()
     }
 
-    /// The ledger with what there really is, whatever was adopted.
-    fn truth(&self) -> Ledger {
-        let mut ledger = self.ledger.clone();
-        let centres = ledger.pools.values_mut().flat_map(|p| p.centres.values_mut());
-        centres.for_each(|c| c.committable = vcpu(GROSS));
-        for (name, facts) in fixtures::tenants() {
-            if let Some(entry) = ledger.tenants.get_mut(&name) {
-                (entry.parent, entry.ceilings) = (facts.parent, facts.ceilings);
-            }
-        }
-        ledger
-    }
-
     pub(crate) fn check(&self) -> Result<(), TestCaseError> {
-        let (truth, requests) = (self.truth(), self.read_all());
-        let mut wrong = violations(&truth, &requests, false);
-        wrong.extend(ceilings_broken(&truth, &requests, &BTreeSet::new()));
+        let (truth, requests) = (self.facts.truth(&self.ledger), self.read_all());
+        let mut wrong = violations(&truth, &requests, self.facts.capacity_fell());
+        wrong.extend(ceilings_broken(&truth, &requests, &["gpu"].into()));
         wrong.extend(grants_broken(&requests));
-        wrong.extend(self.out_of_turn.iter().cloned());
+        wrong.extend(self.wrong.iter().cloned());
         prop_assert!(wrong.is_empty(), "{}", wrong.join("; "));
         for request in requests {
             let changes = request.allocation().map(|a| a.changes.clone()).unwrap_or_default();

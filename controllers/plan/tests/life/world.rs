@@ -32,6 +32,7 @@ pub(crate) fn cpu(vcpu: i128) -> Resources {
 pub(crate) struct World {
     pub(crate) pool: Pool,
     pub(crate) ledger: Ledger,
+    pub(crate) ledger_bytes: usize,
     tenant: TenantFacts,
     requests: BTreeMap<String, Request>,
     policies: Vec<Policy>,
@@ -71,6 +72,7 @@ impl World {
                 state: LedgerState::Open,
                 ..Ledger::default()
             },
+            ledger_bytes: 0,
             tenant: TenantFacts {
                 grace_days: 14,
                 ..TenantFacts::default()
@@ -253,7 +255,7 @@ impl World {
         CENTRES.map(centre).to_vec()
     }
 
-    fn snapshot(&self) -> Snapshot {
+    pub(crate) fn snapshot(&self) -> Snapshot {
         let requests: Vec<_> = self.requests.values().cloned().map(Arc::new).collect();
         Snapshot {
             reading: Reading::Decide,
@@ -261,6 +263,7 @@ impl World {
             epoch: 1,
             ledger: self.ledger.clone(),
             ledger_uid: "l".into(),
+            ledger_bytes: self.ledger_bytes,
             pools: [("x86".to_owned(), self.pool.clone())].into(),
             tenants: [(TENANT.to_owned(), self.tenant.clone())].into(),
             standing: [(TENANT.to_owned(), Ok(()))].into(),

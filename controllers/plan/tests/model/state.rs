@@ -87,6 +87,8 @@ pub(crate) struct World {
     pub(crate) requests: [Option<Request>; NAMES],
     /// What the centre lets in for each name; it outlives the request.
     pub(crate) in_force: [u8; NAMES],
+    /// What of that belongs to a request that vanished by hand: nobody waits for the centre to take it back.
+    pub(crate) orphaned: [u8; NAMES],
     pub(crate) operators: [Operator; OPERATORS],
     pub(crate) late: Option<Late>,
     pub(crate) next_uid: u8,
@@ -105,6 +107,8 @@ pub(crate) struct Budget {
     pub(crate) late: u8,
     pub(crate) losses: u8,
     pub(crate) recounts: u8,
+    /// Finalizers taken away by hand.
+    pub(crate) by_hand: u8,
 }
 
 impl World {
@@ -121,6 +125,7 @@ impl World {
             }),
             requests: [None; NAMES],
             in_force: [0; NAMES],
+            orphaned: [0; NAMES],
             operators: [Operator::default(); OPERATORS],
             late: None,
             next_uid: 1,
@@ -128,14 +133,21 @@ impl World {
         }
     }
 
-    /// What is wrong, if anything: the centre lets in more than there is, more is allocated than there is, or the
-    /// ledger is lower than what it stands for.
+    /// Whether the centre lets in more than there is, counting what vanished by hand.
+    pub(crate) fn lets_in_too_much(&self) -> Option<&'static str> {
+        let in_force: u8 = self.in_force.iter().sum();
+        (in_force > CAPACITY).then_some("the centre lets in more than there is")
+    }
+
+    /// What is wrong, if anything: the centre lets in more than there is, not counting what vanished by hand; more is
+    /// allocated than there is; or the ledger is lower than what it stands for.
     pub(crate) fn wrong(&self) -> Option<&'static str> {
         let allocated: u8 = self.requests.iter().flatten().map(|r| r.holds).sum();
         if allocated > CAPACITY {
             return Some("more is allocated than there is");
         }
-        if self.in_force.iter().sum::<u8>() > CAPACITY {
+        let in_force: u8 = self.in_force.iter().sum();
+        if in_force - self.orphaned.iter().sum::<u8>() > CAPACITY {
             return Some("the centre lets in more than there is");
         }
         let ledger = self.ledger.filter(|l| !l.counting)?;

@@ -12,6 +12,7 @@ pub(crate) enum Step {
     Change(usize),
     End(usize),
     Delete(usize),
+    VanishByHand(usize),
     CentreApplies(usize),
     LedgerIsLost,
     ReadLedger(usize),
@@ -38,6 +39,7 @@ pub(crate) fn all() -> Vec<Step> {
             Step::Change(name),
             Step::End(name),
             Step::Delete(name),
+            Step::VanishByHand(name),
             Step::CentreApplies(name),
         ]);
     }
@@ -72,6 +74,7 @@ pub(crate) fn take(world: &World, step: Step, rules: Rules) -> Option<World> {
         Step::Change(name) => change(&mut next, name),
         Step::End(name) => end(&mut next, name),
         Step::Delete(name) => delete(&mut next, name, rules),
+        Step::VanishByHand(name) => vanish_by_hand(&mut next, name),
         Step::CentreApplies(name) => {
             centre_applies(&mut next, name);
             Some(())
@@ -154,8 +157,18 @@ fn delete(w: &mut World, name: usize, rules: Rules) -> Option<()> {
     Some(())
 }
 
+/// Somebody deletes it and takes the finalizer away: it is gone, whatever it holds and whatever is under way.
+fn vanish_by_hand(w: &mut World, name: usize) -> Option<()> {
+    w.requests[name]?;
+    spend(&mut w.budget.by_hand)?;
+    w.requests[name] = None;
+    w.orphaned[name] = w.in_force[name];
+    Some(())
+}
+
 /// The agent brings the centre to what the allocation says, and says so; what is gone lets in nothing.
 fn centre_applies(w: &mut World, name: usize) {
+    w.orphaned[name] = 0;
     let Some(request) = w.requests[name].as_mut() else {
         w.in_force[name] = 0;
         return;

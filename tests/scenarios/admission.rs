@@ -16,6 +16,10 @@ use playground::{Cloud, Options};
 use serde_json::{Value, json};
 use tests::repository;
 
+#[macro_use]
+#[path = "main_job/steps.rs"]
+mod steps;
+
 #[path = "../../crds/tests/rules/examples.rs"]
 mod examples;
 use examples::{Example, merged};
@@ -34,31 +38,33 @@ mod people;
 mod rights;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn admission() {
+async fn admission() -> anyhow::Result<()> {
     let options = Options {
         operators: false,
         ..Options::default()
     };
-    let cloud = Cloud::up(options).await.unwrap();
-    people::tenant_namespaces(&cloud).await;
-    let client = cloud.client("hub", None).await.unwrap();
-    every_rule_acts(&client).await;
-    limits_of_the_schemas_act(&client).await;
-    unknown_fields_are_refused_by_strict_clients(&cloud).await;
-    shipped_examples_are_what_they_say(&cloud).await;
-    rights::are_exact(&cloud).await;
-    people::requests_are_stamped(&cloud).await;
-    people::departments_keep_to_their_own(&cloud).await;
-    people::two_people_decide(&cloud).await;
-    people::self_approval_example_is_refused(&cloud).await;
-    moves::are_asked_for_by_people(&cloud).await;
-    moves::nobody_confirms_their_own(&cloud).await;
-    centres::agents_write_their_own_rows(&cloud).await;
-    people::live_grants_stay(&cloud).await;
-    limits::are_enforced_with_the_numbers(&cloud).await;
-    centres::agents_reach_tenants_only(&cloud).await;
-    centres::the_service_account_is_the_agent(&cloud).await;
-    centres::pods_keep_to_their_pool(&cloud).await;
+    steps!(
+        Cloud::up(options).await?,
+        people::tenant_namespaces,
+        self::every_rule_acts,
+        self::limits_of_the_schemas_act,
+        self::unknown_fields_are_refused_by_strict_clients,
+        self::shipped_examples_are_what_they_say,
+        rights::are_exact,
+        people::requests_are_stamped,
+        people::departments_keep_to_their_own,
+        people::two_people_decide,
+        people::self_approval_example_is_refused,
+        moves::are_asked_for_by_people,
+        moves::nobody_confirms_their_own,
+        centres::agents_write_their_own_rows,
+        people::live_grants_stay,
+        limits::are_enforced_with_the_numbers,
+        limits::much_memory_is_warned_about,
+        centres::agents_reach_tenants_only,
+        centres::the_service_account_is_the_agent,
+        centres::pods_keep_to_their_pool,
+    )
 }
 
 fn dry() -> PostParams {
@@ -168,18 +174,20 @@ async fn check(client: &Client, example: &Example, number: usize) {
     }
 }
 
-async fn every_rule_acts(client: &Client) {
+async fn every_rule_acts(cloud: &Cloud) {
+    let client = cloud.client("hub", None).await.unwrap();
     let mut seen = 0;
     for crd in crds::all() {
         for (number, example) in examples::read(&crd.spec.names.plural).iter().enumerate() {
-            check(client, example, number).await;
+            check(&client, example, number).await;
             seen += example.refused.len();
         }
     }
     assert!(seen > 60, "only {seen} refused examples");
 }
 
-async fn limits_of_the_schemas_act(client: &Client) {
+async fn limits_of_the_schemas_act(cloud: &Cloud) {
+    let client = cloud.client("hub", None).await.unwrap();
     let request = valid("resourcerequests");
     let accepted = [
         json!({"displayName": "医".repeat(60)}),
@@ -189,7 +197,7 @@ async fn limits_of_the_schemas_act(client: &Client) {
         json!({"survival": "99%"}),
     ];
     for spec in accepted {
-        let said = dry_create(client, &merged(&request, &json!({ "spec": spec }))).await;
+        let said = dry_create(&client, &merged(&request, &json!({ "spec": spec }))).await;
         assert_eq!(said, Ok(()), "{spec}");
     }
     let twice = json!({"name": "x86", "amounts": {"cpu": "1", "memory": "1Gi"}});
@@ -230,7 +238,7 @@ async fn limits_of_the_schemas_act(client: &Client) {
         (json!({"type": "Migration"}), "Unsupported value"),
     ];
     for (spec, part) in refused {
-        let said = dry_create(client, &merged(&request, &json!({ "spec": spec })))
+        let said = dry_create(&client, &merged(&request, &json!({ "spec": spec })))
             .await
             .expect_err(part);
         assert!(said.contains(part), "{spec} was refused otherwise: {said}");

@@ -5,6 +5,7 @@ use playground::eventually;
 use serde_json::{Value, json};
 use tests::prometheus;
 
+use crate::ledger::is_quiet;
 use crate::world::{METRO, PATIENCE, World, condition, small_request};
 
 const NS: &str = "dept-jyt";
@@ -32,17 +33,6 @@ fn committable(ledger: &Value) -> Vec<Value> {
         .filter(|p| p["name"] == "grow")
         .filter_map(|p| p["centres"].as_array());
     centres.flatten().map(|c| c["committable"]["cpu"].clone()).collect()
-}
-
-/// The ledger, once no change is under way in it.
-async fn quiet_ledger(w: &World) -> Result<Value> {
-    eventually(PATIENCE, "no change is under way", || async {
-        let ledger = w.get("hub", &["quotaledger", "province"]).await?;
-        let open = ledger["spec"]["records"].as_array().map_or(0, Vec::len);
-        ensure!(open == 0, "{open} records are open");
-        Ok(ledger)
-    })
-    .await
 }
 
 /// Every ledger that was stored after that version.
@@ -85,7 +75,7 @@ pub(crate) async fn nothing_moves_before_acceptance(w: &World) -> Result<()> {
     .await?;
     w.ready_reason(&["phase", "growth"], "AwaitingAcceptance").await?;
     simulated(w).await?;
-    ensure!(committable(&quiet_ledger(w).await?) == ["100", "100"]);
+    ensure!(committable(&is_quiet(w).await?) == ["100", "100"]);
     w.request_reason(NS, "waits", "WaitingForQuota").await.map(drop)
 }
 
@@ -112,7 +102,7 @@ async fn simulate(w: &World, what: &Value) -> Result<Value> {
 }
 
 pub(crate) async fn capacity_moves_once_at_acceptance(w: &World) -> Result<()> {
-    let before = quiet_ledger(w).await?;
+    let before = is_quiet(w).await?;
     let version = before["metadata"]["resourceVersion"].as_str().context("a version")?;
     w.apply("hub", Some("zhao.min"), &phase("Accepted", 100)).await?;
     w.request_reason(NS, "waits", "Active").await?;
@@ -146,7 +136,7 @@ pub(crate) async fn capacity_moves_once_at_acceptance(w: &World) -> Result<()> {
 }
 
 async fn again_is_no_change(w: &World) -> Result<()> {
-    let ledger = quiet_ledger(w).await?;
+    let ledger = is_quiet(w).await?;
     let file = w.file(&phase("Accepted", 100))?;
     let said = w.ok("hub", Some("zhao.min"), &["apply", "-f", &file]).await?;
     ensure!(said.contains("unchanged"), "{said}");
@@ -182,7 +172,7 @@ pub(crate) async fn what_is_committed_stays(w: &World) -> Result<()> {
     // Down to what is committed it may go.
     w.apply("hub", Some("zhao.min"), &phase("Accepted", 70)).await?;
     committed("70").await?;
-    ensure!(committable(&quiet_ledger(w).await?) == ["170", "170"]);
+    ensure!(committable(&is_quiet(w).await?) == ["170", "170"]);
     let query = r#"max(xiangyun_plan_accepted{resource="cpu"})"#;
     eventually(PATIENCE, "the metric says what kubectl says", || async {
         let value = prometheus::value(&w.cloud.prometheus()?, query).await?;

@@ -6,6 +6,7 @@ use anyhow::{Context as _, Result, ensure};
 use playground::eventually;
 use serde_json::{Value, json};
 
+use crate::ledger;
 use crate::world::{METRO, PATIENCE, World, small_request};
 
 /// An edit or a deletion in a centre is corrected within this time.
@@ -171,6 +172,49 @@ pub(crate) async fn a_newer_leader_confirms(w: &World) -> Result<()> {
     w.cloud.kill(outdated).await?;
     w.request_reason("dept-jyt", "outdated", "Active").await?;
     w.cloud.start_process(outdated).await
+}
+
+/// An administrator switches off what forbids it, takes the finalizers off a grant and deletes it: what it held is free within
+/// seconds, not at the next recount, and an event on the ledger has the numbers.
+pub(crate) async fn what_vanished_is_counted_at_once(w: &World) -> Result<()> {
+    let (ns, name) = ("dept-jyt", "vanishes");
+    let before = ledger::charged(w, "x86").await?;
+    w.apply("hub", Some("wu.gang"), &small_request(ns, name, 4)).await?;
+    w.request_reason(ns, name, "Active").await?;
+    ensure!(ledger::charged(w, "x86").await? != before, "it charges nothing");
+    let forbids = ["validatingadmissionpolicybinding", "xiangyun-live-grant"];
+    let kept = w.get("hub", &forbids).await?;
+    w.ok("hub", None, &["delete", forbids[0], forbids[1]]).await?;
+    eventually(PATIENCE, "it may be deleted", || async {
+        w.ok("hub", None, &["delete", "rreq", name, "-n", ns, "--wait=false"])
+            .await
+    })
+    .await?;
+    let none = r#"{"metadata":{"finalizers":null}}"#;
+    w.ok(
+        "hub",
+        None,
+        &["patch", "rreq", name, "-n", ns, "--type=merge", "-p", none],
+    )
+    .await?;
+    eventually(PATIENCE, "nothing is charged for it", || async {
+        let charged = ledger::charged(w, "x86").await?;
+        ensure!(charged == before, "{charged:?}, not {before:?}");
+        Ok(())
+    })
+    .await?;
+    eventually(PATIENCE, "an event tells", || async {
+        let events = w
+            .get("hub", &["events", "--field-selector=reason=LedgerRepaired"])
+            .await?;
+        let notes = events["items"].to_string();
+        ensure!(notes.contains("x86@jishi: "), "{notes}");
+        Ok(())
+    })
+    .await?;
+    let binding = json!({"apiVersion": kept["apiVersion"], "kind": kept["kind"],
+        "metadata": {"name": forbids[1]}, "spec": kept["spec"]});
+    w.apply("hub", None, &binding).await
 }
 
 pub(crate) async fn killed_agents_resume(w: &World) -> Result<()> {

@@ -1,5 +1,6 @@
 //! Idle grants on real API servers with a real Prometheus: three departments, one that uses what it has, one that does not and
-//! keeps it, one that does not. Windows are a minute, because durations are data.
+//! keeps it, one that does not. Windows are a minute, because durations are data. Each step leaves the three grants as the
+//! next one needs them.
 
 use std::time::Duration;
 
@@ -17,17 +18,6 @@ const ALL: [&str; 3] = [BUSY, KEEPER, OTHER];
 const PROMETHEUS: &str = "prometheus@hub";
 /// A window, its first samples, and a notice.
 const LONG: Duration = Duration::from_secs(240);
-
-/// One after the other: each leaves the three grants as the next one needs them.
-pub(crate) async fn idle_grants_come_back(w: &World) -> Result<()> {
-    without_a_source_nobody_knows(w).await.context("without a source")?;
-    idle_grants_are_told(w).await.context("told")?;
-    whoever_keeps_it_stops_the_clock(w).await.context("kept")?;
-    the_other_one_shrinks_in_both_centres(w).await.context("shrunk")?;
-    a_dead_prometheus_is_no_idle_cloud(w)
-        .await
-        .context("without Prometheus")
-}
 
 async fn request(w: &World, ns: &str) -> Result<Value> {
     w.get("hub", &["rreq", "r", "-n", ns]).await
@@ -57,7 +47,7 @@ fn used(ns: &str, cpu: &str) -> Value {
 }
 
 /// What is granted and requested, and no centre that says how much is used.
-async fn without_a_source_nobody_knows(w: &World) -> Result<()> {
+pub(crate) async fn without_a_source_nobody_knows(w: &World) -> Result<()> {
     let policy = json!({"apiVersion": "xiangyun.io/v1alpha1", "kind": "ReclaimPolicy", "metadata": {"name": "minute"},
         "spec": {"displayName": "一分钟", "tenants": ALL, "pools": ["x86"], "window": "60s", "cpuP95Below": "10%",
             "memP95Below": "30%", "exempt": ["DRStandby"], "notify": "15s", "grace": "15s", "action": "Shrink"}});
@@ -99,7 +89,7 @@ async fn sources(w: &World, there: bool) -> Result<()> {
 }
 
 /// The busy one is not idle; the others are told what shrinks, to what and when.
-async fn idle_grants_are_told(w: &World) -> Result<()> {
+pub(crate) async fn idle_grants_are_told(w: &World) -> Result<()> {
     sources(w, true).await?;
     let told = idle(w, KEEPER, "True", "Notified").await?;
     let message = condition(&told, "Idle")
@@ -120,7 +110,7 @@ async fn idle_grants_are_told(w: &World) -> Result<()> {
 }
 
 /// `kubectl xiangyun keep` of the owner, while the notice runs.
-async fn whoever_keeps_it_stops_the_clock(w: &World) -> Result<()> {
+pub(crate) async fn whoever_keeps_it_stops_the_clock(w: &World) -> Result<()> {
     let args = ["keep", "rreq/r", "-n", KEEPER, "--reason", "年底集中使用"];
     let output = w.plugin("li.na", &args).await?;
     let err = String::from_utf8_lossy(&output.stderr);
@@ -140,7 +130,7 @@ async fn whoever_keeps_it_stops_the_clock(w: &World) -> Result<()> {
 }
 
 /// What was announced is taken: quotas, history, ledger.
-async fn the_other_one_shrinks_in_both_centres(w: &World) -> Result<()> {
+pub(crate) async fn the_other_one_shrinks_in_both_centres(w: &World) -> Result<()> {
     let shrunk = eventually(LONG, "it shrinks", || async {
         let found = request(w, OTHER).await?;
         let stage = &found["status"]["reclaim"]["stage"];
@@ -198,7 +188,7 @@ async fn the_ledger_is_exact(w: &World) -> Result<()> {
 }
 
 /// What was known becomes unknown, and nothing else happens; then it is known again.
-async fn a_dead_prometheus_is_no_idle_cloud(w: &World) -> Result<()> {
+pub(crate) async fn a_dead_prometheus_is_no_idle_cloud(w: &World) -> Result<()> {
     // The appeal ends meanwhile: the notice that follows shall not be over before the figures are.
     let longer = r#"{"spec":{"notify":"10m"}}"#;
     w.ok(

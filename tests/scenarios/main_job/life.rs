@@ -8,6 +8,7 @@ use playground::eventually;
 use serde_json::{Value, json};
 use tests::repository;
 
+use crate::ledger::is_quiet;
 use crate::world::{METRO, PATIENCE, World, condition, small_request, sum_of_nodes};
 
 fn example(name: &str) -> String {
@@ -224,6 +225,15 @@ pub(crate) async fn what_cannot_be_is_isolated(w: &World) -> Result<()> {
     .map(drop)
 }
 
+/// Asks to release a grant, and waits until it is.
+pub(crate) async fn released(w: &World, user: &str, ns: &str, name: &str) -> Result<()> {
+    let release = json!({"apiVersion": "xiangyun.io/v1alpha1", "kind": "ResourceRequest",
+        "metadata": {"name": format!("{name}-release"), "namespace": ns},
+        "spec": {"displayName": "释放", "type": "Release", "allocationRef": {"name": name}}});
+    w.apply("hub", Some(user), &release).await?;
+    w.request_reason(ns, name, "Released").await.map(drop)
+}
+
 pub(crate) async fn release_gives_back(w: &World) -> Result<()> {
     let (ns, name) = ("dept-yibao", "yibao-settlement");
     w.refused("hub", Some("li.na"), &["delete", "rreq", name, "-n", ns], "Release")
@@ -235,13 +245,7 @@ pub(crate) async fn release_gives_back(w: &World) -> Result<()> {
         w.quota_is(centre, ns, "requests.cpu", "32", Duration::from_secs(10))
             .await?;
     }
-    eventually(PATIENCE, "the ledger holds no open record", || async {
-        let ledger = w.get("hub", &["quotaledger", "province"]).await?;
-        let open = ledger["spec"]["records"].as_array().map_or(0, Vec::len);
-        ensure!(open == 0, "{open} records are open");
-        Ok(())
-    })
-    .await?;
+    is_quiet(w).await?;
     w.ok(
         "hub",
         Some("li.na"),

@@ -194,6 +194,12 @@ impl Judge {
         records.map(|r| r.name.clone()).collect()
     }
 
+    /// Whole vCPU that the ledger charges in a centre of a pool.
+    pub(crate) fn charged(&self, pool: &str, centre: &str) -> Option<i128> {
+        let (_, ledger) = self.ledger.as_ref()?;
+        ledger.centre(pool, centre).map(|c| c.charged.cpu / 1000)
+    }
+
     /// Names of all requests by that prefix.
     pub(crate) fn names(&self, prefix: &str) -> Vec<String> {
         self.of(prefix).map(|r| r.name().to_owned()).collect()

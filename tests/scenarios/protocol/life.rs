@@ -5,7 +5,9 @@ use crds::request_reason as reason;
 use playground::{Place, eventually};
 use serde_json::{Value, json};
 
-use crate::world::{FIVE, PATIENCE, World};
+use crate::judge::Judge;
+use crate::scenarios::pod;
+use crate::world::{FIVE, PATIENCE, TENANT, World};
 
 const DAY: i64 = 86_400;
 
@@ -51,7 +53,7 @@ pub(crate) async fn resize_up_down_and_failed(w: &World) -> Result<()> {
         "resourcequota",
         "xiangyun",
         "-n",
-        crate::world::TENANT,
+        TENANT,
         "-o",
         "jsonpath={.spec.hard.requests\\.cpu}",
     ];
@@ -62,6 +64,39 @@ pub(crate) async fn resize_up_down_and_failed(w: &World) -> Result<()> {
     })
     .await?;
     w.clear("resize").await
+}
+
+/// A change to less than what runs: what was charged stays charged until the use falls.
+pub(crate) async fn shrink_below_use(w: &World) -> Result<()> {
+    w.create("shrink-a", asks("New", 8)).await?;
+    w.stands("shrink-a", 8, reason::ACTIVE).await?;
+    // Its share is 4 in each centre; of the 4 that are asked it will be 2.
+    eventually(PATIENCE, "a pod is let in", || pod(w, "in-use", "3")).await?;
+    w.create("shrink-less", change("shrink-a", 4)).await?;
+    w.create("shrink-next", asks("New", 16)).await?;
+    let rows = ["get", "rreq", "shrink-a", "-n", TENANT, "-o", "json"];
+    eventually(PATIENCE, "the centre applied it, and says what is used", || async {
+        let request: Value = serde_json::from_str(&w.kubectl("hub", None, &rows).await?)?;
+        let status = &request["status"];
+        let rows = status["centres"].as_array().into_iter().flatten();
+        let applied = rows.filter(|r| r["record"] == status["allocation"]["record"] && r["reason"] == "Applied");
+        let used: Vec<&Value> = applied.filter(|r| r["name"] == "jishi").map(|r| &r["used"]).collect();
+        let pools = &status["allocation"]["pools"];
+        ensure!(pools[0]["amounts"]["cpu"] == "4", "{pools}");
+        ensure!(used.iter().any(|u| u[0]["amounts"]["cpu"] == "3"), "{used:?}");
+        Ok(())
+    })
+    .await?;
+    w.stands("shrink-next", 0, reason::WAITING_FOR_QUOTA).await?;
+    let charged = |judge: &Judge| (judge.charged(FIVE, "jishi"), judge.under_way());
+    let found = w.ask(charged)?;
+    ensure!(found == (Some(8), vec!["shrink-a".to_owned()]), "{found:?}");
+    let delete = ["delete", "pod", "in-use", "-n", TENANT, "--grace-period=0", "--force"];
+    w.kubectl("jishi", None, &delete).await?;
+    w.stands("shrink-next", 16, reason::ACTIVE).await?;
+    w.stands("shrink-a", 4, reason::ACTIVE).await?;
+    w.stands("shrink-less", 0, reason::COMPLETED).await?;
+    w.clear("shrink").await
 }
 
 /// Two trials of a day; one is renewed. Two days later, by the clocks of all.
@@ -159,7 +194,7 @@ pub(crate) async fn a_big_one_is_not_starved(w: &World) -> Result<()> {
     w.clear("big").await
 }
 
-/// A ceiling of 8, full; the emergency is granted above it and given back on its date.
+/// A ceiling of 8, full; the emergency is granted above it, and given back after its date.
 pub(crate) async fn an_emergency_goes_above_the_ceiling(w: &World) -> Result<()> {
     crate::tree::tenant(w, "flood-dept", "jilin", [8, 0, 0]).await?;
     w.create_in("flood-dept", "flood-usual", asks("New", 8)).await?;
@@ -170,5 +205,19 @@ pub(crate) async fn an_emergency_goes_above_the_ceiling(w: &World) -> Result<()>
     spec["until"] = json!(crate::tree::tomorrow());
     w.create_in("flood-dept", "flood-now", spec).await?;
     w.stands("flood-now", 8, reason::ACTIVE).await?;
-    crate::tree::remove(w, "flood-dept", &["flood-usual", "flood-now"], &["flood-more"]).await
+    // What it took is missing to the others of the pool.
+    w.create("lender", asks("New", 8)).await?;
+    w.stands("lender", 0, reason::WAITING_FOR_QUOTA).await?;
+    for place in [Place::Jishi, Place::Jiyidong] {
+        w.cloud.clock(place, 2 * DAY)?;
+    }
+    w.stands("flood-now", 0, reason::EXPIRED).await?;
+    w.stands("lender", 8, reason::ACTIVE).await?;
+    w.stands("flood-usual", 8, reason::ACTIVE).await?;
+    w.stands("flood-more", 0, reason::CEILING_REACHED).await?;
+    for place in [Place::Jishi, Place::Jiyidong] {
+        w.cloud.clock(place, 0)?;
+    }
+    w.clear("lender").await?;
+    crate::tree::remove(w, "flood-dept", &["flood-usual"], &["flood-more"]).await
 }

@@ -8,6 +8,7 @@
 )]
 
 #[macro_use]
+#[path = "../main_job/steps.rs"]
 mod steps;
 
 mod answers;
@@ -15,6 +16,7 @@ mod history;
 mod judge;
 mod kills;
 mod life;
+mod quiet;
 mod scenarios;
 mod sleepers;
 mod tree;
@@ -24,9 +26,8 @@ use world::World;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn protocol() -> anyhow::Result<()> {
-    let world = World::up().await?;
     steps!(
-        world,
+        World::up().await? => at_rest,
         scenarios::ten_at_once_for_room_for_five,
         scenarios::failed_write_frees,
         scenarios::operator_down_tenants_unaffected,
@@ -35,6 +36,7 @@ async fn protocol() -> anyhow::Result<()> {
         scenarios::server_restarted_midway,
         scenarios::clock_an_hour_off,
         life::resize_up_down_and_failed,
+        life::shrink_below_use,
         life::a_trial_becomes_a_grant_or_ends,
         life::hold_and_drain,
         life::delete_a_pool_with_users,
@@ -51,6 +53,6 @@ async fn protocol() -> anyhow::Result<()> {
         answers::ambiguous_write,
         answers::late_write_of_a_dead_leader,
         scenarios::hundred_writers_two_replicas_leader_killed,
-    );
-    Ok(())
+        quiet::five_hundred_unfit_and_no_churn,
+    )
 }

@@ -158,8 +158,8 @@ pub(crate) async fn operator_down_tenants_unaffected(w: &World) -> Result<()> {
     w.clear("down").await
 }
 
-/// Starts a pod in the tenant's namespace in a centre.
-async fn pod(w: &World, name: &str, cpu: &str) -> Result<()> {
+/// Starts a pod in the tenant's namespace in jishi.
+pub(crate) async fn pod(w: &World, name: &str, cpu: &str) -> Result<()> {
     let amounts = json!({"cpu": cpu, "memory": "1Gi"});
     let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": TENANT},
         "spec": {"containers": [{"name": "c", "image": "registry.invalid/c:1",

@@ -293,7 +293,11 @@ impl World {
     /// How many writes of the operators on that resource the hub refused as out of date, by its audit log.
     pub(crate) fn conflicts(&self, resource: &str) -> Result<usize> {
         let resource = format!("\"resource\":\"{resource}\"");
-        let marks = ["\"username\":\"xiangyun:controller\"", "\"code\":409", &resource];
+        self.audited(&["\"username\":\"xiangyun:controller\"", "\"code\":409", &resource])
+    }
+
+    /// How many lines of the hub's audit log have all of these marks.
+    pub(crate) fn audited(&self, marks: &[&str]) -> Result<usize> {
         let log = std::fs::read_to_string(self.cloud.audit_log("hub")?)?;
         Ok(log
             .lines()

@@ -195,7 +195,8 @@ pub struct ApprovalPolicy {
 }
 
 /// One level of approval | 一级审批
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[x_kube(validation = ("has(self.groups) || has(self.users)", "a level names groups or users | 审批级别须填写 groups 或 users"))]
 pub struct ApprovalLevel {
     /// 1 or 2 | 级别
     #[schemars(range(min = 1, max = 2))]
@@ -205,8 +206,13 @@ pub struct ApprovalLevel {
     #[schemars(schema_with = "crate::amounts::written")]
     pub above: Amounts,
     /// Groups whose members may decide | 可审批的用户组
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(min = 1, max = 16))]
     pub groups: Vec<String>,
+    /// Persons who may decide, by the name that the API server knows; they need the role `xiangyun-approver` as well | 可审批的用户
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(min = 1, max = 16))]
+    pub users: Vec<String>,
 }
 
 /// One sort of capacity over the centres | 跨中心的同类容量

@@ -21,7 +21,30 @@ pub struct Policy {
 struct Level {
     number: i32,
     above: Resources,
-    groups: Vec<String>,
+    entitled: Entitled,
+}
+
+/// Who may decide at a level.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Entitled {
+    /// Members of these groups.
+    pub groups: Vec<String>,
+    /// These persons.
+    pub users: Vec<String>,
+}
+
+impl Entitled {
+    /// Whether that person may, with these groups.
+    pub fn includes(&self, user: &str, groups: &[String]) -> bool {
+        self.users.iter().any(|u| u == user) || self.groups.iter().any(|g| groups.contains(g))
+    }
+
+    fn add(&mut self, other: &Self) {
+        for (to, from) in [(&mut self.groups, &other.groups), (&mut self.users, &other.users)] {
+            let new: Vec<_> = from.iter().filter(|f| !to.contains(f)).cloned().collect();
+            to.extend(new);
+        }
+    }
 }
 
 impl Policy {
@@ -34,7 +57,10 @@ impl Policy {
             Ok(Level {
                 number: l.level,
                 above: (&l.above).try_into()?,
-                groups: l.groups.clone(),
+                entitled: Entitled {
+                    groups: l.groups.clone(),
+                    users: l.users.clone(),
+                },
             })
         };
         Ok(Self {
@@ -44,14 +70,14 @@ impl Policy {
     }
 }
 
-/// Levels that must agree, and the groups entitled at each.
+/// Levels that must agree, and who is entitled at each.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Needed(pub BTreeMap<i32, Vec<String>>);
+pub struct Needed(pub BTreeMap<i32, Entitled>);
 
 /// Levels needed for what is asked of several pools, of the full n: a level is needed where one pool asks for it, and
-/// a group counts where any pool that needs the level names it.
+/// whoever any pool that needs the level names may decide.
 pub fn needed<'a>(asked: impl IntoIterator<Item = (&'a Policy, Resources)>) -> Needed {
-    let mut levels: BTreeMap<i32, Vec<String>> = BTreeMap::new();
+    let mut levels: BTreeMap<i32, Entitled> = BTreeMap::new();
     for (policy, n) in asked {
         if n.fits(policy.automatic_up_to) {
             continue;
@@ -59,15 +85,7 @@ pub fn needed<'a>(asked: impl IntoIterator<Item = (&'a Policy, Resources)>) -> N
         for level in &policy.levels {
             let exceeds = level.above.is_zero() || n.iter().any(|(r, v)| level.above[r] > 0 && v > level.above[r]);
             if exceeds {
-                let groups = levels.entry(level.number).or_default();
-                groups.extend(
-                    level
-                        .groups
-                        .iter()
-                        .filter(|g| !groups.contains(g))
-                        .cloned()
-                        .collect::<Vec<_>>(),
-                );
+                levels.entry(level.number).or_default().add(&level.entitled);
             }
         }
     }
@@ -76,15 +94,11 @@ pub fn needed<'a>(asked: impl IntoIterator<Item = (&'a Policy, Resources)>) -> N
 
 /// Every level that one of the policies has, whatever is asked.
 pub fn every_level<'a>(policies: impl IntoIterator<Item = &'a Policy>) -> Needed {
-    let levels = policies.into_iter().flat_map(|p| &p.levels);
-    Needed(
-        levels.fold(BTreeMap::new(), |mut all: BTreeMap<i32, Vec<String>>, level| {
-            all.entry(level.number)
-                .or_default()
-                .extend(level.groups.iter().cloned());
-            all
-        }),
-    )
+    let mut all: BTreeMap<i32, Entitled> = BTreeMap::new();
+    for level in policies.into_iter().flat_map(|p| &p.levels) {
+        all.entry(level.number).or_default().add(&level.entitled);
+    }
+    Needed(all)
 }
 
 /// What the decisions about one request add up to.
@@ -194,8 +208,8 @@ fn judge(
     if person == requester {
         return Err(reason::SELF_APPROVAL);
     }
-    let groups = needed.0.get(&spec.level).ok_or(reason::NOT_ENTITLED)?;
-    if !spec.approver.groups.iter().any(|g| groups.contains(g)) {
+    let entitled = needed.0.get(&spec.level).ok_or(reason::NOT_ENTITLED)?;
+    if !entitled.includes(person, &spec.approver.groups) {
         return Err(reason::NOT_ENTITLED);
     }
     let mut others = by_level.iter().filter(|(level, _)| **level != spec.level);

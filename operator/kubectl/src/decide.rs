@@ -71,12 +71,16 @@ pub fn amounts(text: &str) -> Result<Amounts, Failure> {
     Ok(out)
 }
 
-/// The level that is meant where none is named: the lowest that is missing and that these groups may decide; otherwise
-/// the lowest that is missing, so that the server can say why not.
+/// The level that is meant where none is named: the lowest that is missing and that this user, with these groups, may decide;
+/// otherwise the lowest that is missing, so that the server can say why not.
 ///
 /// # Errors
 /// `Refused` where nothing is missing.
-pub fn level(request: &ResourceRequest, assessment: Option<&Assessment>, groups: &[String]) -> Result<i32, Failure> {
+pub fn level(
+    request: &ResourceRequest,
+    assessment: Option<&Assessment>,
+    (user, groups): (&str, &[String]),
+) -> Result<i32, Failure> {
     let Some(assessment) = assessment.filter(|a| !a.needed.0.is_empty()) else {
         // Pools are hidden from this user, or none matches: the counts in the status are what is known.
         let count = request.status.as_ref().and_then(|s| s.approvals);
@@ -91,7 +95,7 @@ pub fn level(request: &ResourceRequest, assessment: Option<&Assessment>, groups:
             .needed
             .0
             .get(level)
-            .is_some_and(|entitled| groups.iter().any(|g| entitled.contains(g)))
+            .is_some_and(|entitled| entitled.includes(user, groups))
     };
     let missing = &assessment.outcome.missing;
     missing
@@ -117,7 +121,10 @@ pub async fn decide(hub: &Hub, wanted: Wanted) -> Result<Decided, Failure> {
     let request = read::request(hub, &wanted.name).await?;
     let level = match wanted.level {
         Some(level) => level,
-        None => level(&request, assess(hub, &request).await?.as_ref(), &groups(hub).await?)?,
+        None => {
+            let (user, groups) = whoami(hub).await?;
+            level(&request, assess(hub, &request).await?.as_ref(), (&user, &groups))?
+        }
     };
     let approval = RequestApproval {
         metadata: ObjectMeta {
@@ -157,15 +164,15 @@ async fn assess(hub: &Hub, request: &ResourceRequest) -> Result<Option<Assessmen
     Ok(read.map(|r| admission::assess(&floor.case(&r, &approvals), floor.market())))
 }
 
-/// Groups of the user, by the server's own word.
-async fn groups(hub: &Hub) -> Result<Vec<String>, Failure> {
+/// The user and their groups, by the server's own word.
+async fn whoami(hub: &Hub) -> Result<(String, Vec<String>), Failure> {
     let api = Api::<SelfSubjectReview>::all(hub.client.clone());
     let review = if_allowed(api.create(&PostParams::default(), &SelfSubjectReview::default())).await?;
-    Ok(review
+    let user = review
         .and_then(|r| r.status)
         .and_then(|s| s.user_info)
-        .and_then(|u| u.groups)
-        .unwrap_or_default())
+        .unwrap_or_default();
+    Ok((user.username.unwrap_or_default(), user.groups.unwrap_or_default()))
 }
 
 async fn counted(api: &Api<RequestApproval>, name: String, level: i32) -> Result<Decided, Failure> {
@@ -202,10 +209,16 @@ fn not_counted(name: &str, reason: &str, message: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use plan::approvals::{Needed, Outcome};
+    use plan::approvals::{Entitled, Needed, Outcome};
 
     fn assessment(missing: &[i32]) -> Assessment {
-        let group = |l: i32| (l, vec![format!("xiangyun:approvers:l{l}")]);
+        let group = |l: i32| {
+            let entitled = Entitled {
+                groups: vec![format!("xiangyun:approvers:l{l}")],
+                users: vec![format!("head-{l}")],
+            };
+            (l, entitled)
+        };
         Assessment {
             needed: Needed([group(1), group(2)].into()),
             outcome: Outcome {
@@ -226,12 +239,16 @@ mod tests {
 
     #[test]
     fn the_lowest_level_that_the_user_may_decide() {
-        let of = |missing: &[i32], group: &str| level(&request(), Some(&assessment(missing)), &[group.to_owned()]);
+        let of = |missing: &[i32], group: &str| {
+            level(&request(), Some(&assessment(missing)), ("sun.li", &[group.to_owned()]))
+        };
         assert_eq!(of(&[1, 2], "xiangyun:approvers:l1").unwrap(), 1);
         assert_eq!(of(&[1, 2], "xiangyun:approvers:l2").unwrap(), 2);
         assert_eq!(of(&[2], "xiangyun:approvers:l1").unwrap(), 2);
         assert_eq!(of(&[], "xiangyun:approvers:l1").unwrap_err().code(), 1);
-        assert_eq!(level(&request(), None, &[]).unwrap(), 2);
+        assert_eq!(level(&request(), None, ("sun.li", &[])).unwrap(), 2);
+        let by_name = level(&request(), Some(&assessment(&[1, 2])), ("head-2", &[]));
+        assert_eq!(by_name.unwrap(), 2);
     }
 
     #[test]

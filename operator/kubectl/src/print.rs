@@ -200,10 +200,16 @@ fn chosen(reasons: &[String], style: Style) -> String {
 fn approvals(levels: &[Level], style: Style) -> String {
     let word = style.say("level", "级别");
     let any = style.say("any member of", "以下任一组成员");
+    let or = style.say(" or ", " 或 ");
+    let who = |l: &Level| {
+        let groups = (!l.groups.is_empty()).then(|| format!("{any} {}", l.groups.join(", ")));
+        let users = (!l.users.is_empty()).then(|| l.users.join(", "));
+        Vec::from_iter(groups.into_iter().chain(users)).join(or)
+    };
     lines(
         levels
             .iter()
-            .map(|l| format!("APPROVALS  {word} {}: {any} {}", l.level, l.groups.join(", "))),
+            .map(|l| format!("APPROVALS  {word} {}: {}", l.level, who(l))),
     )
 }
 

@@ -120,11 +120,8 @@ pub fn quote(request: &ResourceRequest, province: &Province, today: Date) -> Quo
         Ok(found) => found,
         Err(refusal) => (Vec::new(), Some(refusal)),
     };
-    out.approvals = needed(&case, &choices, floor.market())
-        .0
-        .into_iter()
-        .map(|(level, groups)| Level { level, groups })
-        .collect();
+    let needed = needed(&case, &choices, floor.market());
+    out.approvals = needed.0.iter().map(Level::of).collect();
     out.pools = choices.iter().flat_map(|c| taken(c, &floor)).collect();
     out.chosen = choices.iter().filter_map(Choice::reason).collect();
     out.fits = Some(refusal.is_none());

@@ -6,6 +6,7 @@ use crds::{
 };
 use jiff::civil::Date;
 use plan::admission::{assess, choices, under_ceilings};
+use plan::approvals::Entitled;
 use plan::market::Choice;
 use plan::request::Request;
 use serde::Serialize;
@@ -92,8 +93,20 @@ pub struct Verdict {
 pub struct Level {
     /// Level.
     pub level: i32,
-    /// Groups.
+    /// Groups whose members may decide.
     pub groups: Vec<String>,
+    /// Persons who may.
+    pub users: Vec<String>,
+}
+
+impl Level {
+    pub(crate) fn of((level, entitled): (&i32, &Entitled)) -> Self {
+        Self {
+            level: *level,
+            groups: entitled.groups.clone(),
+            users: entitled.users.clone(),
+        }
+    }
 }
 
 /// The verdict on a request, from its conditions, the queues and the published figures. `approvals` is `None` where the
@@ -178,12 +191,7 @@ fn explain(
         // Without the decisions, the levels that are needed are no news of those that are missing.
         let is_missing = |level| approvals.is_some() && assessment.outcome.missing.contains(level);
         let missing = assessment.needed.0.iter().filter(|(level, _)| is_missing(level));
-        out.approvals = missing
-            .map(|(level, groups)| Level {
-                level: *level,
-                groups: groups.clone(),
-            })
-            .collect();
+        out.approvals = missing.map(Level::of).collect();
         return;
     }
     let choices = choices(&case, &assessment.outcome.lowered, floor.market()).unwrap_or_default();

@@ -30,6 +30,7 @@ async fn differences() -> anyhow::Result<()> {
         overrides::each_override_added_and_removed,
         overrides::a_storage_class_for_one_centre,
         overrides::an_override_that_does_not_apply,
+        overrides::an_override_that_the_server_refuses,
         overrides::an_arm_image_on_x86,
         overrides::a_card_on_x86,
         overrides::data_level_on_a_social_centre,

@@ -102,9 +102,12 @@ pub(crate) async fn a_storage_class_for_one_centre(w: &World) -> Result<()> {
     is("jiyidong", "backup-hot").await?;
     is("jishi", "xy-hot").await?;
     w.placement_reason("classed", "Running").await?;
-    for (spec, class, before) in [(removed, "xy-hot", "backup-hot"), (added, "backup-hot", "xy-hot")] {
+    for (spec, why, class, before) in [
+        (removed, "ApplyFailed", "xy-hot", "backup-hot"),
+        (added, "OverrideFailed", "backup-hot", "xy-hot"),
+    ] {
         w.put(&placement("classed", "classed", spec)).await?;
-        w.placement_reason("classed", "ApplyFailed").await?;
+        w.placement_reason("classed", why).await?;
         let said = w.message("classed").await?;
         ensure!(
             said.starts_with("jiyidong: PersistentVolumeClaim classed") && said.contains("immutable"),
@@ -153,6 +156,54 @@ pub(crate) async fn an_override_that_does_not_apply(w: &World) -> Result<()> {
     .await?;
     w.delete(&["dap", "differs"]).await?;
     w.delete(&["deploy", "differs"]).await
+}
+
+/// One that applies, and that the centre's API server would not take: nothing of the placement goes there, and the other centre
+/// has all of it.
+pub(crate) async fn an_override_that_the_server_refuses(w: &World) -> Result<()> {
+    let config = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "differs", "namespace": NS,
+        "labels": {"app": "differs"}}, "data": {"key": "value"}});
+    w.put(&config).await?;
+    w.put(&deployment("differs", "differs", 4)).await?;
+    let policy = |value: &str| {
+        let path = "/spec/template/spec/containers/0/imagePullPolicy";
+        in_jiyidong(json!({"jsonPatch": [{"op": "add", "path": path, "value": value}]}))
+    };
+    w.put(&placement("differs", "differs", policy("Sometimes"))).await?;
+    w.placement_reason("differs", "OverrideFailed").await?;
+    let said = w.message("differs").await?;
+    ensure!(
+        said.starts_with("jiyidong: Deployment differs: ") && said.contains("Unsupported value: \"Sometimes\""),
+        "{said}"
+    );
+    w.field(
+        "jishi",
+        &["deploy", "differs"],
+        "/status/readyReplicas",
+        &json!(2),
+        PATIENCE,
+    )
+    .await?;
+    for what in [["deploy", "differs"], ["configmap", "differs"]] {
+        ensure!(w.is_there("jishi", &what).await?, "{what:?} is not in jishi");
+        ensure!(!w.is_there("jiyidong", &what).await?, "{what:?} is in jiyidong");
+    }
+    w.put(&placement("differs", "differs", policy("Always"))).await?;
+    w.copies("differs", "differs", [2, 2]).await?;
+    // What stands stays as it is when a later one is refused.
+    let stands = w.get("jiyidong", &["deploy", "differs", "-n", NS]).await?;
+    w.put(&placement("differs", "differs", policy("Never mind"))).await?;
+    w.placement_reason("differs", "OverrideFailed").await?;
+    let still = w.get("jiyidong", &["deploy", "differs", "-n", NS]).await?;
+    ensure!(
+        still["metadata"]["generation"] == stands["metadata"]["generation"],
+        "it changed"
+    );
+    w.put(&placement("differs", "differs", json!({"overrides": null})))
+        .await?;
+    w.placement_reason("differs", "Running").await?;
+    w.delete(&["dap", "differs"]).await?;
+    w.delete(&["deploy/differs", "configmap/differs"]).await
 }
 
 pub(crate) async fn an_arm_image_on_x86(w: &World) -> Result<()> {

@@ -156,3 +156,25 @@ pub(crate) async fn less_is_granted_with_a_reason(w: &World) -> Result<()> {
     ensure!(found.iter().all(|c| c.cpu == 16_000), "{found:?}");
     released(w, REQUESTER, NS, "less").await
 }
+
+/// A level may name persons: who is in its group decides nothing there, and who is named does, in whatever group.
+pub(crate) async fn a_person_by_name_decides(w: &World) -> Result<()> {
+    let levels = json!([{"level": 1, "users": ["wang.fang"]}]);
+    let patch = json!({"spec": {"approval": {"levels": levels}}}).to_string();
+    let pool = format!("qpool/{POOL}");
+    w.ok("hub", Some("zhao.min"), &["patch", &pool, "--type=merge", "-p", &patch])
+        .await?;
+    asks(w, "by-name", 16).await?;
+    w.decide("zhang.wei", NS, "by-name", 1).await?;
+    counted(w, "by-name-1", "NotEntitled").await?;
+    says(w, "wang.fang", "approve", "by-name", &[]).await?;
+    w.request_reason(NS, "by-name", "Active").await?;
+    let events = w
+        .get("hub", &["events", "-n", NS, "--field-selector=reason=Level1Approved"])
+        .await?;
+    ensure!(
+        events["items"].to_string().contains("wang.fang agreed at level 1"),
+        "{events}"
+    );
+    released(w, REQUESTER, NS, "by-name").await
+}

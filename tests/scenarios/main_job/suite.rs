@@ -16,6 +16,7 @@ pub(crate) async fn all() -> anyhow::Result<()> {
         decisions::a_rejection_frees,
         decisions::two_levels_are_two_organisations,
         decisions::less_is_granted_with_a_reason,
+        decisions::a_person_by_name_decides,
         life::waits_and_never_fits,
         life::applied_in_any_order,
         life::what_cannot_be_is_isolated,

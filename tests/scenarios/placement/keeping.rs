@@ -178,3 +178,25 @@ pub(crate) async fn what_the_centre_owns_is_left_alone(w: &World) -> Result<()> 
     w.delete(&["dap", "scaled"]).await?;
     w.delete(&["deploy/scaled", "hpa/scaled", "service/scaled"]).await
 }
+
+/// One that somebody made in a centre, or that a controller there made, is as good as one that was placed.
+pub(crate) async fn an_autoscaler_of_the_centre(w: &World) -> Result<()> {
+    w.put(&deployment("own", "own", 4)).await?;
+    w.put(&placement("own", "own", json!({}))).await?;
+    w.copies("own", "own", [2, 2]).await?;
+    w.apply("jishi", None, &autoscaler("own")).await?;
+    w.ok("jishi", None, &["scale", "deploy/own", "--replicas=5", "-n", NS])
+        .await?;
+    let image = ["set", "image", "deploy/own", "c=registry.invalid/c:2", "-n", NS];
+    w.ok("hub", Some("li.na"), &image).await?;
+    let applied = json!("registry.invalid/c:2");
+    let pointer = "/spec/template/spec/containers/0/image";
+    w.field("jishi", &["deploy", "own"], pointer, &applied, PATIENCE)
+        .await?;
+    w.copies("own", "own", [5, 2]).await?;
+    // Without it the copies are the decision's again.
+    w.ok("jishi", None, &["delete", "hpa", "own", "-n", NS]).await?;
+    w.copies("own", "own", [2, 2]).await?;
+    w.delete(&["dap", "own"]).await?;
+    w.delete(&["deploy", "own"]).await
+}

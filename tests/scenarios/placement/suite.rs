@@ -36,6 +36,7 @@ pub(crate) async fn all() -> anyhow::Result<()> {
         keeping::an_edit_is_corrected,
         keeping::an_edit_is_reported,
         keeping::what_the_centre_owns_is_left_alone,
+        keeping::an_autoscaler_of_the_centre,
         conflicts::refuse_adopt_take_over,
         conflicts::two_claimants,
         conflicts::a_label_moves_an_object,

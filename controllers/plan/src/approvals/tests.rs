@@ -5,9 +5,13 @@ use serde_json::{Value, json};
 
 const UID: &str = "u-1";
 
-/// Level 1 of the group `finance`, level 2 of `platform`.
+/// Level 1 of the group `finance`, level 2 of `platform` and of Wu Gang, who is in no group.
 fn two_levels() -> Needed {
-    Needed([(1, vec!["finance".to_owned()]), (2, vec!["platform".to_owned()])].into())
+    let entitled = |group: &str, users: &[&str]| Entitled {
+        groups: vec![group.to_owned()],
+        users: users.iter().map(|u| (*u).to_owned()).collect(),
+    };
+    Needed([(1, entitled("finance", &[])), (2, entitled("platform", &["wu.gang"]))].into())
 }
 
 fn wish(spec: &Value) -> Wish {
@@ -65,6 +69,7 @@ fn what_counts_and_what_does_not() {
             second("sun.li", &["platform", "org:ops"]),
             Ok(()),
         ),
+        ("a person by name", second("wu.gang", &[]), Ok(())),
         (
             "the requester",
             second("li.na", &["platform"]),

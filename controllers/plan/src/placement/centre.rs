@@ -78,6 +78,17 @@ pub struct Want {
     pub source: Source,
 }
 
+impl Want {
+    /// The same, with what stands left as it is.
+    #[must_use]
+    pub fn left(&self) -> Self {
+        Self {
+            kept: true,
+            ..self.clone()
+        }
+    }
+}
+
 /// Which state of a template is applied.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Source {

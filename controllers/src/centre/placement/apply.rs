@@ -16,41 +16,18 @@ use plan::placement::{drift, exclusive};
 use serde_json::{Value, json};
 
 use super::around::{Around, here};
+use super::checked::Checked;
 use super::kinds::failed_by;
 use super::live::Live;
 use super::{AT_ONCE, HubTemplate, Placements, Standing};
 use crate::call::{CallError, call};
 use crate::fail_point::Step;
 
-/// What an object was found in order, or reported, against.
-#[derive(Clone, Debug)]
-pub(super) struct Checked {
-    template: String,
-    live: u64,
-    here: Here,
-    drift: Drift,
-    state: State,
-}
-
 /// What came of an object.
 pub(super) struct Outcome {
     pub(super) state: State,
     pub(super) own: Option<Live>,
     pub(super) checked: Option<Checked>,
-}
-
-impl Checked {
-    /// Whether it was found against the same.
-    fn like(&self, other: &Self) -> bool {
-        let Self {
-            template,
-            live,
-            here,
-            drift,
-            state: _,
-        } = self;
-        (template, live, here, drift) == (&other.template, &other.live, &other.here, &other.drift)
-    }
 }
 
 impl From<Checked> for Outcome {
@@ -138,19 +115,8 @@ impl Placements {
             Ok(here) => here,
             Err(live) => return self.made_anew(spot, live).await,
         };
-        let done = State::Done(Version {
-            generation: template.facts.generation,
-            revision: template.facts.revision.clone(),
-            template: template.facts.uid.clone(),
-        });
-        let check = Checked {
-            template: template.facts.version.clone(),
-            live: live.map_or(0, |l| l.version),
-            here,
-            drift: want.drift,
-            state: done,
-        };
-        if let Some(before) = self.checked.get(spot).filter(|b| live.is_some() && b.like(&check)) {
+        let check = Checked::new(want, live, template, here);
+        if let Some(before) = self.found(spot, &check).filter(|_| live.is_some()) {
             return before.clone().into();
         }
         let parsed: Value = serde_json::from_str(&template.text).unwrap_or_default();
@@ -235,7 +201,7 @@ impl Placements {
     }
 
     /// Puts right what differs, or tells it.
-    async fn compare(&self, spot: &Spot, live: &Live, plain: Value, check: Checked) -> Outcome {
+    async fn compare(&self, spot: &Spot, live: &Live, plain: Value, mut check: Checked) -> Outcome {
         let (mut value, mark) = marked(plain, &check.here);
         let is = serde_json::from_str(&live.text).unwrap_or_default();
         let paths = drift::paths(&compared(&value, &check.here), &is);
@@ -248,8 +214,8 @@ impl Placements {
             if check.drift == Drift::Report {
                 let owner = &live.owner;
                 let message = format!("{told} changed by {owner} | {told} 已被 {owner} 修改");
-                let state = State::Failed(reason::DRIFTED, message);
-                return Checked { state, ..check }.into();
+                check.state = State::Failed(reason::DRIFTED, message);
+                return check.into();
             }
             tracing::warn!(namespace = spot.0, paths = told, by = live.owner, "drift corrected");
         }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crds::{PlacedObject, TemplateKind};
-use plan::placement::centre::{Plan, Spot, Want};
+use plan::placement::centre::{Spot, Want};
 use plan::placement::object::Here;
 use plan::placement::row::State;
 
@@ -13,7 +13,8 @@ use super::{HubTemplate, Standing};
 
 /// What stands around an object.
 pub(super) struct Around<'a> {
-    pub(super) scaled: &'a BTreeSet<(Spot, String)>,
+    /// Objects whose copies an autoscaler of the centre sets.
+    pub(super) scaled: &'a BTreeSet<Spot>,
     pub(super) standing: &'a Standing,
     pub(super) done: &'a BTreeMap<Spot, State>,
 }
@@ -28,20 +29,6 @@ impl Around<'_> {
         };
         needs.iter().find(|need| !stands(need))
     }
-}
-
-/// Objects whose copies an autoscaler of the same namespace and tenant sets.
-pub(super) fn scaled(plan: &Plan, templates: &BTreeMap<Spot, Arc<HubTemplate>>) -> BTreeSet<(Spot, String)> {
-    let scalers = plan
-        .wants
-        .iter()
-        .filter(|((_, o), _)| o.kind == TemplateKind::HorizontalPodAutoscaler);
-    let targets = scalers.filter_map(|((namespace, object), want)| {
-        let template = templates.get(&(want.tenant.clone(), object.clone()))?;
-        let target = template.facts.scales.clone()?;
-        Some(((namespace.clone(), target), want.tenant.clone()))
-    });
-    targets.collect()
 }
 
 /// What the centre adds to the template now.
@@ -68,7 +55,7 @@ pub(super) fn here<'a>(
             None => {}
         }
     }
-    if around.scaled.contains(&(spot.clone(), want.tenant.clone())) {
+    if around.scaled.contains(spot) {
         here.scale(live.map(|l| l.progress.asked));
     }
     Ok(here)

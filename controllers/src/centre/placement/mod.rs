@@ -3,11 +3,14 @@
 
 mod apply;
 mod around;
+mod checked;
 mod endpoints;
 mod kinds;
 mod live;
 mod revisions;
 mod rows;
+mod scalers;
+mod trial;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -20,7 +23,7 @@ use kube::runtime::watcher;
 use plan::centre::catalogue::Catalogue;
 use plan::centre::epoch::Floors;
 use plan::centre::stage::Stage;
-use plan::placement::centre::{self, Plan, Snapshot, Source, Spot, plan};
+use plan::placement::centre::{self, Plan, Snapshot, Source, Spot, Want, plan};
 use plan::placement::confirm::{self, Contents};
 use plan::placement::decide::key;
 use plan::placement::exclusive;
@@ -37,13 +40,15 @@ use super::{AT_ONCE, epoch};
 use crate::call::CallError;
 use crate::fail_point::FailPoints;
 use crate::templates::{Found, Templates, plain};
-use apply::Checked;
+use around::Around;
+use checked::Checked;
 pub(super) use endpoints::wanted as places_services;
 use endpoints::{Endpoints, Ready};
 use kinds::{Custom, Judged};
 use live::Live;
 use revisions::Revisions;
 pub(super) use rows::Rows;
+use scalers::Scalers;
 
 /// First wait after an object failed; it doubles up to the pass's own rhythm.
 const RETRY: Duration = Duration::from_millis(500);
@@ -109,6 +114,7 @@ pub(super) struct Placements {
     templates: Templates<HubTemplate>,
     revisions: Revisions,
     endpoints: Endpoints,
+    scalers: Scalers,
     live: Templates<Live>,
     custom: Custom,
     judged: Judged,
@@ -135,6 +141,7 @@ impl Placements {
         let all = watcher::Config::default();
         let revisions = revisions::revisions(hub.clone(), Arc::clone(changed));
         let endpoints = endpoints::endpoints(cluster.clone(), Arc::clone(changed));
+        let scalers = scalers::scalers(cluster.clone(), Arc::clone(changed));
         let read = match stage {
             Stage::Own => template,
             Stage::Member(_) => template_of_member,
@@ -157,6 +164,7 @@ impl Placements {
             templates,
             revisions,
             endpoints,
+            scalers,
             live,
             custom: Custom::default(),
             judged: Judged::default(),
@@ -183,13 +191,15 @@ impl Placements {
         self.revisions
             .watch(!self.stage.read_only() && revisions::wanted(&placements));
         self.endpoints.watch(endpoints::wanted(&placements));
+        self.scalers.watch(!self.stage.read_only() && scalers::wanted(&kinds));
         if !self.live.complete() {
             return Ok(None);
         }
         let found = self.live.kinds();
         let kinds = kinds.union(&found).cloned();
         self.live.watch(&custom, &looked_at(self.stage, kinds));
-        if !self.templates.complete() || !self.revisions.complete() || !self.live.complete() {
+        let complete = self.templates.complete() && self.revisions.complete() && self.live.complete();
+        if !complete || !self.scalers.complete() {
             return Ok(None);
         }
         self.custom = Custom {
@@ -320,8 +330,23 @@ impl Placements {
     ) -> BTreeMap<Spot, State> {
         let mut states: BTreeMap<Spot, State> = BTreeMap::new();
         self.checked.retain(|spot, _| plan.wants.contains_key(spot));
-        let scaled = around::scaled(plan, templates);
+        let scaled = scalers::scaled(&self.scalers);
         let revisions = revisions::by_revision(&self.revisions);
+        let template = |spot: &Spot, want: &Want| {
+            let key = (want.tenant.clone(), spot.1.clone());
+            match &want.source {
+                Source::Template => templates.get(&key),
+                Source::Revision(revision) => revisions.get(&(key, revision.clone())),
+                Source::Later => None,
+            }
+        };
+        let (scaled, nothing) = (&scaled, BTreeMap::new());
+        let before = Around {
+            scaled,
+            standing,
+            done: &nothing,
+        };
+        let refused = self.refused(plan, &before, template).await;
         let kinds: BTreeSet<&TemplateKind> = plan.wants.keys().map(|(_, object)| &object.kind).collect();
         for kind in kinds {
             let wants: Vec<_> = plan
@@ -329,16 +354,16 @@ impl Placements {
                 .iter()
                 .filter(|((_, object), _)| object.kind == *kind)
                 .collect();
-            let (this, done, scaled, revisions) = (&*self, &states, &scaled, &revisions);
+            let (this, done, refused) = (&*self, &states, &refused);
             let applied = wants.into_iter().map(|(spot, want)| async move {
-                let key = (want.tenant.clone(), spot.1.clone());
-                let template = match &want.source {
-                    Source::Template => templates.get(&key),
-                    Source::Revision(revision) => revisions.get(&(key, revision.clone())),
-                    Source::Later => None,
+                let template = template(spot, want);
+                let all = Around { scaled, standing, done };
+                let outcome = match refused.get(&trial::owner(spot, want)) {
+                    None => this.object(spot, want, template, &all).await,
+                    Some((object, why)) if *object == spot.1 => why.clone().into(),
+                    Some(_) => this.object(spot, &want.left(), template, &all).await,
                 };
-                let all = around::Around { scaled, standing, done };
-                (spot, this.object(spot, want, template, &all).await)
+                (spot, outcome)
             });
             let outcomes: Vec<_> = futures::stream::iter(applied).buffer_unordered(AT_ONCE).collect().await;
             for (spot, outcome) in outcomes {

@@ -167,4 +167,6 @@ pub mod refusal {
     pub const OPERATOR_ONLY: &str = "OperatorOnly";
     /// A pod names its node.
     pub const NODE_NAME_FORBIDDEN: &str = "NodeNameForbidden";
+    /// A warning and no refusal: far more memory than comes with the vCPU.
+    pub const MUCH_MEMORY: &str = "MuchMemory";
 }

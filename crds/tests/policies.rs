@@ -49,6 +49,7 @@ fn every_refusal_speaks_both_languages_and_names_a_known_reason() {
         refusal::EXCLUSIVE_SCALE,
         refusal::OPERATOR_ONLY,
         refusal::NODE_NAME_FORBIDDEN,
+        refusal::MUCH_MEMORY,
     ];
     let mut unused = reasons.to_vec();
     for object in objects() {

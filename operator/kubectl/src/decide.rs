@@ -119,12 +119,11 @@ fn nothing_missing() -> Failure {
 /// The request is not there, the server refuses, or the operator says that it does not count.
 pub async fn decide(hub: &Hub, wanted: Wanted) -> Result<Decided, Failure> {
     let request = read::request(hub, &wanted.name).await?;
-    let level = match wanted.level {
-        Some(level) => level,
-        None => {
-            let (user, groups) = whoami(hub).await?;
-            level(&request, assess(hub, &request).await?.as_ref(), (&user, &groups))?
-        }
+    let level = if let Some(level) = wanted.level {
+        level
+    } else {
+        let (user, groups) = whoami(hub).await?;
+        level(&request, assess(hub, &request).await?.as_ref(), (&user, &groups))?
     };
     let approval = RequestApproval {
         metadata: ObjectMeta {

@@ -204,7 +204,7 @@ fn approvals(levels: &[Level], style: Style) -> String {
     let who = |l: &Level| {
         let groups = (!l.groups.is_empty()).then(|| format!("{any} {}", l.groups.join(", ")));
         let users = (!l.users.is_empty()).then(|| l.users.join(", "));
-        Vec::from_iter(groups.into_iter().chain(users)).join(or)
+        groups.into_iter().chain(users).collect::<Vec<_>>().join(or)
     };
     lines(
         levels

@@ -8,6 +8,7 @@ use crate::witness::{Witness, agent};
 use crate::world::{METRO, PATIENCE, World};
 
 const BOTH: [&str; 2] = ["claims-a", "claims-b"];
+const OPERATORS: [&str; 2] = ["operator@jishi", "operator@jiyidong"];
 const WHAT: [&str; 2] = ["deploy", "claimed"];
 /// Renewals of each centre's lease that make up a window of watching, two seconds each.
 const WINDOW: usize = 5;
@@ -58,7 +59,14 @@ pub(crate) async fn two_new_at_once(w: &World) -> Result<()> {
     w.put(&deployment("claimed", "claimed", 2)).await?;
     let items = BOTH.map(|name| placement(name, "claimed", json!({})));
     let list = json!({"apiVersion": "v1", "kind": "List", "metadata": {"name": "claims"}, "items": items});
+    // A list is two writes: nobody decides between them.
+    for operator in OPERATORS {
+        w.cloud.freeze(operator).await?;
+    }
     w.put(&list).await?;
+    for operator in OPERATORS {
+        w.cloud.thaw(operator).await?;
+    }
     both_say_so(w).await?;
     stands_still(w, false).await?;
     w.delete(&["dap", BOTH[1]]).await?;

@@ -124,8 +124,8 @@ pub async fn run(options: Options, stop: CancellationToken) -> Result<(), Error>
         options,
         unblocks: Unblocks::default(),
         next_swap: Instant::now(),
-        next_recount: Instant::now(),
-        recounted: false,
+        recounted: None,
+        missed: false,
         next_publish: Instant::now(),
         seen: Vec::new(),
     };
@@ -158,9 +158,10 @@ struct Controller {
     /// Of the last decision.
     own: Mutex<Own>,
     next_swap: Instant,
-    next_recount: Instant,
-    /// Whether this leader counted it.
-    recounted: bool,
+    /// When this leader counted the ledger last.
+    recounted: Option<Instant>,
+    /// Whether something vanished since.
+    missed: bool,
     next_publish: Instant,
     /// The requests of the last pass.
     seen: Vec<Arc<Request>>,
@@ -169,7 +170,7 @@ struct Controller {
 impl Controller {
     /// One pass. Answers when it wants to be called again.
     async fn pass(&mut self) -> Result<Option<Duration>, Error> {
-        if self.next_recount <= Instant::now() || !self.caches.ledger_open() {
+        if self.until_recount().is_zero() || !self.caches.ledger_open() {
             self.recount().await?;
         }
         let snapshot = self.caches.snapshot(self.options.epoch, self.options.clock.now())?;
@@ -180,8 +181,7 @@ impl Controller {
         let before = std::mem::replace(&mut self.seen, snapshot.requests.clone());
         if vanished(&before, &snapshot.requests, &snapshot.ledger) {
             tracing::warn!("a request that held something is gone and was not released; the ledger is recounted");
-            let last = self.next_recount - RECOUNT_INTERVAL;
-            self.next_recount = Instant::now().max(last + MISSED_INTERVAL);
+            self.missed = true;
         }
         let nominated = cycle(&snapshot);
         let acts = nominated.swap.is_some() || !nominated.end.is_empty() || !nominated.unguard.is_empty();
@@ -205,9 +205,15 @@ impl Controller {
         self.publish(&snapshot, &nominated).await?;
         let pause = begin.elapsed().saturating_mul(PUBLISH_SHARE);
         self.next_publish = Instant::now() + pause.clamp(PUBLISH_INTERVAL, PUBLISH_LONGEST);
-        let recount = self.next_recount.saturating_duration_since(Instant::now());
+        let recount = self.until_recount();
         let next = again.or_else(|| reclaim::next(&snapshot));
         Ok(Some(next.map_or(recount, |next| next.min(recount))))
+    }
+
+    fn until_recount(&self) -> Duration {
+        let interval = if self.missed { MISSED_INTERVAL } else { RECOUNT_INTERVAL };
+        let last = self.recounted;
+        last.map_or(Duration::ZERO, |last| interval.saturating_sub(last.elapsed()))
     }
 
     async fn recount(&mut self) -> Result<(), Error> {
@@ -219,7 +225,7 @@ impl Controller {
         }
         match counted {
             // What this leader counted itself stays true, whatever became unreadable since; the others go on.
-            Err(error @ Error::Unreadable(_)) if self.recounted && open => {
+            Err(error @ Error::Unreadable(_)) if self.recounted.is_some() && open => {
                 tracing::warn!(%error, "the ledger stays as it is");
             }
             Err(error) => return Err(error),
@@ -231,8 +237,8 @@ impl Controller {
                 );
             }
         }
-        self.recounted = true;
-        self.next_recount = Instant::now() + RECOUNT_INTERVAL;
+        self.recounted = Some(Instant::now());
+        self.missed = false;
         Ok(())
     }
 

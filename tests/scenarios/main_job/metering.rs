@@ -24,14 +24,24 @@ async fn reports(w: &World) -> Result<Vec<(String, UsageReportStatus)>> {
     Ok(all)
 }
 
-/// Amounts × seconds of a request by pool, until that second.
-fn by_hand(request: &Value, until: i64) -> Result<BTreeMap<String, Resources>> {
+fn first_day(month: &str) -> Result<jiff::civil::Date> {
+    Ok(format!("{month}-01").parse()?)
+}
+
+/// First second of a month of the province, such as 2026-11.
+fn first_second(month: &str) -> Result<i64> {
+    Ok(format!("{month}-01T00:00:00+08:00").parse::<Timestamp>()?.as_second())
+}
+
+/// Amounts × seconds of a request by pool, between two moments.
+fn by_hand(request: &Value, from: i64, until: i64) -> Result<BTreeMap<String, Resources>> {
     let history: Vec<HistoryEntry> = serde_json::from_value(request["status"]["history"].clone())?;
     let mut sums: BTreeMap<String, Resources> = BTreeMap::new();
     for (number, entry) in history.iter().enumerate() {
         let next = history.get(number + 1).map(|e| e.at.parse::<Timestamp>()).transpose()?;
-        let end = next.map_or(until, Timestamp::as_second);
-        let seconds = i128::from((end - entry.at.parse::<Timestamp>()?.as_second()).max(0));
+        let end = next.map_or(until, |n| n.as_second().min(until));
+        let start = entry.at.parse::<Timestamp>()?.as_second().max(from);
+        let seconds = i128::from((end - start).max(0));
         for pool in &entry.pools {
             let sum = sums.entry(pool.pool.clone()).or_default();
             *sum = sum.zip(Resources::try_from(&pool.amounts)?, |s, a| s + a * seconds);
@@ -52,8 +62,7 @@ fn exact(row: &UsageRow) -> Result<Resources> {
 
 /// 900000.5 a vCPU and 70000.25 a GiB, so that seconds cost something; rounded half up to 0.01.
 fn price_by_hand(used: Resources, month: &str) -> Result<String> {
-    let first: jiff::civil::Date = format!("{month}-01").parse()?;
-    let seconds = i128::from(first.days_in_month()) * 86_400;
+    let seconds = i128::from(first_day(month)?.days_in_month()) * 86_400;
     let (vcpu, gib) = (1000, 1i128 << 30);
     let above = used.cpu * 90_000_050 * gib + used.memory * 7_000_025 * vcpu;
     let below = vcpu * gib * seconds;
@@ -98,7 +107,7 @@ pub(crate) async fn the_report_is_the_history(w: &World) -> Result<()> {
         sum = sum.plus(exact(row)?);
         ensure!(row.figures.price == price_by_hand(exact(row)?, month)?, "{row:?}");
     }
-    let expected = by_hand(&request, i64::MAX)?;
+    let expected = by_hand(&request, 0, i64::MAX)?;
     ensure!(
         expected.len() == 1 && sum == expected["x86"],
         "{sum} is not {expected:?}"
@@ -107,38 +116,50 @@ pub(crate) async fn the_report_is_the_history(w: &World) -> Result<()> {
     Ok(())
 }
 
-/// Requests that go on: each row is its history up to the moment that the report names, and the sums are the rows'.
+/// Requests that go on: each row is its history up to the moment that the report names, and the sums are the rows'. In
+/// every report: the month may just have changed, and a leader whose clock had jumped may have begun the next one.
 pub(crate) async fn open_rows_are_the_histories_so_far(w: &World) -> Result<()> {
-    let (month, report) = reports(w).await?.pop().context("a report")?;
-    let until = report.as_of.parse::<Timestamp>()?.as_second();
-    let (mut seen, mut hundredths) = (0, 0);
-    for row in &report.rows {
-        hundredths += row.figures.price.replace('.', "").parse::<i128>()?;
-        if row.final_ {
-            continue;
+    let mut seen = 0;
+    for (month, report) in reports(w).await? {
+        let from = first_second(&month)?;
+        let end = from + i64::from(first_day(&month)?.days_in_month()) * 86_400;
+        let until = report.as_of.parse::<Timestamp>()?.as_second().min(end);
+        let mut hundredths = 0;
+        for row in &report.rows {
+            hundredths += row.figures.price.replace('.', "").parse::<i128>()?;
+            if row.final_ {
+                continue;
+            }
+            let request = w.get("hub", &["rreq", &row.request, "-n", NS]).await?;
+            ensure!(request["metadata"]["uid"] == row.request_uid, "{row:?}");
+            let expected = by_hand(&request, from, until)?;
+            ensure!(
+                expected.get(&row.pool) == Some(&exact(row)?),
+                "{row:?} is not {expected:?}"
+            );
+            // Only the prices of x86 are those of this test.
+            let price = price_by_hand(exact(row)?, &month)?;
+            ensure!(row.pool != "x86" || row.figures.price == price, "{row:?} costs {price}");
+            seen += 1;
         }
-        let request = w.get("hub", &["rreq", &row.request, "-n", NS]).await?;
-        ensure!(request["metadata"]["uid"] == row.request_uid, "{row:?}");
-        let expected = by_hand(&request, until)?;
-        ensure!(
-            expected.get(&row.pool) == Some(&exact(row)?),
-            "{row:?} is not {expected:?}"
-        );
-        // Only the prices of x86 are those of this test.
-        let price = price_by_hand(exact(row)?, &month)?;
-        ensure!(row.pool != "x86" || row.figures.price == price, "{row:?} costs {price}");
-        seen += 1;
+        let total = format!("{}.{:02}", hundredths / 100, hundredths % 100);
+        ensure!(report.totals.price == total, "{} is not {total}", report.totals.price);
+        println!("{month}: price {total}");
     }
     ensure!(seen > 2, "only {seen} open rows");
-    let total = format!("{}.{:02}", hundredths / 100, hundredths % 100);
-    ensure!(report.totals.price == total, "{} is not {total}", report.totals.price);
-    println!("{seen} open rows, price {total}");
     Ok(())
+}
+
+/// The report that has an open row and a final one.
+async fn report_of_both(w: &World) -> Result<(String, UsageReportStatus)> {
+    let both = |r: &UsageReportStatus| r.rows.iter().any(|r| r.final_) && r.rows.iter().any(|r| !r.final_);
+    let found = reports(w).await?.into_iter().find(|(_, report)| both(report));
+    found.context("a report with an open and a final row")
 }
 
 /// Only the operator writes reports: others are refused, an administrator's edit is corrected, what is final stays.
 pub(crate) async fn an_edit_by_hand_is_corrected(w: &World) -> Result<()> {
-    let (month, report) = reports(w).await?.pop().context("a report")?;
+    let (month, report) = report_of_both(w).await?;
     let edit = |row: &UsageRow| {
         let place = report.rows.iter().position(|r| r == row).unwrap_or_default();
         json!([{"op": "replace", "path": format!("/status/rows/{place}/price"), "value": "0.01"}]).to_string()
@@ -169,7 +190,8 @@ pub(crate) async fn an_edit_by_hand_is_corrected(w: &World) -> Result<()> {
         .await?;
     w.ok("hub", None, &patch(&open_edit)).await?;
     eventually(PATIENCE, "the edit is corrected", || async {
-        let (_, now) = reports(w).await?.pop().context("a report")?;
+        let mut all = reports(w).await?.into_iter();
+        let (_, now) = all.find(|(name, _)| *name == month).context("the report")?;
         let row = now
             .rows
             .iter()

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
+use crate::clock::Clock;
 use crate::quorum::boot;
 
 /// One call may take this long. Renewals that each take so long still keep the lease: one is sent every two seconds, or as
@@ -45,6 +46,8 @@ pub struct LeaseName {
     pub floor: i64,
     /// Who is told how long it is held.
     pub told: Option<watch::Sender<Leads>>,
+    /// Which clock is held by what the server stamps on the lease.
+    pub clock: Option<Clock>,
 }
 
 /// How a leadership ended.
@@ -159,6 +162,9 @@ impl Holder {
         match timeout(CALL, self.write(found, epoch, holder)).await {
             Ok(Ok(written)) => {
                 self.candidate.wrote(sent, observed(&written).renewed);
+                if let Some((clock, at)) = self.lease.clock.as_ref().zip(stamp(&written)) {
+                    clock.stamped(at, sent);
+                }
                 self.written = Some(written);
                 self.tell(epoch);
                 Some(epoch)
@@ -256,6 +262,12 @@ impl Holder {
             );
         }
     }
+}
+
+/// When the server says that the lease was written last.
+fn stamp(lease: &Lease) -> Option<Timestamp> {
+    let managed = lease.metadata.managed_fields.iter().flatten();
+    managed.filter_map(|m| m.time.as_ref()).map(|time| time.0).max()
 }
 
 fn observed(lease: &Lease) -> Observed {

@@ -13,7 +13,7 @@ use futures::stream::FuturesUnordered;
 use futures::{FutureExt as _, StreamExt as _};
 use kube::core::DeserializeGuard;
 use kube::{Api, Client};
-use prometheus::{IntCounterVec, Registry};
+use prometheus::{IntCounterVec, PullingGauge, Registry};
 use tokio::sync::{Notify, oneshot};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -48,6 +48,8 @@ pub struct Options {
     pub fail_points: FailPoints,
     /// File with the key under which notices to contacts are signed; without one nobody is told.
     pub notify_key: Option<PathBuf>,
+    /// Days for which requests that have ended are kept; 0 for ever.
+    pub retention_days: u16,
 }
 
 /// Why the operator ended.
@@ -77,6 +79,7 @@ pub async fn run(options: Options, stop: CancellationToken) -> Result<(), Error>
         "Epoch of this replica's leadership; 0 while it stands by",
     )?;
     options.registry.register(Box::new(gauge.clone()))?;
+    options.registry.register(Box::new(clock_ahead(&options.clock)?))?;
     let figures = Figures {
         admission: Arc::new(AdmissionMetrics::new(&options.registry)?),
         tenants: tenant::figures(&options.registry)?,
@@ -99,6 +102,7 @@ pub async fn run(options: Options, stop: CancellationToken) -> Result<(), Error>
         name: object::CONTROLLER.to_owned(),
         floor,
         told: None,
+        clock: Some(options.clock.clone()),
     };
     let (deciding, timing) = (arbiter.deciding.clone(), arbiter.timing);
     let work = async |epoch| {
@@ -113,6 +117,7 @@ pub async fn run(options: Options, stop: CancellationToken) -> Result<(), Error>
             fail_points: options.fail_points,
             arbiter: (deciding, timing),
             notify_key: options.notify_key,
+            retention_days: options.retention_days,
         };
         start(leader, figures, &stop).next().await
     };
@@ -124,6 +129,15 @@ pub async fn run(options: Options, stop: CancellationToken) -> Result<(), Error>
         },
         () = arbiter.ended() => Err(Error::Ended("arbiter", "its thread is over".to_owned())),
     }
+}
+
+fn clock_ahead(clock: &Clock) -> Result<PullingGauge, prometheus::Error> {
+    let clock = clock.clone();
+    PullingGauge::new(
+        "xiangyun_clock_ahead_seconds",
+        "How far this machine's clock is ahead of the hub's, which then counts; 0 while the two agree, and while this replica stands by",
+        Box::new(move || clock.ahead().as_secs_f64()),
+    )
 }
 
 /// The arbiter's thread, where one is configured.
@@ -168,6 +182,7 @@ struct Leader {
     fail_points: FailPoints,
     arbiter: (Option<Deciding>, Timing),
     notify_key: Option<PathBuf>,
+    retention_days: u16,
 }
 
 /// The epoch in the ledger, once the hub answers; `None` when `stop` came first.
@@ -224,6 +239,7 @@ fn start(leader: Leader, figures: Figures, stop: &CancellationToken) -> Controll
         fail_points,
         arbiter: (deciding, timing),
         notify_key,
+        retention_days,
     } = leader;
     let Figures {
         admission: metrics,
@@ -273,7 +289,7 @@ fn start(leader: Leader, figures: Figures, stop: &CancellationToken) -> Controll
     controllers.push(named("placement", place_all));
     controllers.push(named("traffic", traffic::run(common.clone(), weights, says)));
     controllers.push(named("notify", notify::run(common.clone(), notices, notify_key)));
-    controllers.push(named("metering", metering::run(common, requests, meters)));
+    controllers.push(named("metering", metering::run(common, requests, meters, retention_days)));
     controllers
 }
 

@@ -18,8 +18,6 @@ pub(crate) struct ClockArgs {
 
 impl From<ClockArgs> for Clock {
     fn from(args: ClockArgs) -> Self {
-        Self {
-            offset_file: args.clock_offset_file.filter(|_| args.playground),
-        }
+        Self::moved_by(args.clock_offset_file.filter(|_| args.playground))
     }
 }

@@ -45,6 +45,9 @@ pub(crate) struct OperatorArgs {
     /// File with the key under which notices of moves are signed; without it the tenants' contacts are told nothing
     #[arg(long, env = "XIANGYUN_NOTIFY_KEY_FILE", value_name = "FILE")]
     notify_key_file: Option<PathBuf>,
+    /// Days for which requests that have ended are kept, with the decisions about them; 0 keeps them for ever
+    #[arg(long, env = "XIANGYUN_RETENTION_DAYS", default_value_t = 1095, value_name = "DAYS")]
+    retention_days: u16,
 }
 
 pub(crate) async fn run(args: OperatorArgs, port: Port, stop: CancellationToken) -> anyhow::Result<()> {
@@ -61,6 +64,7 @@ pub(crate) async fn run(args: OperatorArgs, port: Port, stop: CancellationToken)
             file: args.fail_point_file,
         },
         notify_key: args.notify_key_file,
+        retention_days: args.retention_days,
     };
     let work = async { Ok(controllers::operator::run(options, stop).await?) };
     beside_port(args.metrics_addr, port, work).await

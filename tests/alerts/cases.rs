@@ -86,6 +86,18 @@ pub(crate) const CASES: &[Case] = &[
         false,
     ),
     (
+        "ClockAhead",
+        &[("xiangyun_clock_ahead_seconds{process=\"a\"}", "7200x9")],
+        5,
+        true,
+    ),
+    (
+        "ClockAhead",
+        &[("xiangyun_clock_ahead_seconds{process=\"a\"}", "0x9")],
+        5,
+        false,
+    ),
+    (
         "TwoLeaders",
         &[
             ("xiangyun_leader_epoch{process=\"a\"}", "3x9"),

@@ -28,6 +28,7 @@ pub mod reclaim;
 pub mod refusal;
 pub mod request;
 pub mod request_status;
+pub mod retention;
 pub mod subtree;
 pub mod tenants;
 pub mod terms;

@@ -2,6 +2,7 @@
 //! changes while nothing happens to the request is left to those who read.
 
 mod approvals;
+mod quote;
 
 use std::sync::Arc;
 
@@ -17,6 +18,8 @@ use crate::metering;
 use crate::reclaim;
 use crate::request::{Request, date_at};
 use crate::terms::{Stage, stage};
+
+pub use quote::quoted;
 
 /// What the summary says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,7 +66,7 @@ pub fn status(request: &Request, assessment: Option<&Assessment>, snapshot: &Sna
         RequestType::New | RequestType::Trial | RequestType::Emergency => new(request, assessment, stage, now),
     };
     if request.asks_grant() {
-        grant_conditions(&mut status, request, &summary, now);
+        grant_conditions(&mut status, (request, assessment), &summary, now);
         ending(&mut status, request, stage, now);
         reclaim::status(&mut status, request, snapshot);
     }
@@ -91,14 +94,24 @@ fn current_stage(request: &Request, snapshot: &Snapshot) -> Stage {
     live.map_or(Stage::Running, |days| stage(request, days, date_at(snapshot.now)))
 }
 
-/// `QuotaReserved` and `Provisioned`.
-fn grant_conditions(status: &mut ResourceRequestStatus, request: &Request, summary: &Summary, now: Timestamp) {
+/// `QuotaReserved`, which keeps why the pool was chosen, and `Provisioned`.
+fn grant_conditions(
+    status: &mut ResourceRequestStatus,
+    (request, assessment): (&Request, Option<&Assessment>),
+    summary: &Summary,
+    now: Timestamp,
+) {
     let reserved = !request.holds.is_empty() && !request.ended();
     let provisioned = reserved && everywhere_applied(request);
-    let held = if reserved {
-        "charged in the ledger | 已计入台账"
-    } else {
-        "no charge | 未计费"
+    let before = crds::find_condition(&status.conditions, condition::QUOTA_RESERVED);
+    let held = match (reserved, before) {
+        (false, _) => "no charge | 未计费".to_owned(),
+        (true, Some(before)) if before.status == "True" => before.message.clone(),
+        (true, _) => {
+            let held = "charged in the ledger | 已计入台账".to_owned();
+            let why = assessment.and_then(quote::chosen);
+            quote::joined([held].into_iter().chain(why)).unwrap_or_default()
+        }
     };
     let in_force = if provisioned {
         "in force in every centre | 各中心均已生效"
@@ -107,10 +120,9 @@ fn grant_conditions(status: &mut ResourceRequestStatus, request: &Request, summa
     };
     let rows = [
         (condition::QUOTA_RESERVED, reserved, held),
-        (condition::PROVISIONED, provisioned, in_force),
+        (condition::PROVISIONED, provisioned, in_force.to_owned()),
     ];
     for (kind, value, words) in rows {
-        let words = words.to_owned();
         set_condition(
             &mut status.conditions,
             kind,

@@ -7,6 +7,7 @@ use crds::{ResourceRequest, condition, request_reason as reason};
 use jiff::Timestamp;
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Client};
+use plan::admission::Assessment;
 use plan::cycle::{Apply, CyclePlan, Snapshot};
 use plan::request::Request;
 use plan::request_status;
@@ -77,7 +78,7 @@ pub(super) async fn allocation(
         let words = format!("{phase} was accepted and made room; the grant follows | {phase} 扩容到位，转入开通");
         options.events.publish(&**asked.object(), false, CAPACITY_ADDED, &words);
     }
-    announce(&options.events, request.object(), &status);
+    announce(&options.events, request.object(), &status, plan.assessment(apply.request));
     reclaim::announce(&options.events, request.object(), &status);
     let written = Arc::new(Request::own_answer(written)?);
     let mut own = own.lock().unwrap_or_else(PoisonError::into_inner);
@@ -93,8 +94,27 @@ fn asked<'a>(snapshot: &'a Snapshot, plan: &CyclePlan, request: &'a Request) -> 
     change.map_or(request, |r| r)
 }
 
-/// Tells on the request what its condition Ready says now.
-pub(super) fn announce(events: &Events, request: &ResourceRequest, status: &crds::ResourceRequestStatus) {
+/// Tells on the request what it was quoted, that it is charged and in force, and what its condition Ready says now.
+pub(super) fn announce(
+    events: &Events,
+    request: &ResourceRequest,
+    status: &crds::ResourceRequestStatus,
+    assessment: Option<&Assessment>,
+) {
+    let before = request.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
+    if let (None, Some(words)) = (
+        crds::find_condition(before, condition::READY),
+        assessment.and_then(request_status::quoted),
+    ) {
+        events.publish(request, false, "Quoted", &words);
+    }
+    for kind in [condition::QUOTA_RESERVED, condition::PROVISIONED] {
+        let came = |c: &&crds::Condition| c.status == "True";
+        let was = crds::find_condition(before, kind).filter(came);
+        if let (None, Some(now)) = (was, crds::find_condition(&status.conditions, kind).filter(came)) {
+            events.publish(request, false, kind, &now.message);
+        }
+    }
     if let Some(ready) = crds::find_condition(&status.conditions, condition::READY) {
         let warning = [
             reason::REJECTED,

@@ -7,6 +7,7 @@ use crds::{
 };
 use kube::api::{Patch, PatchParams};
 use kube::{Api, ResourceExt as _};
+use plan::admission::Assessment;
 use plan::cycle::{CyclePlan, Snapshot};
 use plan::request::Request;
 use plan::request_status;
@@ -28,7 +29,7 @@ pub(super) fn requests<'a>(
     let requests = snapshot.requests.iter().enumerate();
     requests.filter(move |(_, r)| told(r)).filter_map(|(index, request)| {
         let wanted = wanted(index, request, snapshot, plan)?;
-        Some(Box::pin(write(options, request, wanted)) as Write<'a>)
+        Some(Box::pin(write(options, request, wanted, plan.assessment(index))) as Write<'a>)
     })
 }
 
@@ -48,7 +49,12 @@ fn wanted(index: usize, request: &Request, snapshot: &Snapshot, plan: &CyclePlan
     (request.object().status.as_ref() != Some(&wanted)).then_some(wanted)
 }
 
-async fn write(options: &Options, request: &Request, wanted: ResourceRequestStatus) -> Result<(), Error> {
+async fn write(
+    options: &Options,
+    request: &Request,
+    wanted: ResourceRequestStatus,
+    assessment: Option<&Assessment>,
+) -> Result<(), Error> {
     let api: Api<ResourceRequest> = Api::namespaced(options.client.clone(), request.tenant());
     let metadata = json!({"uid": request.uid(), "resourceVersion": request.version()});
     let patch = json!({"metadata": metadata, "status": own_part(request.object().status.as_ref(), &wanted)});
@@ -74,7 +80,7 @@ async fn write(options: &Options, request: &Request, wanted: ResourceRequestStat
         crds::find_condition(&status.conditions, condition::EXPIRING).map(|c| c.message.clone())
     };
     if before != after || request.object().status.as_ref().and_then(ending) != ending(&wanted) {
-        announce(&options.events, request.object(), &wanted);
+        announce(&options.events, request.object(), &wanted, assessment);
     }
     Ok(())
 }

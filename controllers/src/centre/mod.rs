@@ -181,6 +181,7 @@ async fn turn(agent: &Arc<Agent>, stage: Stage, leads: &watch::Sender<Leads>, st
         name: object::AGENT.to_owned(),
         floor: 0,
         told: Some(leads.clone()),
+        clock: None,
     };
     while let End::Lost = lead(lease.clone(), &stop, work).await {}
 }

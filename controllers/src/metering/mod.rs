@@ -1,15 +1,17 @@
 //! Metering: the reports of each tenant's months, from the histories of its requests.
 //!
-//! observe (caches) → [`plan::metering::plan`] → apply: reports, then requests that may leave. The rules are in
-//! docs/concepts.md, "Metering".
+//! observe (caches) → [`plan::metering::plan`] → apply: reports, then requests that may leave, then those that
+//! [`plan::retention`] says have been history for long enough. The rules are in docs/concepts.md, "Metering".
 
 mod apply;
+mod retention;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use crds::{QuotaPool, UsageReport};
 use futures::future::select_all;
+use jiff::SignedDuration;
 use kube::Client;
 use kube::runtime::watcher::Config;
 use plan::metering::{MeteringError, Snapshot};
@@ -55,13 +57,20 @@ struct Controller {
     requests: Requests,
     pools: Cache<QuotaPool>,
     reports: Cache<UsageReport>,
+    keep: Option<SignedDuration>,
 }
 
-/// Runs until it is stopped. `requests` tells `changed` of what is new.
+/// Runs until it is stopped. `requests` tells `changed` of what is new; what ended more than
+/// `retention_days` ago is deleted, unless they are 0.
 ///
 /// # Errors
 /// A cache that never filled.
-pub async fn run(common: Common, requests: Requests, changed: Arc<Notify>) -> Result<(), NotReady> {
+pub async fn run(
+    common: Common,
+    requests: Requests,
+    changed: Arc<Notify>,
+    retention_days: u16,
+) -> Result<(), NotReady> {
     let Common {
         client,
         clock,
@@ -77,6 +86,7 @@ pub async fn run(common: Common, requests: Requests, changed: Arc<Notify>) -> Re
         requests,
         pools,
         reports,
+        keep: (retention_days > 0).then(|| SignedDuration::from_hours(24 * i64::from(retention_days))),
     };
     controller.ready().await?;
     tokio::select! {
@@ -107,6 +117,9 @@ impl Controller {
         };
         let plan = plan::metering::plan(&snapshot);
         let mut first = self.apply(&snapshot, &plan).await.map(|()| None);
+        if let Err(error) = self.retire(&snapshot).await {
+            first = first.and(Err(error.into()));
+        }
         for (tenant, source) in plan.unclear {
             tracing::error!(tenant, error = %source, "cannot be metered");
             first = first.and(Err(Error::Unclear { tenant, source }));

@@ -95,6 +95,20 @@ fn leadership() -> Vec<Alert> {
         ),
         alert(
             Warning,
+            "ClockAhead",
+            "1m",
+            "max(xiangyun_clock_ahead_seconds) > 0",
+            t(
+                "the leader's clock is {{ $value | humanizeDuration }} ahead of the hub's",
+                "主控副本时钟超前管理面 {{ $value | humanizeDuration }}",
+            ),
+            t(
+                "nothing ends early: the hub's clock counts; set that of the leader's machine, or the hub's, which is behind",
+                "配额不会提前到期，以管理面时钟为准；请校正主控副本或管理面所在主机的时钟",
+            ),
+        ),
+        alert(
+            Warning,
             "PassesFailing",
             "5m",
             "sum by (controller) (rate(xiangyun_passes_total{outcome=\"failed\"}[5m])) / sum by (controller) (rate(xiangyun_passes_total[5m])) > 0.1",

@@ -40,6 +40,15 @@ fn passes() -> Vec<Panel> {
             rate("xiangyun_passes_total", "controller, outcome"),
             label("{{controller}} {{outcome}}"),
         ),
+        series(
+            Unit::Seconds,
+            t("Leader's clock ahead of the hub's", "主控副本时钟超前"),
+            t(
+                "The earlier of the two counts: nothing ends before both say so",
+                "以较早者为准，配额不会提前到期",
+            ),
+        )
+        .query("max(xiangyun_clock_ahead_seconds)", t("ahead", "超前")),
     ]
 }
 

@@ -28,7 +28,10 @@ pub(crate) async fn print(state: &State, as_json: bool) -> Result<()> {
 fn clocks(state: &State) -> Vec<(Place, i64)> {
     let offset = |place: &Place| {
         let text = std::fs::read_to_string(state.clock(*place)).ok()?;
-        Some((*place, text.trim().parse().ok().filter(|o| *o != 0)?))
+        Some((
+            *place,
+            text.split_whitespace().next()?.parse().ok().filter(|o| *o != 0)?,
+        ))
     };
     state.places.keys().filter_map(offset).collect()
 }

@@ -95,8 +95,8 @@ pub(crate) async fn voters_of_one_place_lost_move_nothing(w: &World) -> Result<(
     before.still(w).await
 }
 
-/// The wall clock of whoever leads jumps an hour ahead, and back: reports of the others look stale to it, and nothing else
-/// goes by that clock.
+/// The wall clock of whoever leads jumps an hour ahead, and back: the reports of that centre come from the future, and
+/// nothing else goes by that clock.
 pub(crate) async fn a_clock_an_hour_off_moves_nothing(w: &World) -> Result<()> {
     let before = Undisturbed::now(w).await?;
     let leader = w.leader().await?;
@@ -106,18 +106,18 @@ pub(crate) async fn a_clock_an_hour_off_moves_nothing(w: &World) -> Result<()> {
         Place::Jiyidong
     };
     w.cloud.clock(place, HOUR)?;
-    report_of_baicheng_is(w, "ReportStale").await?;
+    report_is(w, place, "ReportStale").await?;
     w.goes_on(CALM, OUTLASTS).await?;
     before.still(w).await?;
     w.cloud.clock(place, 0)?;
-    report_of_baicheng_is(w, "Reporting").await?;
+    report_is(w, place, "Reporting").await?;
     println!("clock: {leader} was an hour ahead");
     before.still(w).await
 }
 
-async fn report_of_baicheng_is(w: &World, reason: &str) -> Result<()> {
-    eventually(LONG, &format!("baicheng is {reason}"), || async {
-        let found = w.get(w.hub()?, &["dcn", "baicheng"]).await?;
+async fn report_is(w: &World, place: Place, reason: &str) -> Result<()> {
+    eventually(LONG, &format!("{place} is {reason}"), || async {
+        let found = w.get(w.hub()?, &["dcn", place.name()]).await?;
         let ready = condition(&found, "Ready").context("Ready")?;
         ensure!(ready["reason"] == reason, "{ready}");
         Ok(())

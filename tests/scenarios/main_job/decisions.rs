@@ -169,12 +169,21 @@ pub(crate) async fn a_person_by_name_decides(w: &World) -> Result<()> {
     counted(w, "by-name-1", "NotEntitled").await?;
     says(w, "wang.fang", "approve", "by-name", &[]).await?;
     w.request_reason(NS, "by-name", "Active").await?;
-    let events = w
-        .get("hub", &["events", "-n", NS, "--field-selector=reason=Level1Approved"])
-        .await?;
-    ensure!(
-        events["items"].to_string().contains("wang.fang agreed at level 1"),
-        "{events}"
-    );
+    let selector = "--field-selector=involvedObject.name=by-name";
+    eventually(PATIENCE, "its life is told by events", || async {
+        let events = w.get("hub", &["events", "-n", NS, selector]).await?;
+        let events = events["items"].as_array().context("events")?;
+        for (reason, words) in [
+            ("Quoted", "cpu 16"),
+            ("Level1Approved", "wang.fang agreed at level 1"),
+            ("QuotaReserved", "charged in the ledger"),
+            ("Provisioned", "in force in every centre"),
+        ] {
+            let message = |e: &Value| e["message"].as_str().is_some_and(|m| m.contains(words));
+            ensure!(events.iter().any(|e| e["reason"] == reason && message(e)), "no {reason}: {events:?}");
+        }
+        Ok(())
+    })
+    .await?;
     released(w, REQUESTER, NS, "by-name").await
 }

@@ -1,6 +1,6 @@
 //! What was held, added up here from the histories and compared with what the reports say.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, Result, ensure};
 use crds::{HistoryEntry, Resources, UsageReportStatus, UsageRow};
@@ -226,4 +226,56 @@ pub(crate) async fn a_namespace_on_its_way_out_is_not_held(w: &World) -> Result<
     w.request_reason("leaver", "last", "Active").await?;
     let delete = ["delete", "namespace", "leaver", "--timeout=90s"];
     w.ok("hub", None, &delete).await.map(drop)
+}
+
+/// Uids and phases of all requests.
+async fn phases(w: &World) -> Result<BTreeMap<String, String>> {
+    let all = w.get("hub", &["rreq", "-A"]).await?;
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let all = all["items"].as_array().context("requests")?.iter();
+    Ok(all
+        .map(|r| (text(&r["metadata"]["uid"]), text(&r["status"]["phase"])))
+        .collect())
+}
+
+/// Uids of the requests that somebody decided about.
+async fn decided(w: &World) -> Result<BTreeSet<String>> {
+    let all = w.get("hub", &["appr", "-A"]).await?;
+    let all = all["items"].as_array().context("decisions")?.iter();
+    let uid = |a: &Value| a["spec"]["requestRef"]["uid"].as_str().map(str::to_owned);
+    Ok(all.filter_map(uid).collect())
+}
+
+/// Three years on: what had ended is gone, with the decisions about it, what ends only now is still there, and so is every
+/// row of the reports.
+pub(crate) async fn history_goes_after_three_years(w: &World) -> Result<()> {
+    let over = |phase: &str| ["Rejected", "Released", "Completed"].contains(&phase);
+    let (before, rows) = (phases(w).await?, reports(w).await?);
+    let (ended, live): (Vec<_>, Vec<_>) = before
+        .iter()
+        .filter(|(_, phase)| over(phase) || *phase == "Active")
+        .partition(|(_, phase)| over(phase));
+    let of_ended = decided(w).await?;
+    let of_ended = ended.iter().filter(|(uid, _)| of_ended.contains(*uid)).count();
+    ensure!(of_ended > 1 && live.len() > 1, "{before:?}, {of_ended} decisions");
+    w.cloud.calendar(1100 * 86_400)?;
+    eventually(4 * PATIENCE, "what ended long ago is gone", || async {
+        let (now, decided) = (phases(w).await?, decided(w).await?);
+        let left = ended.iter().filter(|(uid, _)| now.contains_key(*uid)).count();
+        let left_decided = ended.iter().filter(|(uid, _)| decided.contains(*uid)).count();
+        ensure!(left == 0 && left_decided == 0, "{left} requests, {left_decided} decisions");
+        let expired = live.iter().filter(|(uid, _)| now.get(*uid).is_some_and(|p| p == "Expired"));
+        ensure!(expired.count() > 1, "{now:?}");
+        ensure!(live.iter().all(|(uid, _)| now.contains_key(*uid)), "{now:?}");
+        Ok(())
+    })
+    .await?;
+    let after: BTreeMap<_, _> = reports(w).await?.into_iter().collect();
+    for (month, report) in rows {
+        let now = after.get(&month).context("the report")?;
+        let mut closed = report.rows.iter().filter(|r| r.final_);
+        ensure!(closed.all(|row| now.rows.contains(row)), "{month}: {now:?}");
+    }
+    println!("{} ended requests are gone, {} live ones ended", ended.len(), live.len());
+    w.cloud.calendar(0)
 }

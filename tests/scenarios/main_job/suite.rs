@@ -52,5 +52,6 @@ pub(crate) async fn all() -> anyhow::Result<()> {
         metering::an_edit_by_hand_is_corrected,
         metering::rows_outlive_their_request,
         metering::a_namespace_on_its_way_out_is_not_held,
+        metering::history_goes_after_three_years,
     )
 }

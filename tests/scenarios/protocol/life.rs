@@ -99,7 +99,7 @@ pub(crate) async fn shrink_below_use(w: &World) -> Result<()> {
     w.clear("shrink").await
 }
 
-/// Two trials of a day; one is renewed. Two days later, by the clocks of all.
+/// Two trials of a day; one is renewed. Two days later, by all clocks.
 pub(crate) async fn a_trial_becomes_a_grant_or_ends(w: &World) -> Result<()> {
     for name in ["trial-kept", "trial-left"] {
         let mut spec = asks("Trial", 4);
@@ -109,14 +109,10 @@ pub(crate) async fn a_trial_becomes_a_grant_or_ends(w: &World) -> Result<()> {
     }
     w.create("trial-renew", renew("trial-kept")).await?;
     w.stands("trial-renew", 0, reason::COMPLETED).await?;
-    for place in [Place::Jishi, Place::Jiyidong] {
-        w.cloud.clock(place, 2 * DAY)?;
-    }
+    w.cloud.calendar(2 * DAY)?;
     w.stands("trial-left", 0, reason::EXPIRED).await?;
     w.stands("trial-kept", 4, reason::ACTIVE).await?;
-    for place in [Place::Jishi, Place::Jiyidong] {
-        w.cloud.clock(place, 0)?;
-    }
+    w.cloud.calendar(0)?;
     w.clear("trial").await
 }
 
@@ -208,16 +204,12 @@ pub(crate) async fn an_emergency_goes_above_the_ceiling(w: &World) -> Result<()>
     // What it took is missing to the others of the pool.
     w.create("lender", asks("New", 8)).await?;
     w.stands("lender", 0, reason::WAITING_FOR_QUOTA).await?;
-    for place in [Place::Jishi, Place::Jiyidong] {
-        w.cloud.clock(place, 2 * DAY)?;
-    }
+    w.cloud.calendar(2 * DAY)?;
     w.stands("flood-now", 0, reason::EXPIRED).await?;
     w.stands("lender", 8, reason::ACTIVE).await?;
     w.stands("flood-usual", 8, reason::ACTIVE).await?;
     w.stands("flood-more", 0, reason::CEILING_REACHED).await?;
-    for place in [Place::Jishi, Place::Jiyidong] {
-        w.cloud.clock(place, 0)?;
-    }
+    w.cloud.calendar(0)?;
     w.clear("lender").await?;
     crate::tree::remove(w, "flood-dept", &["flood-usual"], &["flood-more"]).await
 }

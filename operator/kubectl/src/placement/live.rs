@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crds::{Assignment, DualActivePlacement, DualActivePlacementStatus, PlacedObject, TemplateKind};
+use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use kube::Api;
-use kube::api::DynamicObject;
+use kube::api::{DynamicObject, ListParams};
 use plan::centre::catalogue::Catalogue;
 use plan::centre::epoch::Floors;
 use plan::centre::stage::Stage;
@@ -31,6 +32,8 @@ pub struct Live {
     pub objects: BTreeMap<PlacedObject, Option<Value>>,
     /// Kinds that the user may not read there.
     pub hidden: BTreeSet<TemplateKind>,
+    /// Workloads whose copies an autoscaler there sets, whoever made it.
+    pub autoscaled: BTreeSet<PlacedObject>,
 }
 
 /// Reads what that centre should hold.
@@ -45,7 +48,18 @@ pub async fn look(
     target: &Assignment,
 ) -> Result<Live, Failure> {
     let mut live = Live::default();
-    for (namespace, object) in wants(placement, seen, target, name).into_keys() {
+    let wanted = wants(placement, seen, target, name);
+    let namespaces: BTreeSet<&String> = wanted.keys().map(|(namespace, _)| namespace).collect();
+    for namespace in namespaces {
+        let api: Api<HorizontalPodAutoscaler> = Api::namespaced(centre.client.clone(), namespace);
+        let found = if_allowed(api.list(&ListParams::default())).await?;
+        for scaler in found.into_iter().flatten() {
+            let value = serde_json::to_value(scaler).map_err(|e| Failure::Refused(e.to_string()))?;
+            live.autoscaled
+                .extend(read(&TemplateKind::HorizontalPodAutoscaler, &value).scales);
+        }
+    }
+    for (namespace, object) in wanted.into_keys() {
         if live.hidden.contains(&object.kind) {
             continue;
         }
@@ -122,7 +136,7 @@ pub fn compare(
             continue;
         };
         let mut here = want.here;
-        if scaled.contains(&object) {
+        if scaled.contains(&object) || live.autoscaled.contains(&object) {
             here.scale(Some(row::progress(&object.kind, is).asked));
         }
         let wanted = match desired(&object, template, &here) {

@@ -1,9 +1,9 @@
 //! Placements: one for each reason that has a way out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crds::{DualActivePlacement, PlacedObject, PlacementRow, ResourceRequest, TemplateKind};
-use kubectl_xiangyun::placement::diff::{Looked, diff};
+use kubectl_xiangyun::placement::diff::{Diff, Looked, diff};
 use kubectl_xiangyun::placement::live::Live;
 use kubectl_xiangyun::placement::page::page;
 use kubectl_xiangyun::placement::seen::Seen;
@@ -192,16 +192,23 @@ fn what_was_read_in_a_centre_counts_there() {
     web["metadata"]["labels"]["xiangyun.io/placement"] = json!("portal");
     web["spec"]["replicas"] = json!(9);
     web["spec"]["template"]["spec"]["containers"][0]["image"] = json!("registry.invalid/other:1");
-    let live = Live {
+    let live = |autoscaled| Live {
+        autoscaled,
         objects: BTreeMap::from([
-            (object(TemplateKind::Deployment, "portal-web"), Some(web)),
+            (object(TemplateKind::Deployment, "portal-web"), Some(web.clone())),
             (object(TemplateKind::ConfigMap, "portal-settings"), None),
         ]),
         hidden: [TemplateKind::Secret].into(),
     };
-    let found = diff(&portal, &seen, &Looked::from([("jishi".to_owned(), live)]));
+    let looked = |live| Looked::from([("jishi".to_owned(), live)]);
+    let found = diff(&portal, &seen, &looked(live(BTreeSet::new())));
     golden("diff-dap-live", |style| print::diff(&found, style));
     assert!(found.differs());
+    // An autoscaler that somebody made there sets the copies, and nobody corrects them.
+    let scaled = [object(TemplateKind::Deployment, "portal-web")].into();
+    let scaled = diff(&portal, &seen, &looked(live(scaled)));
+    let said = |diff: &Diff| serde_json::to_string(&diff.centres).unwrap().contains("replicas");
+    assert!(said(&found) && !said(&scaled), "{scaled:?}");
 }
 
 #[test]

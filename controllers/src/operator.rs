@@ -289,7 +289,10 @@ fn start(leader: Leader, figures: Figures, stop: &CancellationToken) -> Controll
     controllers.push(named("placement", place_all));
     controllers.push(named("traffic", traffic::run(common.clone(), weights, says)));
     controllers.push(named("notify", notify::run(common.clone(), notices, notify_key)));
-    controllers.push(named("metering", metering::run(common, requests, meters, retention_days)));
+    controllers.push(named(
+        "metering",
+        metering::run(common, requests, meters, retention_days),
+    ));
     controllers
 }
 

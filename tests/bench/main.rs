@@ -4,8 +4,10 @@
 mod cloud;
 mod failover;
 mod grant;
+mod growth;
 mod place_burst;
 mod place_idle;
+mod place_plan;
 mod quota;
 mod quota_plan;
 mod report;
@@ -14,7 +16,7 @@ mod watch_memory;
 
 use anyhow::{Result, bail};
 
-const ALL: &str = "failback failover grant place-burst place-idle quota-backlog quota-idle quota-plan quota-stream restart \
+const ALL: &str = "failback failover grant place-burst place-idle place-plan quota-backlog quota-idle quota-plan quota-stream restart \
                    series watch-memory";
 /// These share one cloud, so that any of them brings them all.
 const ON_ONE_CLOUD: [&str; 4] = ["quota-backlog", "quota-idle", "quota-stream", "restart"];
@@ -32,6 +34,9 @@ async fn main() -> Result<()> {
     let keep = smaller.map_or(report::record as report::Keep, |_| report::show);
     if wanted("quota-plan") {
         report::record("quota-plan", &quota_plan::run()?)?;
+    }
+    if wanted("place-plan") {
+        report::record("place-plan", &place_plan::run()?)?;
     }
     if ON_ONE_CLOUD.iter().any(|name| wanted(name)) {
         quota::run().await?;

@@ -78,7 +78,12 @@ pub(super) async fn allocation(
         let words = format!("{phase} was accepted and made room; the grant follows | {phase} 扩容到位，转入开通");
         options.events.publish(&**asked.object(), false, CAPACITY_ADDED, &words);
     }
-    announce(&options.events, request.object(), &status, plan.assessment(apply.request));
+    announce(
+        &options.events,
+        request.object(),
+        &status,
+        plan.assessment(apply.request),
+    );
     reclaim::announce(&options.events, request.object(), &status);
     let written = Arc::new(Request::own_answer(written)?);
     let mut own = own.lock().unwrap_or_else(PoisonError::into_inner);
@@ -101,7 +106,11 @@ pub(super) fn announce(
     status: &crds::ResourceRequestStatus,
     assessment: Option<&Assessment>,
 ) {
-    let before = request.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
+    let before = request
+        .status
+        .as_ref()
+        .map(|s| s.conditions.as_slice())
+        .unwrap_or_default();
     if let (None, Some(words)) = (
         crds::find_condition(before, condition::READY),
         assessment.and_then(request_status::quoted),

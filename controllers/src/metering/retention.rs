@@ -41,7 +41,12 @@ impl Controller {
         Ok(())
     }
 
-    async fn forget_decisions(&self, tenant: &str, staying: &BTreeSet<&str>, snapshot: &Snapshot) -> Result<(), CallError> {
+    async fn forget_decisions(
+        &self,
+        tenant: &str,
+        staying: &BTreeSet<&str>,
+        snapshot: &Snapshot,
+    ) -> Result<(), CallError> {
         let api: Api<RequestApproval> = Api::namespaced(self.client.clone(), tenant);
         let all = call("list the decisions of a tenant", api.list(&ListParams::default())).await?;
         for approval in orphaned(&all.items, staying, snapshot.now, self.keep) {

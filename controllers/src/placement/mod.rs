@@ -74,6 +74,8 @@ struct Controller {
     traffic: Word,
     texts: observe::Texts,
     crowd: Crowd,
+    /// How long those wait that were left over, where that is not as long as usual.
+    rest: Option<Duration>,
     /// Versions of placements that were written on, and since when: another write on one is refused.
     spent: BTreeMap<(String, String), (String, Instant)>,
 }
@@ -180,6 +182,7 @@ pub async fn run(
         traffic,
         texts: observe::Texts::default(),
         crowd: Crowd::default(),
+        rest: None,
         spent: BTreeMap::new(),
     };
     controller.ready().await?;
@@ -283,17 +286,26 @@ impl Controller {
         shows.retain(|(placement, _, status)| {
             placement.status.as_ref() != Some(status) && !is_told_elsewhere(placement, known, now)
         });
-        let crowded = shows.len() > FEW || !(shows.is_empty() || grows.is_empty() && decides.is_empty());
+        let decided = !(grows.is_empty() && decides.is_empty());
+        let crowded = shows.len() > FEW || (decided && !shows.is_empty());
         // Others may come meanwhile, and the API server has only so many writes a second.
-        let mut wait = self.crowd.waits(crowded, PUBLISH_INTERVAL);
+        let longest = self.rest.filter(|_| !decided).unwrap_or(PUBLISH_INTERVAL);
+        let mut wait = self.crowd.waits(crowded, longest);
         if wait.is_some() {
             shows.retain(|(placement, _, status)| apply::urgent(placement, status));
+        } else {
+            self.rest = None;
         }
-        if shows.len() > SHOWN_AT_ONCE {
+        let begin = Instant::now();
+        let more = shows.len() > SHOWN_AT_ONCE;
+        shows.truncate(SHOWN_AT_ONCE);
+        let first = first.and(self.write_all(&shows).await);
+        if more {
+            // While nothing is decided the others follow, and have a third of the server's time.
+            self.rest = Some(2 * begin.elapsed());
             wait = Some(Rhythm::default().gather);
-            shows.truncate(SHOWN_AT_ONCE);
         }
-        (first.and(self.write_all(&shows).await), wait)
+        (first, wait)
     }
 
     /// Writes what differs of each. The first error is answered after all were tried.

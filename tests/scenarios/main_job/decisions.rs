@@ -180,7 +180,10 @@ pub(crate) async fn a_person_by_name_decides(w: &World) -> Result<()> {
             ("Provisioned", "in force in every centre"),
         ] {
             let message = |e: &Value| e["message"].as_str().is_some_and(|m| m.contains(words));
-            ensure!(events.iter().any(|e| e["reason"] == reason && message(e)), "no {reason}: {events:?}");
+            ensure!(
+                events.iter().any(|e| e["reason"] == reason && message(e)),
+                "no {reason}: {events:?}"
+            );
         }
         Ok(())
     })

@@ -263,8 +263,13 @@ pub(crate) async fn history_goes_after_three_years(w: &World) -> Result<()> {
         let (now, decided) = (phases(w).await?, decided(w).await?);
         let left = ended.iter().filter(|(uid, _)| now.contains_key(*uid)).count();
         let left_decided = ended.iter().filter(|(uid, _)| decided.contains(*uid)).count();
-        ensure!(left == 0 && left_decided == 0, "{left} requests, {left_decided} decisions");
-        let expired = live.iter().filter(|(uid, _)| now.get(*uid).is_some_and(|p| p == "Expired"));
+        ensure!(
+            left == 0 && left_decided == 0,
+            "{left} requests, {left_decided} decisions"
+        );
+        let expired = live
+            .iter()
+            .filter(|(uid, _)| now.get(*uid).is_some_and(|p| p == "Expired"));
         ensure!(expired.count() > 1, "{now:?}");
         ensure!(live.iter().all(|(uid, _)| now.contains_key(*uid)), "{now:?}");
         Ok(())
@@ -276,6 +281,10 @@ pub(crate) async fn history_goes_after_three_years(w: &World) -> Result<()> {
         let mut closed = report.rows.iter().filter(|r| r.final_);
         ensure!(closed.all(|row| now.rows.contains(row)), "{month}: {now:?}");
     }
-    println!("{} ended requests are gone, {} live ones ended", ended.len(), live.len());
+    println!(
+        "{} ended requests are gone, {} live ones ended",
+        ended.len(),
+        live.len()
+    );
     w.cloud.calendar(0)
 }

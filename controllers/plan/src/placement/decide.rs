@@ -83,7 +83,7 @@ pub fn decide(world: &World<'_>) -> BTreeMap<(String, String), Decision> {
                 .cloned()
                 .unwrap_or_default(),
             lends: lend::Lends::of(world, &held, placement),
-            claimed: claimed.others(world, placement),
+            claimed: &claimed,
             active: active(placement, world.failover),
         };
         let others = held.others(placement);
@@ -143,8 +143,8 @@ struct One<'a> {
     twice: &'a BTreeMap<PlacedObject, Vec<String>>,
     own: BTreeSet<PlacedObject>,
     lends: lend::Lends,
-    /// Storage that the other placements of the same namespaces claim.
-    claimed: storage::ByCentre,
+    /// Storage that all placements claim.
+    claimed: &'a storage::Claimed,
     active: Active,
 }
 

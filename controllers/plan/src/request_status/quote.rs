@@ -9,7 +9,9 @@ use crate::placement::message::halves;
 pub fn quoted(assessment: &Assessment) -> Option<String> {
     let takes = assessment.choices.iter().map(|choice| {
         let parts = choice.grant.centres.iter();
-        let charged: Vec<String> = parts.map(|(centre, part)| format!("{centre} {}", part.charge())).collect();
+        let charged: Vec<String> = parts
+            .map(|(centre, part)| format!("{centre} {}", part.charge()))
+            .collect();
         let (pool, n, charged) = (&choice.pool, choice.grant.n, charged.join("; "));
         format!("{pool}: {n}, charged {charged} | {pool}：{n}，计费 {charged}")
     });

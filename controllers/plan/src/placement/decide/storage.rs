@@ -10,14 +10,48 @@ use crate::placement::template::Template;
 
 /// Bytes by StorageClass.
 type Classes = BTreeMap<String, i128>;
-/// What each object claims. Several placements may need one and the same.
-type Claims = BTreeMap<PlacedObject, Classes>;
-/// Claims by centre.
-pub(super) type ByCentre = BTreeMap<String, Claims>;
+/// Namespace and name of a placement.
+type Name = (String, String);
 
-/// What the placements claim: by namespace of the centres, and by placement.
+/// What the placements claim, with its sums beside it: nobody adds all of it up once for each of them.
 #[derive(Debug, Default)]
-pub(super) struct Claimed(BTreeMap<String, BTreeMap<(String, String), ByCentre>>);
+pub(super) struct Claimed {
+    /// By namespace there and centre.
+    books: BTreeMap<(String, String), Book>,
+    /// In which of them each placement has what.
+    own: BTreeMap<Name, Vec<((String, String), PlacedObject)>>,
+}
+
+/// What is claimed in one namespace of one centre.
+#[derive(Debug, Default)]
+struct Book {
+    /// By object what it claims, by each of the placements that need it.
+    objects: BTreeMap<PlacedObject, BTreeMap<Name, Classes>>,
+    /// Of all objects; one that several placements need counts once.
+    sum: Classes,
+}
+
+impl Book {
+    /// Takes the place of what that placement said of the object before.
+    fn set(&mut self, object: &PlacedObject, placement: &Name, claims: Option<Classes>) {
+        let claimants = self.objects.entry(object.clone()).or_default();
+        count(&mut self.sum, claimants.values().next_back(), -1);
+        match claims {
+            Some(claims) => drop(claimants.insert(placement.clone(), claims)),
+            None => drop(claimants.remove(placement)),
+        }
+        count(&mut self.sum, claimants.values().next_back(), 1);
+        if claimants.is_empty() {
+            self.objects.remove(object);
+        }
+    }
+}
+
+fn count(sum: &mut Classes, claims: Option<&Classes>, times: i128) {
+    for (class, bytes) in claims.into_iter().flatten() {
+        *sum.entry(class.clone()).or_default() += bytes * times;
+    }
+}
 
 impl Claimed {
     /// Takes the place of what was said of the placement before.
@@ -28,35 +62,50 @@ impl Claimed {
         assignment: &Assignment,
         templates: &Templates<'_>,
     ) {
-        let (tenant, name) = key(placement);
-        let centre = |centre: &crds::CentreAssignment| {
-            let claims = assignment.objects.iter().filter_map(|object| {
-                let there = overridden::facts(world, &tenant, &assignment.overrides, &centre.name, object);
+        let name = key(placement);
+        for (book, object) in self.own.remove(&name).unwrap_or_default() {
+            self.books.entry(book).or_default().set(&object, &name, None);
+        }
+        let namespace = world.catalogue.namespace(&name.0, &placement.spec.pool);
+        for centre in &assignment.centres {
+            let book = (namespace.clone(), centre.name.clone());
+            for object in &assignment.objects {
+                let there = overridden::facts(world, &name.0, &assignment.overrides, &centre.name, object);
                 let there = there.and_then(Result::ok);
-                let facts = there.as_ref().or_else(|| templates.get(object).copied())?;
-                Some((
-                    object.clone(),
-                    claims(object, facts, centre.copies_of(object), centre.jobs),
-                ))
-            });
-            (centre.name.clone(), claims.filter(|(_, c)| !c.is_empty()).collect())
-        };
-        let all = assignment.centres.iter().map(centre).collect();
-        let namespace = world.catalogue.namespace(&tenant, &placement.spec.pool);
-        self.0.entry(namespace).or_default().insert((tenant, name), all);
+                let Some(facts) = there.as_ref().or_else(|| templates.get(object).copied()) else {
+                    continue;
+                };
+                let claims = claims(object, facts, centre.copies_of(object), centre.jobs);
+                if !claims.is_empty() {
+                    self.books
+                        .entry(book.clone())
+                        .or_default()
+                        .set(object, &name, Some(claims));
+                    let own = self.own.entry(name.clone()).or_default();
+                    own.push((book.clone(), object.clone()));
+                }
+            }
+        }
     }
 
-    /// What the other placements of its namespaces claim.
-    pub(super) fn others(&self, world: &World<'_>, placement: &DualActivePlacement) -> ByCentre {
-        let own = key(placement);
-        let namespace = world.catalogue.namespace(&own.0, &placement.spec.pool);
-        let mut all = ByCentre::new();
-        let others = self.0.get(&namespace).into_iter().flatten();
-        for (centre, claims) in others.filter(|(of, _)| **of != own).flat_map(|(_, c)| c) {
-            let slot = all.entry(centre.clone()).or_default();
-            slot.extend(claims.iter().map(|(o, c)| (o.clone(), c.clone())));
+    /// What the others claim there besides these objects, which one placement is to have.
+    fn taken(&self, there: &(String, String), placement: &Name, mine: &BTreeMap<&PlacedObject, Classes>) -> Classes {
+        let Some(book) = self.books.get(there) else {
+            return Classes::new();
+        };
+        let mut sum = book.sum.clone();
+        for claimants in mine.keys().filter_map(|object| book.objects.get(object)) {
+            count(&mut sum, claimants.values().next_back(), -1);
         }
-        all
+        // What it had and is to have no more counts only where another one needs it too.
+        let had = self.own.get(placement).into_iter().flatten();
+        for (_, object) in had.filter(|(book, object)| book == there && !mine.contains_key(object)) {
+            let claimants = book.objects.get(object);
+            count(&mut sum, claimants.and_then(|c| c.values().next_back()), -1);
+            let others = claimants.and_then(|c| c.iter().rfind(|(name, _)| *name != placement));
+            count(&mut sum, others.map(|(_, claims)| claims), 1);
+        }
+        sum
     }
 }
 
@@ -78,9 +127,7 @@ fn claims(object: &PlacedObject, facts: &Template, copies: Option<i64>, jobs: bo
 
 fn sum<'a>(all: impl Iterator<Item = &'a Classes>) -> Classes {
     let mut sum = Classes::new();
-    for (class, amount) in all.flatten() {
-        *sum.entry(class.clone()).or_default() += amount;
-    }
+    all.for_each(|claims| count(&mut sum, Some(claims), 1));
     sum
 }
 
@@ -103,8 +150,9 @@ impl One<'_> {
         if asked.is_empty() {
             return Ok(());
         }
-        let others = self.claimed.get(centre).into_iter().flatten();
-        let taken = sum(others.filter(|(o, _)| !mine.contains_key(o)).map(|(_, c)| c));
+        let placement = key(self.placement);
+        let namespace = self.world.catalogue.namespace(&placement.0, &self.placement.spec.pool);
+        let taken = self.claimed.taken(&(namespace, centre.to_owned()), &placement, &mine);
         let given = self.storage_in(centre);
         let of = |all: &Classes, class: &str| all.get(class).copied().unwrap_or_default();
         for class in asked.keys().filter(|class| given.contains_key(*class)) {
@@ -153,5 +201,61 @@ impl One<'_> {
                 "{centre}: claims {asked} of {what}, granted there to namespace {namespace} {given}, other placements claim {taken}: short of {short}; nothing was changed; ask for more storage or claim less | {centre}：申领{zh} {asked}，命名空间 {namespace} 已授予 {given}，其他部署占用 {taken}，尚缺 {short}；未作变更，请追加存储申请或减少申领"
             ),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::placement::template::object;
+
+    fn classes(bytes: i128) -> Classes {
+        [("hot".to_owned(), bytes), ("cold".to_owned(), 2 * bytes)].into()
+    }
+
+    fn volume(number: usize) -> PlacedObject {
+        object(TemplateKind::PersistentVolumeClaim, &format!("v{number}"))
+    }
+
+    proptest! {
+        /// The sum that is kept is what one finds who adds up all that the others claim, each object once.
+        #[test]
+        fn what_is_taken_is_what_the_others_claim(
+            said in vec((0usize..4, 0usize..5, prop::option::of(1i128..100)), 0..40),
+            me in 0usize..4,
+            mine in prop::collection::btree_set(0usize..5, 0..4),
+        ) {
+            let there = ("ns".to_owned(), "a".to_owned());
+            let name = |number: usize| ("dept".to_owned(), format!("p{number}"));
+            let (mut all, mut claimed) = (BTreeMap::new(), Claimed::default());
+            for (placement, number, bytes) in said {
+                let object = volume(number);
+                claimed.books.entry(there.clone()).or_default().set(&object, &name(placement), bytes.map(classes));
+                let own = claimed.own.entry(name(placement)).or_default();
+                own.retain(|(_, o)| *o != object);
+                match bytes {
+                    Some(bytes) => {
+                        own.push((there.clone(), object.clone()));
+                        all.insert((object, placement), bytes);
+                    }
+                    None => drop(all.remove(&(object, placement))),
+                }
+            }
+            let mine: BTreeSet<PlacedObject> = mine.into_iter().map(volume).collect();
+            let mut others = BTreeMap::new();
+            for ((object, placement), bytes) in &all {
+                if *placement != me && !mine.contains(object) {
+                    others.insert(object, *bytes);
+                }
+            }
+            let mine = mine.iter().map(|o| (o, classes(1))).collect();
+            let taken = claimed.taken(&there, &name(me), &mine);
+            let expected: i128 = others.values().sum();
+            prop_assert_eq!(taken.get("hot").copied().unwrap_or_default(), expected);
+            prop_assert_eq!(taken.get("cold").copied().unwrap_or_default(), 2 * expected);
+        }
     }
 }

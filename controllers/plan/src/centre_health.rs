@@ -6,6 +6,12 @@ use jiff::{SignedDuration, Timestamp};
 /// A report older than this is stale, as the default of a pool's `staleAfter`.
 pub const STALE_AFTER: SignedDuration = SignedDuration::from_secs(60);
 
+/// Whether something that was written at that time is of the last while. A time that is to come proves nothing: whoever has
+/// such a clock would look fresh long after it fell silent.
+pub fn is_recent(at: Timestamp, now: Timestamp, limit: SignedDuration) -> bool {
+    now.duration_since(at).abs() <= limit
+}
+
 /// Reason and message of the condition Ready. No age in the message: it would change while nothing happens.
 pub fn health(centre: &DataCenter, now: Timestamp) -> (&'static str, String) {
     let report = centre.status.as_ref().and_then(|s| s.report.as_ref());
@@ -13,11 +19,8 @@ pub fn health(centre: &DataCenter, now: Timestamp) -> (&'static str, String) {
         let words = "its agent never reported; start it in the centre | 代理从未上报，请在该中心启动代理";
         return (reason::NEVER_REPORTED, words.to_owned());
     };
-    // A centre whose clock runs ahead would look fresh long after it fell silent.
-    let fresh = report
-        .reported_at
-        .parse::<Timestamp>()
-        .is_ok_and(|at| now.duration_since(at).abs() <= STALE_AFTER);
+    let at = report.reported_at.parse::<Timestamp>();
+    let fresh = at.is_ok_and(|at| is_recent(at, now, STALE_AFTER));
     if fresh {
         return (reason::REPORTING, "its agent reports | 代理上报正常".to_owned());
     }

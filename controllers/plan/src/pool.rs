@@ -11,6 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::approvals::Policy;
 use crate::by_name::Name;
 use crate::centre::stage;
+use crate::centre_health::is_recent;
 use crate::phase::{self, Found};
 use crate::quota::{self, Slot};
 
@@ -296,7 +297,7 @@ fn capacity_in(
         Some(report) => {
             let limit = duration(&pool.spec.stale_after)?;
             let at = report.reported_at.parse::<Timestamp>();
-            let known = at.is_ok_and(|at| now.duration_since(at) <= limit);
+            let known = at.is_ok_and(|at| is_recent(at, now, limit));
             (report.number, Some(report.reported_at.clone()), known)
         }
     };

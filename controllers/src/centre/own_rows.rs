@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::NamespaceResourceScope;
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Client, Resource};
+use plan::centre_health::is_recent;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -68,7 +69,7 @@ impl<K: Rowed> OwnRows<K> {
 
     /// Believes no longer what was written too long ago.
     pub(super) fn forget(&mut self, now: Timestamp) {
-        self.written.retain(|_, (at, _)| now.duration_since(*at) < LAG);
+        self.written.retain(|_, (at, _)| is_recent(*at, now, LAG));
     }
 
     /// The newer of what the cache shows and what was written last.

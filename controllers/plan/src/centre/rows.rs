@@ -159,10 +159,9 @@ pub fn due(answer: &Answer, old: Option<&CentreRow>, new: &CentreRow, now: Times
     if (&old.record, old.epoch, &old.reason, &old.message) != (&new.record, new.epoch, &new.reason, &new.message) {
         return Some(SignedDuration::ZERO);
     }
-    let age = old
-        .reported_at
-        .parse::<Timestamp>()
-        .map_or(SignedDuration::MAX, |at| now.duration_since(at));
+    // One from the time before the clock was set back is written anew.
+    let age = old.reported_at.parse::<Timestamp>().map(|at| now.duration_since(at));
+    let age = age.ok().filter(|age| !age.is_negative()).unwrap_or(SignedDuration::MAX);
     let left = |every: SignedDuration| every.saturating_sub(age).max(SignedDuration::ZERO);
     let changed = old.used != new.used;
     match answer.pending {
@@ -277,6 +276,7 @@ mod tests {
             ..old.clone()
         };
         assert_eq!(wait(&live, &used, 4), Some(SignedDuration::from_secs(56)));
+        assert_eq!(wait(&live, &used, -7200), Some(SignedDuration::ZERO));
         assert_eq!(wait(&pending, &used, 4), Some(SignedDuration::ZERO));
         // A day after it: an hour and a half, whatever is used.
         let day = 24 * 3600;

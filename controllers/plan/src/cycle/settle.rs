@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{CyclePlan, Snapshot, may_decide, recorded};
 use crate::by_name::Name;
 use crate::centre::rows::Reason;
+use crate::centre_health::is_recent;
 use crate::ledger::{Ledger, Record};
 use crate::quota::Grant;
 use crate::request::Request;
@@ -76,7 +77,7 @@ fn proof(snapshot: &Snapshot, request: &Request, record: &Record, of_tenant: &[&
 pub(super) fn row_of<'a>(snapshot: &Snapshot, request: &'a Request, centre: &str) -> Option<&'a CentreRow> {
     let row = request.rows().iter().find(|r| r.name == centre)?;
     let at = row.reported_at.parse::<Timestamp>().ok()?;
-    let fresh = snapshot.now.duration_since(at) <= ROW_FRESH;
+    let fresh = is_recent(at, snapshot.now, ROW_FRESH);
     (fresh && row.reason == Reason::Applied.as_str()).then_some(row)
 }
 

@@ -4,6 +4,11 @@ use super::*;
 
 /// A pool of one member cloud with 128 vCPU found, and what is read of it.
 fn member(stage: &str, lend: &serde_json::Value) -> Capacity {
+    member_at(stage, lend, Timestamp::UNIX_EPOCH)
+}
+
+/// The same, read at that time; its report is of 1970.
+fn member_at(stage: &str, lend: &serde_json::Value, now: Timestamp) -> Capacity {
     let spec = json!({"displayName": "p", "architecture": "amd64", "zone": "GovExtranet", "reserve": {"percent": 10},
         "centres": [{"name": "yanbian", "source": "Nodes"}]});
     let pool = QuotaPool::new("lent", serde_json::from_value(spec).unwrap());
@@ -12,7 +17,7 @@ fn member(stage: &str, lend: &serde_json::Value) -> Capacity {
         "status": {"report": {"number": 3, "reportedAt": "1970-01-01T00:00:00Z", "pools": [
             {"name": "lent", "readyNodes": 1, "allocatable": {"cpu": "128", "memory": "512Gi"}}]}}});
     let centres = [serde_json::from_value(centre).unwrap()];
-    let read = Pool::read(&pool, &centres, &[], Timestamp::UNIX_EPOCH).unwrap();
+    let read = Pool::read(&pool, &centres, &[], now).unwrap();
     read.capacity["yanbian"].clone()
 }
 
@@ -33,6 +38,15 @@ fn of_a_member_cloud_at_most_what_it_lends_is_sold() {
     // What was granted before stays: its capacity is unknown, and not nothing.
     let observed = member("Observed", &lend);
     assert!(!observed.known && observed.gross == scheduled.gross);
+}
+
+#[test]
+fn a_report_that_is_old_or_of_a_time_to_come_is_no_ground_to_sell_on() {
+    let lend = json!([{"pool": "lent", "amounts": {"cpu": "20", "memory": "1Ti"}}]);
+    for (seconds, known) in [(-61, false), (-60, true), (0, true), (60, true), (61, false)] {
+        let now = Timestamp::from_second(seconds).unwrap();
+        assert_eq!(member_at("Scheduled", &lend, now).known, known, "{seconds}");
+    }
 }
 
 #[test]

@@ -1,12 +1,13 @@
 //! Whether a grant is idle.
 
 use crds::{PoolAmounts, Resources, reclaim_reason as reason};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::policy::Policy;
 use super::survey::{Held, Survey, oldest};
 use super::target::target;
 use crate::by_name::Name;
+use crate::centre_health::is_recent;
 use crate::cycle::Snapshot;
 use crate::pool::Sort;
 use crate::quota::{Grant, PoolGrant};
@@ -117,9 +118,9 @@ fn used(survey: &Survey, policy: &Policy, request: &Request, pool: &str, grant: 
         }
         let no_metrics = || (reason::NO_METRICS, Some(centre.to_string()));
         let facts = facts.filter(|f| f.source).ok_or_else(no_metrics)?;
-        let age = facts.reported.map_or(SignedDuration::MAX, |at| now.duration_since(at));
+        let recent = facts.reported.is_some_and(|at| is_recent(at, now, oldest(policy.span)));
         let row = request.rows().iter().find(|r| r.name == **centre);
-        let found = row.filter(|_| age <= oldest(policy.span)).and_then(|r| {
+        let found = row.filter(|_| recent).and_then(|r| {
             let mine = r
                 .utilization
                 .iter()

@@ -265,9 +265,8 @@ fn start(leader: Leader, figures: Figures, stop: &CancellationToken) -> Controll
         clock: clock.clone(),
         fail_points: fail_points.clone(),
     };
-    let controllers = Controllers::new();
-    controllers.push(named("events", deliver));
-    controllers.push(named("requests", watched));
+    let mut controllers = Controllers::new();
+    controllers.extend([named("events", deliver), named("requests", watched)]);
     controllers.push(named("admission", admission::run(admission, stop.clone())));
     let common = Common {
         client,
@@ -281,8 +280,13 @@ fn start(leader: Leader, figures: Figures, stop: &CancellationToken) -> Controll
     let (placing, moving) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let (sight, seen) = failover::watch(&common.client, deciding, &placing, &moving);
     controllers.push(named("moves", seen));
-    let drill = (timing, fail_points.clone());
-    let move_all = failover::run(common.clone(), sight.clone(), moving, moves, drill);
+    let move_all = failover::run(
+        common.clone(),
+        sight.clone(),
+        moving,
+        moves,
+        (timing, fail_points.clone()),
+    );
     controllers.push(named("failover", move_all));
     let (says, word) = Word::channel();
     let place_all = placement::run(common.clone(), epoch, (sight, placing), (placements, word), fail_points);

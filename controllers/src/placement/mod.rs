@@ -286,10 +286,10 @@ impl Controller {
         shows.retain(|(placement, _, status)| {
             placement.status.as_ref() != Some(status) && !is_told_elsewhere(placement, known, now)
         });
-        let decided = !(grows.is_empty() && decides.is_empty());
-        let crowded = shows.len() > FEW || (decided && !shows.is_empty());
+        let busy = !(grows.is_empty() && decides.is_empty());
+        let crowded = shows.len() > FEW || (busy && !shows.is_empty());
         // Others may come meanwhile, and the API server has only so many writes a second.
-        let longest = self.rest.filter(|_| !decided).unwrap_or(PUBLISH_INTERVAL);
+        let longest = self.rest.filter(|_| !busy).unwrap_or(PUBLISH_INTERVAL);
         let mut wait = self.crowd.waits(crowded, longest);
         if wait.is_some() {
             shows.retain(|(placement, _, status)| apply::urgent(placement, status));

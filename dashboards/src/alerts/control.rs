@@ -1,11 +1,11 @@
-//! Centres, agents and leadership.
+//! Centres, agents, leadership and the clock.
 
 use super::Severity::{Critical, Warning};
 use super::{Alert, alert};
 use crate::text::t;
 
 pub(super) fn all() -> Vec<Alert> {
-    [centres(), leadership()].concat()
+    [centres(), leadership(), clock()].concat()
 }
 
 fn centres() -> Vec<Alert> {
@@ -95,20 +95,6 @@ fn leadership() -> Vec<Alert> {
         ),
         alert(
             Warning,
-            "ClockAhead",
-            "1m",
-            "max(xiangyun_clock_ahead_seconds) > 0",
-            t(
-                "the leader's clock is {{ $value | humanizeDuration }} ahead of the hub's",
-                "主控副本时钟超前管理面 {{ $value | humanizeDuration }}",
-            ),
-            t(
-                "nothing ends early: the hub's clock counts; set that of the leader's machine, or the hub's, which is behind",
-                "配额不会提前到期，以管理面时钟为准；请校正主控副本或管理面所在主机的时钟",
-            ),
-        ),
-        alert(
-            Warning,
             "PassesFailing",
             "5m",
             "sum by (controller) (rate(xiangyun_passes_total{outcome=\"failed\"}[5m])) / sum by (controller) (rate(xiangyun_passes_total[5m])) > 0.1",
@@ -119,4 +105,21 @@ fn leadership() -> Vec<Alert> {
             t("its log says why: `pass failed`", "查看日志中的 pass failed"),
         ),
     ]
+}
+
+fn clock() -> Vec<Alert> {
+    vec![alert(
+        Warning,
+        "ClockAhead",
+        "1m",
+        "max(xiangyun_clock_ahead_seconds) > 0",
+        t(
+            "the leader's clock is {{ $value | humanizeDuration }} ahead of the hub's",
+            "主控副本时钟超前管理面 {{ $value | humanizeDuration }}",
+        ),
+        t(
+            "nothing ends early: the hub's clock counts; set that of the leader's machine, or the hub's, which is behind",
+            "配额不会提前到期，以管理面时钟为准；请校正主控副本或管理面所在主机的时钟",
+        ),
+    )]
 }

@@ -12,14 +12,15 @@ use crate::placement::template::Template;
 type Classes = BTreeMap<String, i128>;
 /// Namespace and name of a placement.
 type Name = (String, String);
+/// A namespace there, and its centre.
+type There = (String, String);
 
 /// What the placements claim, with its sums beside it: nobody adds all of it up once for each of them.
 #[derive(Debug, Default)]
 pub(super) struct Claimed {
-    /// By namespace there and centre.
-    books: BTreeMap<(String, String), Book>,
+    books: BTreeMap<There, Book>,
     /// In which of them each placement has what.
-    own: BTreeMap<Name, Vec<((String, String), PlacedObject)>>,
+    own: BTreeMap<Name, Vec<(There, PlacedObject)>>,
 }
 
 /// What is claimed in one namespace of one centre.
@@ -89,7 +90,7 @@ impl Claimed {
     }
 
     /// What the others claim there besides these objects, which one placement is to have.
-    fn taken(&self, there: &(String, String), placement: &Name, mine: &BTreeMap<&PlacedObject, Classes>) -> Classes {
+    fn taken(&self, there: &There, placement: &Name, mine: &BTreeMap<&PlacedObject, Classes>) -> Classes {
         let Some(book) = self.books.get(there) else {
             return Classes::new();
         };
@@ -217,7 +218,7 @@ mod tests {
     }
 
     fn volume(number: usize) -> PlacedObject {
-        object(TemplateKind::PersistentVolumeClaim, &format!("v{number}"))
+        object(TemplateKind::PersistentVolumeClaim, format!("v{number}"))
     }
 
     proptest! {

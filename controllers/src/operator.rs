@@ -232,25 +232,8 @@ struct Figures {
 
 /// The controllers: one line each.
 fn start(leader: Leader, figures: Figures, stop: &CancellationToken) -> Controllers {
-    let Leader {
-        client,
-        epoch,
-        clock,
-        fail_points,
-        arbiter: (deciding, timing),
-        notify_key,
-        retention_days,
-    } = leader;
-    let Figures {
-        admission: metrics,
-        tenants,
-        centres,
-        placements,
-        moves,
-        traffic: weights,
-        notices,
-        passes,
-    } = figures;
+    let (client, fail_points) = (leader.client, leader.fail_points);
+    let (deciding, timing) = leader.arbiter;
     let (events, deliver) = Events::new(client.clone(), object::CONTROLLER);
     let (admits, meters) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let (requests, watched) = admission::requests(client.clone(), vec![Arc::clone(&admits), Arc::clone(&meters)]);
@@ -258,11 +241,11 @@ fn start(leader: Leader, figures: Figures, stop: &CancellationToken) -> Controll
         client: client.clone(),
         requests: requests.clone(),
         changed: admits,
-        epoch,
-        metrics,
-        passes: passes.clone(),
+        epoch: leader.epoch,
+        metrics: figures.admission,
+        passes: figures.passes.clone(),
         events: events.clone(),
-        clock: clock.clone(),
+        clock: leader.clock.clone(),
         fail_points: fail_points.clone(),
     };
     let mut controllers = Controllers::new();
@@ -271,12 +254,12 @@ fn start(leader: Leader, figures: Figures, stop: &CancellationToken) -> Controll
     let common = Common {
         client,
         events,
-        clock,
-        passes,
+        clock: leader.clock,
+        passes: figures.passes,
         stop: stop.clone(),
     };
-    controllers.push(named("tenant", tenant::run(common.clone(), tenants)));
-    controllers.push(named("data-center", data_center::run(common.clone(), centres)));
+    controllers.push(named("tenant", tenant::run(common.clone(), figures.tenants)));
+    controllers.push(named("data-center", data_center::run(common.clone(), figures.centres)));
     let (placing, moving) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let (sight, seen) = failover::watch(&common.client, deciding, &placing, &moving);
     controllers.push(named("moves", seen));
@@ -284,18 +267,27 @@ fn start(leader: Leader, figures: Figures, stop: &CancellationToken) -> Controll
         common.clone(),
         sight.clone(),
         moving,
-        moves,
+        figures.moves,
         (timing, fail_points.clone()),
     );
     controllers.push(named("failover", move_all));
     let (says, word) = Word::channel();
-    let place_all = placement::run(common.clone(), epoch, (sight, placing), (placements, word), fail_points);
+    let place_all = placement::run(
+        common.clone(),
+        leader.epoch,
+        (sight, placing),
+        (figures.placements, word),
+        fail_points,
+    );
     controllers.push(named("placement", place_all));
-    controllers.push(named("traffic", traffic::run(common.clone(), weights, says)));
-    controllers.push(named("notify", notify::run(common.clone(), notices, notify_key)));
+    controllers.push(named("traffic", traffic::run(common.clone(), figures.traffic, says)));
+    controllers.push(named(
+        "notify",
+        notify::run(common.clone(), figures.notices, leader.notify_key),
+    ));
     controllers.push(named(
         "metering",
-        metering::run(common, requests, meters, retention_days),
+        metering::run(common, requests, meters, leader.retention_days),
     ));
     controllers
 }

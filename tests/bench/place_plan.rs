@@ -20,7 +20,7 @@ use serde_json::{Map, Value, json};
 use tests::repository;
 
 use crate::growth::growth;
-use crate::place_burst::{TENANT, deployment, placement};
+use crate::place_burst::{TENANT, placement};
 
 const PLACEMENTS: usize = 5_000;
 const METRO: [&str; 2] = ["jishi", "jiyidong"];
@@ -96,13 +96,14 @@ fn settled(number: usize) -> Result<Stage> {
         centres: METRO.map(|c| (c.to_owned(), centre.clone())).into(),
     };
     for i in 0..number {
-        let mut workload = serde_json::to_value(deployment("plan", i)?)?;
-        let claim = format!("plan-{i:04}");
-        workload["spec"]["replicas"] = json!(2);
-        workload["spec"]["template"]["spec"]["volumes"] =
-            json!([{"name": "data", "persistentVolumeClaim": {"claimName": claim}}]);
+        let (name, claim) = (format!("plan-{i:04}"), format!("plan-{i:04}-data"));
+        let amounts = json!({"cpu": "1", "memory": "1Gi"});
+        let pod = json!({"containers": [{"name": "c", "resources": {"requests": amounts, "limits": amounts}}],
+            "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": claim}}]});
+        let workload = json!({"metadata": {"name": name, "labels": {"app": name}},
+            "spec": {"replicas": 2, "template": {"spec": pod}}});
         stage.put(TemplateKind::Deployment, &workload)?;
-        let volume = json!({"metadata": {"name": claim, "namespace": TENANT},
+        let volume = json!({"metadata": {"name": claim},
             "spec": {"resources": {"requests": {"storage": "1Gi"}}}});
         stage.put(TemplateKind::PersistentVolumeClaim, &volume)?;
         stage.placements.push(Arc::new(placement("plan", i)?));
@@ -122,7 +123,8 @@ fn settled(number: usize) -> Result<Stage> {
 
 impl Stage {
     fn put(&mut self, kind: TemplateKind, value: &Value) -> Result<()> {
-        let name = value["metadata"]["name"].as_str().context("a name")?.to_owned();
+        let name = value.pointer("/metadata/name").and_then(Value::as_str);
+        let name = name.context("a name")?.to_owned();
         let facts = template::read(&kind, value);
         self.templates
             .insert((TENANT.to_owned(), PlacedObject { kind, name }), Arc::new(facts));
@@ -134,6 +136,8 @@ impl Stage {
 fn pools() -> Result<Vec<QuotaPool>> {
     let text = std::fs::read_to_string(repository().join("examples/10-pools.yaml"))?;
     let all = serde_saphyr::from_multiple::<Value>(&text)?;
-    let pools = all.into_iter().filter(|o| o["kind"] == "QuotaPool");
+    let pools = all
+        .into_iter()
+        .filter(|o| o.get("kind").is_some_and(|kind| kind == "QuotaPool"));
     Ok(pools.map(serde_json::from_value).collect::<Result<_, _>>()?)
 }

@@ -4,6 +4,7 @@
 mod apply;
 pub(crate) mod kinds;
 mod observe;
+mod pace;
 mod revisions;
 mod write_back;
 
@@ -39,17 +40,14 @@ use crate::events::Events;
 use crate::fail_point::FailPoints;
 use crate::failover::Sight;
 use crate::operator::Common;
-use crate::pass::{Crowd, Rhythm, drive};
+use crate::pass::{Rhythm, drive};
 use crate::rows::{Rows, count};
 use crate::templates::{Found, Templates, plain};
 use crate::traffic::Word;
+use pace::Pace;
 
 /// Writes under way at once; more than the rows of one agent, which report on them.
 const AT_ONCE: usize = 32;
-/// While placements follow one another, statuses that say nothing bad may be this old.
-const PUBLISH_INTERVAL: Duration = Duration::from_secs(2);
-/// So many do not wait for others.
-const FEW: usize = 8;
 /// Statuses that only show something, written before the next look at what is to be decided: as many as are under way at once.
 const SHOWN_AT_ONCE: usize = AT_ONCE;
 /// How long an own write is believed over a watch that does not show it.
@@ -73,9 +71,7 @@ struct Controller {
     templates: Templates<Template>,
     traffic: Word,
     texts: observe::Texts,
-    crowd: Crowd,
-    /// How long those wait that were left over, where that is not as long as usual.
-    rest: Option<Duration>,
+    pace: Pace,
     /// Versions of placements that were written on, and since when: another write on one is refused.
     spent: BTreeMap<(String, String), (String, Instant)>,
 }
@@ -181,8 +177,7 @@ pub async fn run(
         templates,
         traffic,
         texts: observe::Texts::default(),
-        crowd: Crowd::default(),
-        rest: None,
+        pace: Pace::new(),
         spent: BTreeMap::new(),
     };
     controller.ready().await?;
@@ -287,22 +282,17 @@ impl Controller {
             placement.status.as_ref() != Some(status) && !is_told_elsewhere(placement, known, now)
         });
         let busy = !(grows.is_empty() && decides.is_empty());
-        let crowded = shows.len() > FEW || (busy && !shows.is_empty());
         // Others may come meanwhile, and the API server has only so many writes a second.
-        let longest = self.rest.filter(|_| !busy).unwrap_or(PUBLISH_INTERVAL);
-        let mut wait = self.crowd.waits(crowded, longest);
+        let mut wait = self.pace.waits(shows.len(), busy);
         if wait.is_some() {
             shows.retain(|(placement, _, status)| apply::urgent(placement, status));
-        } else {
-            self.rest = None;
         }
         let begin = Instant::now();
         let more = shows.len() > SHOWN_AT_ONCE;
         shows.truncate(SHOWN_AT_ONCE);
         let first = first.and(self.write_all(&shows).await);
         if more {
-            // While nothing is decided the others follow, and have a third of the server's time.
-            self.rest = Some(2 * begin.elapsed());
+            self.pace.left_over(begin.elapsed());
             wait = Some(Rhythm::default().gather);
         }
         (first, wait)

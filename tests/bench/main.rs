@@ -4,12 +4,10 @@
 mod cloud;
 mod failover;
 mod grant;
-mod growth;
 mod place_burst;
 mod place_idle;
-mod place_plan;
+mod plans;
 mod quota;
-mod quota_plan;
 mod report;
 mod series;
 mod watch_memory;
@@ -32,11 +30,8 @@ async fn main() -> Result<()> {
     }
     let wanted = |name: &str| named.is_empty() || named.iter().any(|n| n == name);
     let keep = smaller.map_or(report::record as report::Keep, |_| report::show);
-    if wanted("quota-plan") {
-        report::record("quota-plan", &quota_plan::run()?)?;
-    }
-    if wanted("place-plan") {
-        report::record("place-plan", &place_plan::run()?)?;
+    for (name, run) in plans::ALL.iter().filter(|(name, _)| wanted(name)) {
+        report::record(name, &run()?)?;
     }
     if ON_ONE_CLOUD.iter().any(|name| wanted(name)) {
         quota::run().await?;

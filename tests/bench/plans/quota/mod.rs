@@ -1,12 +1,12 @@
 //! The pure cycle on ten thousand waiting requests: how long it thinks, and how that grows.
 
-pub(crate) mod world;
+mod world;
 
 use anyhow::Result;
 use plan::cycle::cycle;
 use serde_json::{Map, Value};
 
-use crate::growth::growth;
+use super::growth::growth;
 use world::{Room, snapshot};
 
 const REQUESTS: usize = 10_000;

@@ -19,7 +19,7 @@ use plan::placement::template::{self, Key, Template};
 use serde_json::{Map, Value, json};
 use tests::repository;
 
-use crate::growth::growth;
+use super::growth::growth;
 use crate::place_burst::{TENANT, placement};
 
 const PLACEMENTS: usize = 5_000;

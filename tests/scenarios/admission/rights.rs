@@ -125,6 +125,8 @@ const CONTROLLER: &[&str] = &[
     "delete dnsendpoints",
     "delete endpointslices",
     "delete httproutes",
+    "delete requestapprovals",
+    "delete resourcerequests",
     "delete services",
     "patch admissionlimits",
     "patch cronjobs/status",

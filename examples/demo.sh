@@ -147,7 +147,7 @@ an_application() {
 
     step "Somebody stops it by hand in one centre; it is put right within seconds" "有人在一个中心手工停止，数秒内自动纠正"
     run li.na@jiyidong kubectl scale deploy/shop-api -n dept-yibao --replicas=0
-    run li.na@jiyidong kubectl wait deploy/shop-api -n dept-yibao --for='jsonpath={.spec.replicas}=2' --timeout=10s
+    run li.na@jiyidong kubectl wait deploy/shop-api -n dept-yibao --for='jsonpath={.spec.replicas}=2' --timeout=30s
     eventually 60 "the API runs on both sides again" runs_as shop-api "3 2"
 
     step "A new version: the template changes, both centres roll, and rollout status speaks for both" "发布新版本：修改模板，两中心滚动更新，rollout status 汇总两侧"

@@ -38,6 +38,11 @@ impl CallError {
         self.code() == Some(409)
     }
 
+    /// Whether what it was decided on has changed or is gone: the next look decides anew.
+    pub fn is_outdated(&self) -> bool {
+        self.is_conflict() || self.is_not_found()
+    }
+
     /// Whether the server refused this one write: it will refuse it again, and the others are not to blame.
     pub fn is_refused(&self) -> bool {
         self.code().is_some_and(|c| (400..500).contains(&c) && c != 429)

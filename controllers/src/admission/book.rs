@@ -266,7 +266,7 @@ impl Book {
                 )
                 .await
                 {
-                    Err(error) if error.is_conflict() || error.is_not_found() => Ok(()),
+                    Err(error) if error.is_outdated() => Ok(()),
                     other => other.map(|_| ()),
                 }
             }));

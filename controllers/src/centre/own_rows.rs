@@ -103,7 +103,7 @@ impl<K: Rowed> OwnRows<K> {
         let mut first = Ok(());
         for (Due { key, row, .. }, outcome) in done {
             // Gone, or another one by that name: the next pass sees it.
-            let gone = outcome.as_ref().is_err_and(|e| e.is_not_found() || e.is_conflict());
+            let gone = outcome.as_ref().is_err_and(CallError::is_outdated);
             self.metrics.write("row", outcome.is_ok() || gone);
             match outcome {
                 Ok(()) => {

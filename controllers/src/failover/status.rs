@@ -54,7 +54,7 @@ impl Controller {
         let (params, patch) = (PatchParams::default(), Patch::Merge(patch));
         match call("write a failover", api.patch_status(&name, &params, &patch)).await {
             // Somebody else wrote, or it is gone: the watch shows it, and the next pass decides on that.
-            Err(error) if error.is_conflict() || error.is_not_found() => return Ok(false),
+            Err(error) if error.is_outdated() => return Ok(false),
             other => drop(other?),
         }
         self.announce(failover, placement, status);
@@ -133,7 +133,7 @@ impl Controller {
         let name = word.name_any();
         let params = PatchParams::default();
         match call("write a failover approval", api.patch_status(&name, &params, &patch)).await {
-            Err(error) if error.is_conflict() || error.is_not_found() => {}
+            Err(error) if error.is_outdated() => {}
             other => drop(other?),
         }
         tracing::info!(namespace, approval = name, reason, "failover approval");
@@ -212,7 +212,7 @@ impl Controller {
         let (params, patch) = (PatchParams::default(), Patch::Merge(patch));
         let written = api.patch_status(&name, &params, &patch);
         match call("write what is known of a centre", written).await {
-            Err(error) if shows && (error.is_conflict() || error.is_not_found()) => {}
+            Err(error) if shows && error.is_outdated() => {}
             other => drop(other?),
         }
         let state = |s: &DataCenterStatus| s.witness.as_ref().map(|w| w.state);

@@ -33,7 +33,7 @@ impl Controller {
         let mut first = Ok(());
         while let Some(outcome) = stream.next().await {
             match outcome {
-                Err(error) if error.is_conflict() || error.is_not_found() => {}
+                Err(error) if error.is_outdated() => {}
                 Err(error) if error.is_refused() => tracing::error!(%error, "a write was refused"),
                 Err(error) => first = first.and(Err(error)),
                 Ok(()) => {}

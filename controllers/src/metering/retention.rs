@@ -2,12 +2,14 @@
 //! about it. A decision that a crash left behind goes with the next request of its tenant.
 
 use std::collections::BTreeSet;
+use std::fmt::Debug;
 
 use crds::{RequestApproval, ResourceRequest};
 use kube::api::{DeleteParams, ListParams, Preconditions};
-use kube::{Api, ResourceExt as _};
+use kube::{Api, Resource, ResourceExt as _};
 use plan::metering::Snapshot;
 use plan::retention::{orphaned, outlived};
+use serde::de::DeserializeOwned;
 
 use super::Controller;
 use crate::call::{CallError, call};
@@ -24,10 +26,8 @@ impl Controller {
         for request in due.filter(|r| r.metadata.deletion_timestamp.is_none()).take(AT_ONCE) {
             let tenant = request.namespace().unwrap_or_default();
             let api: Api<ResourceRequest> = Api::namespaced(self.client.clone(), &tenant);
-            let on = preconditions(request.uid(), request.resource_version());
-            match call("delete an ended request", api.delete(&request.name_any(), &on)).await {
-                Err(error) if error.is_conflict() || error.is_not_found() => continue,
-                outcome => drop(outcome?),
+            if !delete("delete an ended request", &api, request).await? {
+                continue;
             }
             tracing::info!(tenant, request = request.name_any(), "ended long ago, deleted");
             gone.extend(request.metadata.uid.as_deref());
@@ -50,19 +50,24 @@ impl Controller {
         let api: Api<RequestApproval> = Api::namespaced(self.client.clone(), tenant);
         let all = call("list the decisions of a tenant", api.list(&ListParams::default())).await?;
         for approval in orphaned(&all.items, staying, snapshot.now, self.keep) {
-            let on = preconditions(approval.uid(), None);
-            match call("delete a decision", api.delete(&approval.name_any(), &on)).await {
-                Err(error) if error.is_conflict() || error.is_not_found() => {}
-                outcome => drop(outcome?),
-            }
+            delete("delete a decision", &api, approval).await?;
         }
         Ok(())
     }
 }
 
-fn preconditions(uid: Option<String>, resource_version: Option<String>) -> DeleteParams {
-    DeleteParams {
-        preconditions: Some(Preconditions { uid, resource_version }),
-        ..DeleteParams::default()
+/// Deletes just that copy; false where it is gone by now, or was changed.
+async fn delete<K>(what: &'static str, api: &Api<K>, object: &K) -> Result<bool, CallError>
+where
+    K: Resource + Clone + Debug + DeserializeOwned,
+{
+    let only = Preconditions {
+        uid: object.uid(),
+        resource_version: object.resource_version(),
+    };
+    let params = DeleteParams::default().preconditions(only);
+    match call(what, api.delete(&object.name_any(), &params)).await {
+        Err(error) if error.is_outdated() => Ok(false),
+        outcome => outcome.map(|_| true),
     }
 }

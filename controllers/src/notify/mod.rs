@@ -239,7 +239,7 @@ impl Controller {
         let patch = Patch::Merge(json!({"metadata": metadata}));
         let (name, params) = (failover.name_any(), PatchParams::default());
         match call("mark a move as told", api.patch(&name, &params, &patch)).await {
-            Err(error) if error.is_conflict() || error.is_not_found() => Ok(()),
+            Err(error) if error.is_outdated() => Ok(()),
             other => other.map(drop),
         }
     }

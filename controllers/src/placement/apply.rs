@@ -81,7 +81,7 @@ impl Controller {
         let written = self.write_what_differs(placement, decision, status).await;
         match written {
             // Somebody else wrote, or it is gone: the watch shows it, and the next pass decides on that.
-            Err(error) if error.is_conflict() || error.is_not_found() => Ok(false),
+            Err(error) if error.is_outdated() => Ok(false),
             other => other,
         }
     }

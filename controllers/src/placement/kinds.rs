@@ -48,7 +48,7 @@ impl Controller {
             let written = api.patch_status(&one.name, &params, &patch);
             match call("write a placeable kind", written).await {
                 // It is gone, or another one of that name.
-                Err(error) if error.is_conflict() || error.is_not_found() => {}
+                Err(error) if error.is_outdated() => {}
                 other => drop(other?),
             }
             tracing::info!(kind = one.name, why, placed = next.placed, "placeable kind");

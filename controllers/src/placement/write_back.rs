@@ -87,7 +87,7 @@ impl Controller {
         )
         .await
         {
-            Err(error) if error.is_conflict() || error.is_not_found() => Ok(()),
+            Err(error) if error.is_outdated() => Ok(()),
             other => other.map(drop),
         }
     }

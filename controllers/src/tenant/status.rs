@@ -36,7 +36,7 @@ pub(super) async fn write(c: &Controller, tenant: &Tenant, outcome: &Outcome, no
     )
     .await
     {
-        Err(error) if error.is_conflict() || error.is_not_found() => return Ok(()),
+        Err(error) if error.is_outdated() => return Ok(()),
         other => other?,
     };
     tracing::info!(tenant = name, reason = outcome.reason, "tenant");

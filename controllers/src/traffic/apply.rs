@@ -69,7 +69,7 @@ impl Hub {
         let params = DeleteParams::default().preconditions(stored.precondition.clone());
         let api = self.api::<T>(&stored.namespace);
         match call("take back traffic", api.delete(&stored.name, &params)).await {
-            Err(error) if error.is_conflict() || error.is_not_found() => Ok(()),
+            Err(error) if error.is_outdated() => Ok(()),
             other => other.map(drop),
         }
     }

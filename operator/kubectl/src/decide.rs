@@ -21,8 +21,8 @@ use crate::lang::both;
 use crate::read;
 use crate::word::word;
 
-/// How long to wait for the operator's word.
-const PATIENCE: Duration = Duration::from_secs(3);
+/// How long to wait for the operator's word, on a busy hub too.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What was decided on the command line.
 #[derive(Clone, Debug)]

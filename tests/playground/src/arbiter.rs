@@ -7,6 +7,8 @@ use anyhow::{Context, Result};
 use etcd_client::{Certificate, Client, ConnectOptions, Identity, Permission, TlsOptions, UserAddOptions};
 use serde_json::{Value, json};
 
+use crate::access::eventually;
+use crate::cloud::READY;
 use crate::cluster::{etcd_files, hub_port, pki};
 use crate::place::{Place, Profile, port};
 use crate::state::State;
@@ -69,25 +71,38 @@ pub(crate) async fn admit(state: &State) -> Result<()> {
     let Some(place) = state.profile.hub_places().first().filter(|_| exists(state.profile)) else {
         return Ok(());
     };
-    let [certificate, key, authority] = etcd_files(state, *place);
+    // Voters that have just begun may choose another leader meanwhile, and what is under way then fails.
+    eventually(READY, "the hub's store has its users", || admit_at(state, *place)).await
+}
+
+async fn admit_at(state: &State, place: Place) -> Result<()> {
+    let [certificate, key, authority] = etcd_files(state, place);
     let read = |file: &str| std::fs::read(file).with_context(|| format!("cannot read {file}"));
     let tls = TlsOptions::new()
         .ca_certificate(Certificate::from_pem(read(&authority)?))
         .identity(Identity::from_pem(read(&certificate)?, read(&key)?));
-    let voter = format!("https://{}:{}", state.address(*place)?, hub_port(1));
+    let voter = format!("https://{}:{}", state.address(place)?, hub_port(1));
     let store = Client::connect([voter], Some(ConnectOptions::new().with_tls(tls))).await?;
     let mut store = store.auth_client();
     let no_password = || Some(UserAddOptions::new().with_no_pwd());
-    store.role_add("root").await?;
-    store.role_add(CLIENT).await?;
+    or_there(store.role_add("root").await)?;
+    or_there(store.role_add(CLIENT).await)?;
     let own = Permission::read_write(PREFIX).with_prefix();
     store.role_grant_permission(CLIENT, own).await?;
     for (user, role) in [("root", "root"), (STORE, "root"), (CLIENT, CLIENT)] {
-        store.user_add(user, "", no_password()).await?;
+        or_there(store.user_add(user, "", no_password()).await)?;
         store.user_grant_role(user, role).await?;
     }
     store.auth_enable().await?;
     Ok(())
+}
+
+/// What an attempt before has made is there.
+fn or_there<T>(made: Result<T, etcd_client::Error>) -> Result<()> {
+    match made {
+        Err(etcd_client::Error::GRpcStatus(status)) if status.message().contains("already exists") => Ok(()),
+        made => Ok(made.map(drop)?),
+    }
 }
 
 /// The API servers of the centres, by their names.

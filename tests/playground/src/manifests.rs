@@ -16,7 +16,7 @@ use crate::users::ADMIN;
 /// How long an API server may refuse or not yet know what was just applied.
 const APPLY: Duration = Duration::from_secs(120);
 /// How long a policy may take to act after it was applied.
-const POLICY: Duration = Duration::from_secs(30);
+const POLICY: Duration = Duration::from_secs(120);
 
 /// The `charts` folder of this repository, unless another one is named.
 pub(crate) fn charts_dir(named: Option<&Path>) -> Result<PathBuf> {

@@ -102,8 +102,7 @@ pub(crate) async fn claim(mode: Mode, describe: impl FnOnce(u8) -> Result<State>
     let _gate = gate.await?.context("cannot lock the list of subnets")?;
     let mut locked = BTreeSet::new();
     for subnet in 0..SUBNETS {
-        if let Some(dir) = holder(subnet)? {
-            let state = State::load(&dir)?;
+        if let Some((dir, state)) = holder(subnet) {
             if state.temporary && !state.supervisor_alive() {
                 eprintln!("removing the cloud of a test that was killed: {}", dir.display());
                 crate::teardown::teardown(&dir).await?;
@@ -128,14 +127,12 @@ pub(crate) async fn claim(mode: Mode, describe: impl FnOnce(u8) -> Result<State>
     Ok(state)
 }
 
-/// DIR of the cloud that holds a subnet. A lock whose cloud is no more does not count.
-fn holder(subnet: u8) -> Result<Option<PathBuf>> {
-    let file = lock_file(subnet);
-    if !file.exists() {
-        return Ok(None);
-    }
-    let dir = PathBuf::from(std::fs::read_to_string(&file).context("cannot read a lock")?);
-    Ok(State::load(&dir).is_ok_and(|s| s.subnet == subnet).then_some(dir))
+/// DIR and state of the cloud that holds a subnet. A lock whose cloud is no more does not count, nor one that goes while it
+/// is looked at: clouds end at any time.
+fn holder(subnet: u8) -> Option<(PathBuf, State)> {
+    let dir = PathBuf::from(std::fs::read_to_string(lock_file(subnet)).ok()?);
+    let state = State::load(&dir).ok().filter(|state| state.subnet == subnet)?;
+    Some((dir, state))
 }
 
 /// Gives the subnet of a cloud back.

@@ -172,12 +172,11 @@ pub(crate) async fn create(client: &kube::Client, place: Place, metro: u32, runn
     let table = table(place, metro, runners)?;
     let count = table.len();
     let api: Api<Node> = Api::all(client.clone());
-    let params = PostParams::default();
     let created = stream::iter(&table)
-        .map(|node| api.create(&params, node))
+        .map(|node| create_one(&api, node))
         .buffer_unordered(IN_FLIGHT);
     created
-        .try_for_each(|_| async { Ok(()) })
+        .try_for_each(|()| async { Ok(()) })
         .await
         .with_context(|| format!("cannot create the nodes of {place}"))?;
     eventually(READY, &format!("nodes of {place} are Ready"), || async {
@@ -187,6 +186,17 @@ pub(crate) async fn create(client: &kube::Client, place: Place, metro: u32, runn
             bail!("{ready} of {count}");
         }
         Ok(count)
+    })
+    .await
+}
+
+/// Tried again where a busy server did not answer; it may be there by then.
+async fn create_one(api: &Api<Node>, node: &Node) -> Result<()> {
+    eventually(READY, "a node is created", || async {
+        match api.create(&PostParams::default(), node).await {
+            Err(kube::Error::Api(status)) if status.code == 409 => Ok(()),
+            created => Ok(created.map(drop)?),
+        }
     })
     .await
 }

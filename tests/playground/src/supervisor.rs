@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 
 use crate::access::eventually;
 use crate::mode::Mode;
-use crate::process::{Identity, Spec};
+use crate::process::{Condition, Identity, Spec};
 use crate::state::{Held, Process, State};
 
 /// Pause before a program of ours that ended by itself is started again; doubled each time up to [`LONGEST_PAUSE`].
@@ -182,9 +182,22 @@ impl Supervisor {
                     .await
             }
             Request::Remove(name) => self.remove(&name).await,
-            Request::Freeze(name) => self.running(&name)?.signal(Signal::SIGSTOP),
+            Request::Freeze(name) => self.freeze(&name).await,
             Request::Thaw(name) => self.running(&name)?.signal(Signal::SIGCONT),
         }
+    }
+
+    /// The kernel stops a process when that next runs, which on a busy machine is a moment after it was told.
+    async fn freeze(&self, name: &str) -> Result<()> {
+        let running = self.running(name)?;
+        running.signal(Signal::SIGSTOP)?;
+        let stops = async {
+            while running.condition() == Condition::Running {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        let stopped = tokio::time::timeout(GRACE * 5, stops).await;
+        stopped.with_context(|| format!("{name} does not stop"))
     }
 
     async fn remove(&self, name: &str) -> Result<()> {

@@ -133,13 +133,21 @@ impl Group {
         fs::create_dir_all(&draft).with_context(|| format!("cannot create {}", draft.display()))?;
         let module = sources.join(self.name);
         for (file, package) in self.programs {
-            let mut go = go(&module);
-            go.arg("build")
-                .args(&self.flags)
-                .arg("-o")
-                .arg(draft.join(file))
-                .arg(package);
-            let status = go.stdout(Stdio::null()).status().context(NO_GO)?;
+            let build = || {
+                let mut go = go(&module);
+                go.arg("build")
+                    .args(&self.flags)
+                    .arg("-o")
+                    .arg(draft.join(file))
+                    .arg(package);
+                go.stdout(Stdio::null()).status().context(NO_GO)
+            };
+            let mut status = build()?;
+            for _ in 1..TRIES {
+                if !status.success() {
+                    status = build()?;
+                }
+            }
             if !status.success() {
                 bail!("`go build {package}` failed in {} ({status})", module.display());
             }
@@ -153,6 +161,8 @@ impl Group {
     }
 }
 
+/// How often a build is tried: a download may break off. What came of it stays.
+const TRIES: u32 = 3;
 const NO_GO: &str = "`go` is missing: install Go 1.26 (for example `apt-get install golang-go`, or go.dev/dl), \
                      or name a folder of ready binaries with --tools-dir";
 

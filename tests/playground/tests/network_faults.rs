@@ -157,10 +157,10 @@ async fn answers(cloud: &Cloud, cluster: &str, from: Place, within: &str) -> boo
     cloud.exec(from, &kubectl, &args).await.unwrap().status.success()
 }
 
-/// Whether a program in a place can open a connection within two seconds.
+/// Whether a program in a place can open a connection within five seconds.
 async fn connects(cloud: &Cloud, from: Place, to: Place, port: u16) -> bool {
     let open = format!("exec 3<>/dev/tcp/{}/{port}", cloud.address(to).unwrap());
-    let args = ["2", "bash", "-c", &open];
+    let args = ["5", "bash", "-c", &open];
     cloud.exec(from, "timeout", &args).await.unwrap().status.success()
 }
 

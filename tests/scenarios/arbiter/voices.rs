@@ -16,12 +16,14 @@ use ::arbiter::txn::Txn;
 use ::arbiter::view::View;
 use anyhow::{Context as _, Result, bail};
 use controllers::quorum::{Identity, Store, boot};
-use playground::{Cloud, Options, Place, Profile};
+use playground::{Cloud, Options, Place, Profile, eventually};
 use tokio::time::{Interval, interval};
 
 pub(crate) const SCOPE: &str = "dept-rsj/exam";
 /// Of the voices that only look.
 const LOOK: Duration = Duration::from_millis(400);
+/// A call that has to open its connection first may go unanswered; within this one is answered.
+const ANSWERED: Duration = Duration::from_secs(10);
 
 pub(crate) struct World {
     pub(crate) cloud: Cloud,
@@ -50,6 +52,11 @@ impl World {
         };
         let first = ::arbiter::operator::restored(&View::default(), 0, life).remove(0);
         let begun = world.at(Place::Jishi, async move |store| {
+            // The one below is to land once and to be answered: by then there is a connection.
+            eventually(ANSWERED, "the store answers", || async {
+                store.commit(&View::look()).await.context("a look")
+            })
+            .await?;
             Ok(store.commit(&first).await?.outcome.succeeded)
         })?;
         anyhow::ensure!(ended(begun)?, "the arbiter had begun before");
@@ -78,7 +85,10 @@ impl World {
     /// The row as a linearizable read from that place shows it.
     pub(crate) fn row(&self, from: Place) -> Result<Row> {
         let read = self.at(from, async |store| {
-            Ok(View::of(&store.commit(&View::look()).await?.outcome))
+            eventually(ANSWERED, "the row is read", || async {
+                Ok(View::of(&store.commit(&View::look()).await?.outcome))
+            })
+            .await
         })?;
         let (row, _) = ended(read)?.rows.remove(SCOPE).context("no row")?;
         Ok(row)
@@ -129,9 +139,18 @@ pub(crate) fn agent(w: &World, place: Place) -> Result<Voice<Said>> {
     let thread = w.at(place, async move |store| {
         let session = format!("{place}-{}", boot().as_nanos());
         let mut agent = Agent::new(&place.to_string(), &session, timing, Record::default(), false);
-        let seen = store.commit(&agent.look()).await?;
-        let claimed = store.commit(&agent.claim(&seen.outcome)).await?;
-        agent.answered(&claimed.outcome, claimed.sent);
+        let mut tries = interval(timing.call());
+        // As the real one: until both are answered.
+        while !ending.load(Ordering::Relaxed) {
+            tries.tick().await;
+            let Ok(seen) = store.commit(&agent.look()).await else {
+                continue;
+            };
+            if let Ok(claimed) = store.commit(&agent.claim(&seen.outcome)).await {
+                agent.answered(&claimed.outcome, claimed.sent);
+                break;
+            }
+        }
         let mut rounds = interval(timing.beat());
         while !ending.load(Ordering::Relaxed) {
             rounds.tick().await;

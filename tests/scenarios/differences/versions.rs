@@ -8,6 +8,10 @@ use crate::stage::{NS, deployment, placement};
 use crate::world::{METRO, PATIENCE, World};
 
 const NAME: &str = "rolls";
+/// What is ill is given up after the shortest deadline that may be declared.
+const SHORT: &str = "10s";
+/// What is healthy is not given up on a slow machine either.
+const LONG: &str = "300s";
 
 fn rollout(spec: &Value) -> Value {
     placement(NAME, NAME, json!({"rollout": spec}))
@@ -48,9 +52,10 @@ async fn images(w: &World, jishi: &str, jiyidong: &str) -> Result<()> {
 /// The backup gets a version first; one that does not become healthy there never reaches the primary.
 pub(crate) async fn backup_first_and_stopped(w: &World) -> Result<()> {
     w.put(&version("1", 4, false)).await?;
-    w.put(&rollout(&json!({"order": "BackupFirst", "deadline": "10s"})))
-        .await?;
+    let backup_first = |deadline: &str| rollout(&json!({"order": "BackupFirst", "deadline": deadline}));
+    w.put(&backup_first(LONG)).await?;
     w.copies(NAME, NAME, [2, 2]).await?;
+    w.put(&backup_first(SHORT)).await?;
     w.put(&version("2", 4, true)).await?;
     w.placement_reason(NAME, "RollingOut").await?;
     images(w, "1", "2").await?;
@@ -67,6 +72,7 @@ pub(crate) async fn backup_first_and_stopped(w: &World) -> Result<()> {
     w.put(&version("2", 6, true)).await?;
     w.field("jishi", &["deploy", NAME], "/spec/replicas", &json!(3), PATIENCE)
         .await?;
+    w.put(&backup_first(LONG)).await?;
     w.put(&version("3", 4, false)).await?;
     w.copies(NAME, NAME, [2, 2]).await?;
     images(w, "3", "3").await
@@ -74,10 +80,9 @@ pub(crate) async fn backup_first_and_stopped(w: &World) -> Result<()> {
 
 /// Every centre goes back to what was healthy everywhere, although the template still says otherwise.
 pub(crate) async fn failed_and_returned(w: &World) -> Result<()> {
-    w.put(&rollout(
-        &json!({"order": "BackupFirst", "deadline": "10s", "onFailure": "Return"}),
-    ))
-    .await?;
+    let returning =
+        |deadline: &str| rollout(&json!({"order": "BackupFirst", "deadline": deadline, "onFailure": "Return"}));
+    w.put(&returning(SHORT)).await?;
     w.put(&version("4", 4, true)).await?;
     images(w, "3", "4").await?;
     w.placement_reason(NAME, "RolloutReturned").await?;
@@ -89,6 +94,7 @@ pub(crate) async fn failed_and_returned(w: &World) -> Result<()> {
         template["status"]["observedGeneration"] != template["metadata"]["generation"],
         "rollout status would say yes"
     );
+    w.put(&returning(LONG)).await?;
     w.put(&version("5", 4, false)).await?;
     w.copies(NAME, NAME, [2, 2]).await?;
     images(w, "5", "5").await

@@ -65,10 +65,11 @@ async fn under_way(w: &World) -> Result<()> {
     w.put(&newer(SHELF, "http", 4)).await?;
     let at = "/spec/template/spec/containers/0/image";
     w.field("jiyidong", &["deploy", SHELF], at, &json!(NEXT), LONG).await?;
-    w.put(&newer(SHIP, "writer", 1)).await?;
+    // At once: jishi is given the new version as soon as it runs in jiyidong.
     w.freeze_agents().await?;
     let found = w.get("jishi", &["deploy", SHELF, "-n", NS]).await?;
     ensure!(image(&found) != NEXT, "jishi has the new version already");
+    w.put(&newer(SHIP, "writer", 1)).await?;
     // The first waits for agents that will not answer any more, the second for the first.
     w.moves("twice-1", TWICE, "Planned", ["jishi", "jiyidong"]).await?;
     w.phase("twice-1", "Draining").await?;

@@ -19,7 +19,7 @@ const DEAD: [&str; 2] = ["hub-apiserver@jiyidong", "hub-apiserver@baicheng"];
 /// Three minutes, and what Prometheus needs to see them.
 const MINUTES: Duration = Duration::from_secs(300);
 /// Milliseconds between two records. A right that ran out would be missed for longer: its pod is stopped and started anew.
-const PAUSE: u64 = 3000;
+const PAUSE: u64 = 5000;
 
 /// The longest time without a record of the exclusive writer after its first `skip` ones, in milliseconds.
 fn pause(w: &World, skip: usize) -> Result<u64> {

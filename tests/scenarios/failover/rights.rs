@@ -31,6 +31,8 @@ pub(crate) async fn an_exclusive_placement_runs_under_a_right(w: &World) -> Resu
         );
         ensure!(metadata["labels"]["xiangyun.io/exclusive"] == EXAM, "{at}: {metadata}");
     }
+    // Armed by what its row says of the gates, which may have come after what was read above.
+    let placement = w.get("hub", &["dap", EXAM, "-n", NS]).await?;
     let row = placement["status"]["centres"].as_array().into_iter().flatten();
     let row = row
         .clone()

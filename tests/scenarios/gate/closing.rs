@@ -14,6 +14,10 @@ use crate::traffic::{Echo, Talk, Watch};
 /// From one question to the next, in milliseconds.
 const CYCLE: u64 = 500;
 
+/// On a busy machine nft may take longer than a gate allows for, and who watches here may be late; in milliseconds. A gate
+/// that does not go by the agent's word is later still.
+const LATE: u64 = 250;
+
 /// A foreign rule that lets everything pass that is established, as firewalls do.
 const ESTABLISHED: &str = "table inet firewall {
   chain forward { type filter hook forward priority filter; policy accept; ct state established,related accept; }
@@ -50,7 +54,7 @@ pub(crate) async fn an_established_stream_is_cut_when_the_agent_dies(programs: &
             "agent {how}, left {left} ms, {to}: last byte at the peer {back} ms, at the pod {heard} ms after the last answer"
         );
         ensure!(
-            back.max(heard) <= left && back.max(heard) <= PERMIT_MS + CYCLE,
+            back.max(heard) <= left + LATE && back.max(heard) <= PERMIT_MS + CYCLE,
             "too late"
         );
         // It was open until nearly then: permits are not just missing.

@@ -172,7 +172,13 @@ pub(crate) async fn what_is_committed_stays(w: &World) -> Result<()> {
     // Down to what is committed it may go.
     w.apply("hub", Some("zhao.min"), &phase("Accepted", 70)).await?;
     committed("70").await?;
-    ensure!(committable(&is_quiet(w).await?) == ["170", "170"]);
+    // A pass that had begun before the phase changed writes the new status, and only the next one swaps the ledger.
+    eventually(PATIENCE, "the ledger follows", || async {
+        let found = committable(&is_quiet(w).await?);
+        ensure!(found == ["170", "170"], "{found:?}");
+        Ok(())
+    })
+    .await?;
     let query = r#"max(xiangyun_plan_accepted{resource="cpu"})"#;
     eventually(PATIENCE, "the metric says what kubectl says", || async {
         let value = prometheus::value(&w.cloud.prometheus()?, query).await?;

@@ -148,13 +148,18 @@ pub(crate) async fn the_other_one_shrinks_in_both_centres(w: &World) -> Result<(
         w.quota_is(centre, OTHER, "requests.memory", "4Gi", LONG).await?;
         w.quota_is(centre, BUSY, "requests.cpu", "4", LONG).await?;
     }
-    let events = w.get("hub", &["events", "-n", OTHER]).await?;
-    for reason in ["Notified", "Due", "Shrunk"] {
-        let found = events["items"]
-            .as_array()
-            .is_some_and(|all| all.iter().any(|e| e["reason"] == reason));
-        ensure!(found, "no event {reason}");
-    }
+    // Events wait their turn behind others; the status does not wait for them.
+    eventually(LONG, "its events are there", || async {
+        let events = w.get("hub", &["events", "-n", OTHER]).await?;
+        for reason in ["Notified", "Due", "Shrunk"] {
+            let found = events["items"]
+                .as_array()
+                .is_some_and(|all| all.iter().any(|e| e["reason"] == reason));
+            ensure!(found, "no event {reason}");
+        }
+        Ok(())
+    })
+    .await?;
     let kept = request(w, KEEPER).await?;
     ensure!(
         kept["status"]["history"].as_array().is_some_and(|h| h.len() == 1),

@@ -162,7 +162,9 @@ pub(crate) async fn an_edit_by_hand_is_corrected(w: &World) -> Result<()> {
     let (month, report) = report_of_both(w).await?;
     let edit = |row: &UsageRow| {
         let place = report.rows.iter().position(|r| r == row).unwrap_or_default();
-        json!([{"op": "replace", "path": format!("/status/rows/{place}/price"), "value": "0.01"}]).to_string()
+        // No row has that price by chance: what changes nothing is not refused.
+        let price = format!("9{}", row.figures.price);
+        json!([{"op": "replace", "path": format!("/status/rows/{place}/price"), "value": price}]).to_string()
     };
     let open = report.rows.iter().find(|r| !r.final_).context("an open row")?;
     let closed = report.rows.iter().find(|r| r.final_).context("a final row")?;
@@ -189,6 +191,7 @@ pub(crate) async fn an_edit_by_hand_is_corrected(w: &World) -> Result<()> {
     w.refused("hub", None, &patch(&closed_edit), "a final row does not change")
         .await?;
     w.ok("hub", None, &patch(&open_edit)).await?;
+    let edited = format!("9{}", open.figures.price);
     eventually(PATIENCE, "the edit is corrected", || async {
         let mut all = reports(w).await?.into_iter();
         let (_, now) = all.find(|(name, _)| *name == month).context("the report")?;
@@ -196,7 +199,7 @@ pub(crate) async fn an_edit_by_hand_is_corrected(w: &World) -> Result<()> {
             .rows
             .iter()
             .find(|r| r.request_uid == open.request_uid && r.pool == open.pool);
-        ensure!(row.is_some_and(|r| r.figures.price != "0.01"), "{row:?}");
+        ensure!(row.is_some_and(|r| r.figures.price != edited), "{row:?}");
         Ok(())
     })
     .await?;
@@ -224,7 +227,7 @@ pub(crate) async fn a_namespace_on_its_way_out_is_not_held(w: &World) -> Result<
     w.ready_reason(&["dept", "leaver"], "Established").await?;
     w.apply("hub", None, &small_request("leaver", "last", 4)).await?;
     w.request_reason("leaver", "last", "Active").await?;
-    let delete = ["delete", "namespace", "leaver", "--timeout=90s"];
+    let delete = ["delete", "namespace", "leaver", "--timeout=180s"];
     w.ok("hub", None, &delete).await.map(drop)
 }
 

@@ -79,7 +79,9 @@ impl World {
     pub(crate) fn written(&self, since: usize, aside: Option<&str>) -> Result<Vec<String>> {
         let log = std::fs::read_to_string(self.cloud.audit_log(CITY)?)?;
         let mut found = Vec::new();
-        for line in log.lines().skip(since) {
+        // The last line may be half written.
+        let whole = log.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+        for line in whole.skip(since) {
             let event: Value = serde_json::from_str(line).with_context(|| line.to_owned())?;
             let ours = event["user"]["username"] == "xiangyun:centre:baicheng";
             let reads = ["get", "list", "watch"].iter().any(|verb| event["verb"] == *verb);

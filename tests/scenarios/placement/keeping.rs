@@ -119,7 +119,7 @@ pub(crate) async fn an_edit_is_reported(w: &World) -> Result<()> {
         &["deploy", "edited"],
         pointer,
         &json!("registry.invalid/c:1"),
-        CORRECTED,
+        PATIENCE,
     )
     .await?;
     w.placement_reason("edited", "Running").await?;

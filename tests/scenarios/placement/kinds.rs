@@ -147,7 +147,8 @@ fn often() -> Value {
 
 /// The hub says of the CronJob what its centre says.
 async fn often_succeeded(w: &World) -> Result<()> {
-    eventually(PATIENCE, "the hub says when the CronJob succeeded last", || async {
+    // A minute may have to pass before it is due.
+    eventually(2 * PATIENCE, "the hub says when the CronJob succeeded last", || async {
         let hub = w.get("hub", &["cronjob", "often", "-n", NS]).await?["status"].clone();
         let there = w.get("jishi", &["cronjob", "often", "-n", NS]).await?["status"].clone();
         for time in ["lastScheduleTime", "lastSuccessfulTime"] {
@@ -194,8 +195,11 @@ pub(crate) async fn jobs_end_in_the_hub(w: &World) -> Result<()> {
         hub["status"]
     );
     ensure!(w.uid("jishi", &job).await? != uid, "the Job before still stands");
-    // Where it stands still nothing ran.
-    let other = w.get("jiyidong", &["job", "once", "-n", NS]).await?;
+    // Where it stands still nothing ran. That centre may be making it anew only now.
+    let other = eventually(PATIENCE, "it stands in jiyidong", || {
+        w.get("jiyidong", &["job", "once", "-n", NS])
+    })
+    .await?;
     ensure!(
         other["spec"]["suspend"] == true && other["status"]["startTime"].is_null(),
         "{other}"

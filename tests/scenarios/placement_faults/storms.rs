@@ -130,7 +130,7 @@ pub(crate) async fn concurrent_writers(w: &World) -> Result<()> {
 /// Waits until the race has lasted. Answers how often the operator was answered 409.
 async fn lasts(ground: &Ground<'_>, hub: &[Witness]) -> Result<usize> {
     let mut copies = [4, 6].into_iter().cycle();
-    eventually(PATIENCE, "the race has lasted", || {
+    eventually(2 * PATIENCE, "the race has lasted", || {
         let copies = copies.next().unwrap_or(4);
         async move {
             // Something to decide, so that the operator writes into the race of the hub.

@@ -18,6 +18,12 @@ pub(crate) async fn failed_write_frees(w: &World) -> Result<()> {
     w.cloud.arm(leader, Some("after-swap stop"))?;
     w.ask_for(FIVE, "frees", 10).await?;
     w.frozen(leader).await?;
+    // The history may be a moment behind the leader, who stops as soon as its swap is answered.
+    w.until("somebody has room", |judge| {
+        ensure!(!judge.under_way().is_empty(), "nobody has");
+        Ok(())
+    })
+    .await?;
     let chosen = w.ask(crate::judge::Judge::under_way)?;
     let chosen = chosen.get(..1).context("somebody has room")?;
     w.ask_to_delete(chosen).await?;

@@ -15,7 +15,7 @@ use serde_json::json;
 pub(crate) const NS: &str = "drill";
 pub(crate) const NODE: &str = "run-001";
 /// Nobody waits longer for anything.
-pub(crate) const SOON: Duration = Duration::from_secs(20);
+pub(crate) const SOON: Duration = Duration::from_secs(60);
 const PATIENCE: Duration = Duration::from_secs(2);
 
 pub(crate) struct World {

@@ -93,6 +93,8 @@ pub(crate) async fn a_frozen_place_freezes_its_pods(w: &World) -> Result<()> {
     let all = futures::stream::iter(&processes);
     all.map(Ok).try_for_each(|process| w.cloud.freeze(process)).await?;
     ensure!(w.cloud.condition(&own)? == Condition::Frozen);
+    // What was sent before it froze may land while this one is waited for.
+    ensure!(w.get(Place::Jiyidong, address(&web)?, "/").is_err(), "it answers");
     let frozen = w.landed("writer")?;
     ensure!(w.get(Place::Jiyidong, address(&web)?, "/").is_err(), "it answers");
     ensure!(w.landed("writer")? == frozen, "it writes");

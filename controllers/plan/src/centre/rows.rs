@@ -164,15 +164,13 @@ pub fn due(answer: &Answer, old: Option<&CentreRow>, new: &CentreRow, now: Times
     let age = age.ok().filter(|age| !age.is_negative()).unwrap_or(SignedDuration::MAX);
     let left = |every: SignedDuration| every.saturating_sub(age).max(SignedDuration::ZERO);
     let changed = old.used != new.used;
-    match answer.pending {
-        Some(since) => {
-            let part = now.duration_since(since) / PART;
-            Some(left(if changed { part } else { part.max(FRESH) }))
-        }
-        None if changed && !answer.ended => Some(left(USED_EVERY)),
-        None if usage::differs(&old.utilization, &new.utilization) => Some(left(usage::every(new, old))),
-        None => None,
+    if let Some(since) = answer.pending {
+        let part = now.duration_since(since) / PART;
+        return Some(left(if changed { part } else { part.max(FRESH) }));
     }
+    let used = (changed && !answer.ended).then_some(USED_EVERY);
+    let utilization = usage::differs(&old.utilization, &new.utilization).then(|| usage::every(new, old));
+    used.into_iter().chain(utilization).min().map(left)
 }
 
 #[cfg(test)]
@@ -277,6 +275,12 @@ mod tests {
         };
         assert_eq!(wait(&live, &used, 4), Some(SignedDuration::from_secs(56)));
         assert_eq!(wait(&live, &used, -7200), Some(SignedDuration::ZERO));
+        // What became known does not wait for an amount that moved as well.
+        let known = CentreRow {
+            utilization: vec![crds::PoolUse::default()],
+            ..used.clone()
+        };
+        assert_eq!(wait(&live, &known, 4), Some(SignedDuration::ZERO));
         assert_eq!(wait(&pending, &used, 4), Some(SignedDuration::ZERO));
         // A day after it: an hour and a half, whatever is used.
         let day = 24 * 3600;

@@ -184,7 +184,7 @@ impl Placements {
         };
         self.metrics.write(spot.1.kind.label(), answer.is_ok());
         match answer {
-            Err(error) if !error.is_not_found() && !error.is_conflict() => self.failed(spot, &error).into(),
+            Err(error) if !error.is_outdated() => self.failed(spot, &error).into(),
             _ => {
                 tracing::info!(
                     namespace = spot.0,
@@ -341,7 +341,7 @@ impl Placements {
                     call("let go of an object", api.patch(&spot.1.name, &params, &patch)).await.map(drop)
                 }
             };
-            let gone = answer.as_ref().is_err_and(|e| e.is_not_found() || e.is_conflict());
+            let gone = answer.as_ref().is_err_and(CallError::is_outdated);
             this.metrics.write(spot.1.kind.label(), answer.is_ok() || gone);
             tracing::info!(namespace = spot.0, kind = spot.1.kind.name(), name = spot.1.name, ?removal, done = answer.is_ok(), "taken away");
             (spot, answer.is_ok() || gone)

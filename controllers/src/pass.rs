@@ -35,6 +35,39 @@ impl Default for Rhythm {
     }
 }
 
+/// What a pass that did not fail came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Made {
+    /// It looked at everything. It wants to be called again then at the latest, if earlier than the resync.
+    Whole(Option<Duration>),
+    /// It decided nothing, because a list that it goes by is not complete. Whatever completes it asks for the next pass.
+    Waiting,
+}
+
+impl Made {
+    /// When the pass wants to be called again.
+    const fn again(self) -> Option<Duration> {
+        match self {
+            Self::Whole(again) => again,
+            Self::Waiting => None,
+        }
+    }
+
+    /// As the figures count it.
+    const fn label(self) -> &'static str {
+        match self {
+            Self::Whole(_) => "done",
+            Self::Waiting => "waiting",
+        }
+    }
+}
+
+impl From<Option<Duration>> for Made {
+    fn from(again: Option<Duration>) -> Self {
+        Self::Whole(again)
+    }
+}
+
 /// Figures of every loop of a process.
 #[derive(Clone, Debug)]
 pub struct Passes {
@@ -57,8 +90,7 @@ impl Passes {
         Ok(Self { total, seconds })
     }
 
-    fn count(&self, name: &'static str, took: Duration, done: bool) {
-        let outcome = if done { "done" } else { "failed" };
+    fn count(&self, name: &'static str, took: Duration, outcome: &'static str) {
         self.total.with_label_values(&[name, outcome]).inc();
         self.seconds.with_label_values(&[name]).observe(took.as_secs_f64());
     }
@@ -84,32 +116,32 @@ impl Crowd {
     }
 }
 
-/// Calls `pass` until `stop`. A pass answers when it wants to be called again at the latest, if earlier than the resync.
+/// Calls `pass` until `stop`. A pass answers what it came to, or when it wants to be called again: see [`Made`].
 /// An error is logged once and retried with growing waits; it never ends the loop.
 ///
 /// A change after some quiet is answered at once. Under a stream of changes passes begin [`INTERVAL`] apart, and after a
 /// long one the loop rests as long as it took, but never longer than the pass itself asked for.
-pub async fn drive<E: Display>(
+pub async fn drive<A: Into<Made>, E: Display>(
     name: &'static str,
     rhythm: Rhythm,
     passes: &Passes,
     changed: Arc<Notify>,
     stop: CancellationToken,
-    mut pass: impl AsyncFnMut() -> Result<Option<Duration>, E>,
+    mut pass: impl AsyncFnMut() -> Result<A, E>,
 ) {
     let mut failures = 0u32;
     loop {
         let begin = Instant::now();
         let outcome = tokio::select! {
             () = stop.cancelled() => return,
-            outcome = pass() => outcome,
+            outcome = pass() => outcome.map(Into::<Made>::into),
         };
         let took = begin.elapsed();
-        passes.count(name, took, outcome.is_ok());
+        passes.count(name, took, outcome.as_ref().map_or("failed", |made| made.label()));
         let wait = match outcome {
-            Ok(again) => {
+            Ok(made) => {
                 failures = 0;
-                again.unwrap_or(rhythm.resync).min(rhythm.resync)
+                made.again().unwrap_or(rhythm.resync).min(rhythm.resync)
             }
             Err(error) => {
                 tracing::warn!(controller = name, %error, failures, "pass failed");
@@ -135,6 +167,29 @@ pub async fn drive<E: Display>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A pass that saw half of everything is no proof of what passes do.
+    #[tokio::test]
+    async fn a_pass_that_waits_for_a_list_is_not_done() {
+        let registry = Registry::new();
+        let passes = Passes::new(&registry).unwrap();
+        let (changed, stop) = (Arc::new(Notify::new()), CancellationToken::new());
+        let mut left = [Ok(Made::Waiting), Err("no"), Ok(Made::Whole(None))].into_iter();
+        let rhythm = Rhythm {
+            resync: Duration::ZERO,
+            ..Rhythm::default()
+        };
+        let pass = async || {
+            let Some(made) = left.next() else {
+                stop.cancel();
+                return std::future::pending().await;
+            };
+            made
+        };
+        drive("test", rhythm, &passes, changed, stop.clone(), pass).await;
+        let counted = |outcome| passes.total.with_label_values(&["test", outcome]).get();
+        assert_eq!(["waiting", "failed", "done"].map(counted), [1, 1, 1]);
+    }
 
     #[test]
     fn many_wait_and_few_do_not() {

@@ -30,7 +30,11 @@ pub struct Shelf<K, V> {
     values: Arc<RwLock<Values<K, V>>>,
     complete: watch::Receiver<bool>,
     refused: watch::Receiver<Option<u16>>,
+    failing: watch::Receiver<Option<Failure>>,
 }
+
+/// Code and words of an answer.
+type Failure = (u16, String);
 
 impl<K, V> Clone for Shelf<K, V> {
     fn clone(&self) -> Self {
@@ -38,6 +42,7 @@ impl<K, V> Clone for Shelf<K, V> {
             values: Arc::clone(&self.values),
             complete: self.complete.clone(),
             refused: self.refused.clone(),
+            failing: self.failing.clone(),
         }
     }
 }
@@ -47,6 +52,7 @@ pub struct Filler<K, V> {
     values: Arc<RwLock<Values<K, V>>>,
     complete: watch::Sender<bool>,
     refused: watch::Sender<Option<u16>>,
+    failing: watch::Sender<Option<Failure>>,
     /// Whom to tell of news.
     changed: Vec<Arc<Notify>>,
 }
@@ -57,16 +63,19 @@ impl<K: Ord, V> Shelf<K, V> {
         let values = Arc::new(RwLock::new(Values::new()));
         let (sender, complete) = watch::channel(false);
         let (refusals, refused) = watch::channel(None);
+        let (failures, failing) = watch::channel(None);
         let filler = Filler {
             values: Arc::clone(&values),
             complete: sender,
             refused: refusals,
+            failing: failures,
             changed,
         };
         let shelf = Self {
             values,
             complete,
             refused,
+            failing,
         };
         (shelf, filler)
     }
@@ -84,6 +93,15 @@ impl<K: Ord, V> Shelf<K, V> {
     /// The answer 403 or 404 that the last list or watch got; `None` once one succeeds.
     pub fn refused(&self) -> Option<u16> {
         *self.refused.borrow()
+    }
+
+    /// With what other error the server answers the first list, in its words; `None` before it answered and once it succeeds.
+    /// Of what was listed once the last list counts, and a server that stumbles says nothing about it.
+    pub fn failing(&self) -> Option<String> {
+        self.failing
+            .borrow()
+            .as_ref()
+            .map(|(code, said)| format!("{code} {said}"))
     }
 
     /// Waits for the first complete list. Answers whether it came before the task ended.
@@ -141,15 +159,19 @@ impl<K: Ord, V> Filler<K, V> {
         let mut first = Values::new();
         while let Some(event) = stream.next().await {
             let refused = event.as_ref().err().and_then(refusal);
+            let failing = event.as_ref().err().and_then(failure);
+            let failing = failing.filter(|_| !*self.complete.borrow());
+            let answered = refused.is_some() || failing.is_some();
             let stood = matches!(event, Err(watcher::Error::WatchStartFailed(_)));
             // What does not answer at all takes back nothing that an answer said.
             let begins = matches!(event, Ok(watcher::Event::Init | watcher::Event::InitApply(_)));
-            let says = refused.is_some() || event.is_ok() && !begins;
-            let turned = says
-                && self
-                    .refused
-                    .send_if_modified(|r| std::mem::replace(r, refused) != refused);
             let values = || self.values.write().unwrap_or_else(PoisonError::into_inner);
+            if matches!(event, Ok(watcher::Event::InitDone)) {
+                // Before it is said: whoever no longer hears of a failure finds what stands.
+                *values() = std::mem::take(&mut first);
+                self.complete.send_replace(true);
+            }
+            let turned = (answered || event.is_ok() && !begins) && self.said(refused, failing);
             let news = match event {
                 Ok(watcher::Event::Init) => {
                     first = Values::new();
@@ -159,15 +181,11 @@ impl<K: Ord, V> Filler<K, V> {
                     place(&mut first, object);
                     false
                 }
-                Ok(watcher::Event::InitDone) => {
-                    *values() = std::mem::take(&mut first);
-                    self.complete.send_replace(true);
-                    true
-                }
+                Ok(watcher::Event::InitDone) => true,
                 Ok(watcher::Event::Apply(object)) => place(&mut values(), object),
                 Ok(watcher::Event::Delete(object)) => values().remove(&key(&object)).is_some(),
                 // Once is enough for what may stay so for days.
-                Err(error) if refused.is_some() && !turned => {
+                Err(error) if answered && !turned => {
                     tracing::debug!(%kind, %error, "still refused");
                     false
                 }
@@ -186,6 +204,22 @@ impl<K: Ord, V> Filler<K, V> {
             }
         }
     }
+
+    /// Keeps what the last answer said. Answers whether that is news: the words of one failure are those that came first.
+    fn said(&self, refused: Option<u16>, failing: Option<Failure>) -> bool {
+        let code = failing.as_ref().map(|(code, _)| *code);
+        let turned = self
+            .refused
+            .send_if_modified(|r| std::mem::replace(r, refused) != refused);
+        let failed = self.failing.send_if_modified(|f| {
+            let differs = f.as_ref().map(|(code, _)| *code) != code;
+            if differs {
+                *f = failing;
+            }
+            differs
+        });
+        turned || failed
+    }
 }
 
 /// Answers that do not pass by themselves: the kind is not served, or may not be read.
@@ -198,4 +232,85 @@ fn refusal(error: &watcher::Error) -> Option<u16> {
     };
     let code = status.code;
     [403, 404].contains(&code).then_some(code)
+}
+
+/// Code and words of an answer to a list that is an error of the server. Others pass by themselves: it does not know us yet,
+/// is busy, or our place in its history is gone.
+fn failure(error: &watcher::Error) -> Option<Failure> {
+    let watcher::Error::InitialListFailed(kube::Error::Api(status)) = error else {
+        return None;
+    };
+    let passes = match status.code {
+        401 | 403 | 404 | 410 => true,
+        // A store of a kind that cannot be read answers so for ever where a label is asked for.
+        429 => !status.message.contains("(re)initializing"),
+        _ => false,
+    };
+    (!passes).then(|| (status.code, status.message.clone()))
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::api::core::v1::ConfigMap;
+    use kube::core::Status;
+    use watcher::Error::{InitialListFailed, WatchStartFailed};
+
+    use super::*;
+
+    type Event = watcher::Result<watcher::Event<ConfigMap>>;
+
+    fn answer(code: u16, message: &str) -> kube::Error {
+        kube::Error::Api(Status::failure(message, "").with_code(code).boxed())
+    }
+
+    /// What a shelf says after those events.
+    async fn after(events: Vec<Event>) -> (bool, Option<u16>, Option<String>) {
+        let (shelf, filler) = Shelf::<String, ConfigMap>::new(Vec::new());
+        let stream = std::pin::pin!(futures::stream::iter(events));
+        let key = |map: &ConfigMap| map.metadata.name.clone().unwrap_or_default();
+        let place = |all: &mut Values<String, ConfigMap>, map: ConfigMap| all.insert(key(&map), map).is_none();
+        filler.fill(&"ConfigMap", stream, &key, &place).await;
+        (shelf.is_complete(), shelf.refused(), shelf.failing())
+    }
+
+    fn failed(code: u16, message: &str) -> Event {
+        Err(InitialListFailed(answer(code, message)))
+    }
+
+    #[tokio::test]
+    async fn an_error_of_the_server_is_said_until_a_list_comes() {
+        let said = after(vec![failed(500, "no route"), failed(500, "no answer")]).await;
+        assert_eq!(said, (false, None, Some("500 no route".to_owned())));
+        let said = after(vec![failed(500, "no route"), failed(503, "away")]).await;
+        assert_eq!(said.2.as_deref(), Some("503 away"));
+        let list = || [Ok(watcher::Event::Init), Ok(watcher::Event::InitDone)];
+        let said = after([failed(503, "away")].into_iter().chain(list()).collect()).await;
+        assert_eq!(said, (true, None, None));
+        // Whoever began to list anew has no list yet.
+        let said = after(vec![failed(503, "away"), Ok(watcher::Event::Init)]).await;
+        assert_eq!(said.2.as_deref(), Some("503 away"));
+        let said = after(list().into_iter().chain([failed(503, "away")]).collect()).await;
+        assert_eq!(said, (true, None, None), "what was listed counts");
+    }
+
+    #[tokio::test]
+    async fn what_passes_by_itself_is_waited_for() {
+        for code in [401, 410, 429] {
+            assert_eq!(after(vec![failed(code, "later")]).await, (false, None, None), "{code}");
+        }
+        let said = after(vec![failed(429, "storage is (re)initializing")]).await;
+        assert_eq!(said.2.as_deref(), Some("429 storage is (re)initializing"));
+        let silent = Err(InitialListFailed(kube::Error::LinesCodecMaxLineLengthExceeded));
+        assert_eq!(after(vec![silent]).await, (false, None, None));
+        let watch = Err(WatchStartFailed(answer(500, "no")));
+        assert_eq!(after(vec![watch]).await, (false, None, None));
+    }
+
+    #[tokio::test]
+    async fn a_refusal_is_no_failure() {
+        let said = after(vec![failed(500, "no"), failed(404, "none")]).await;
+        assert_eq!(said, (false, Some(404), None));
+        let said = after(vec![failed(403, "no"), failed(500, "no")]).await;
+        assert_eq!(said, (false, None, Some("500 no".to_owned())));
+    }
 }

@@ -105,13 +105,14 @@ impl<T: Send + Sync + 'static> Templates<T> {
         some.map(|(kind, _)| kind.clone()).collect()
     }
 
-    /// Custom kinds that the cluster does not serve, or does not let us read. The others are not held up by them.
+    /// Custom kinds that the cluster does not serve, does not let us read, or cannot list. The others are not held up by them.
     pub fn blind(&self) -> Blind {
         let custom = self.watched.iter().filter(|(kind, _)| kind.is_custom());
         let unseen = custom.filter_map(|(kind, watched)| {
-            let unseen = match watched.shelf.refused()? {
-                404 => Unseen::Missing,
-                _ => Unseen::Forbidden,
+            let unseen = match watched.shelf.refused() {
+                Some(404) => Unseen::Missing,
+                Some(_) => Unseen::Forbidden,
+                None => Unseen::Failing(watched.shelf.failing()?),
             };
             Some((kind.clone(), unseen))
         });
@@ -120,11 +121,10 @@ impl<T: Send + Sync + 'static> Templates<T> {
 
     /// Whether the first list of every kind is complete, or cannot be had. Before that, absence says nothing.
     pub fn complete(&self) -> bool {
-        let hopeless =
-            |kind: &TemplateKind, watched: &Watched<T>| kind.is_custom() && watched.shelf.refused().is_some();
+        let hopeless = |shelf: &Shelf<Key, Arc<T>>| shelf.refused().is_some() || shelf.failing().is_some();
         self.watched
             .iter()
-            .all(|(kind, watched)| watched.shelf.is_complete() || hopeless(kind, watched))
+            .all(|(kind, watched)| watched.shelf.is_complete() || kind.is_custom() && hopeless(&watched.shelf))
     }
 
     /// Every object, by namespace, kind and name.

@@ -18,7 +18,7 @@ pub mod reason {
     pub const RUNNING: &str = "Running";
     /// A centre has not said yet that it holds what was decided.
     pub const APPLYING: &str = "Applying";
-    /// Everything is applied; copies, or in a row custom resources, are not ready yet.
+    /// Everything is applied; copies, or in a row custom resources, a failed Job or a lost claim, are not ready.
     pub const STARTING: &str = "Starting";
     /// Copies move: what is lowered waits for what was raised.
     pub const REBALANCING: &str = "Rebalancing";
@@ -116,7 +116,7 @@ pub mod reason {
     pub const PASSTHROUGH_DEVICES: &str = "PassthroughDevices";
     /// Of a layer: as it should be.
     pub const NORMAL: &str = "Normal";
-    /// Of a layer: nobody measures it.
+    /// Of a layer or of EffectivelyActiveActive: nobody measures it.
     pub const NOT_MEASURED: &str = "NotMeasured";
     /// Of a layer: no ready node of the pool in a centre.
     pub const NO_READY_NODES: &str = "NoReadyNodes";

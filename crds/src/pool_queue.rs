@@ -61,7 +61,7 @@ pub struct WaitingRequest {
     pub priority: i32,
     /// When it was approved | 批准时间
     pub approved_at: String,
-    /// What its grant would add to the charge of this pool, by centre | 授予后各中心新增计费量
+    /// What its grant would add to the charge of this pool, by centre | 授予后各中心新增占用量
     #[serde(default)]
     pub centres: Vec<CentreAmounts>,
 }

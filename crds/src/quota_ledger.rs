@@ -24,7 +24,7 @@ pub enum LedgerState {
     kind = "QuotaLedger",
     plural = "quotaledgers",
     derive = "PartialEq",
-    doc = "Charges of all pools and the changes under way; written by the operator alone | 各资源池的计费与进行中的变更；仅由控制器写入",
+    doc = "Charges of all pools and the changes under way; written by the operator alone | 各资源池的占用与进行中的变更；仅由控制器写入",
     printcolumn(name = "State", type_ = "string", json_path = ".spec.state"),
     printcolumn(name = "Sequence", type_ = "integer", json_path = ".spec.sequence"),
     printcolumn(name = "Epoch", type_ = "integer", json_path = ".spec.epoch"),

@@ -201,7 +201,7 @@ pub struct ApprovalLevel {
     /// 1 or 2 | 级别
     #[schemars(range(min = 1, max = 2))]
     pub level: i32,
-    /// Asked only where the request is above one of these amounts | 超过此量才需要本级
+    /// Asked only where the request is above one of these amounts; the lowest level is asked for all above automaticUpTo | 超过此量才需要本级；超出自动额度时最低一级必审
     #[serde(default)]
     #[schemars(schema_with = "crate::amounts::written")]
     pub above: Amounts,

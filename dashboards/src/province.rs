@@ -184,12 +184,12 @@ fn pools() -> Row {
                 t("Pools, $resource", "资源池 $resource"),
                 t(
                     "Sums over the centres. A grant with survival Full is charged in both, so that either centre can carry it alone",
-                    "各中心合计。Full 级授予在两中心均全额计量，单中心可独立承载",
+                    "各中心合计。Full 级授予在两中心均全额占用，单中心可独立承载",
                 ),
             )
             .query(sum("gross"), t("gross", "总量"))
             .query(sum("committable"), t("committable", "可承诺"))
-            .query(sum("charged"), t("charged", "已计量"))
+            .query(sum("charged"), t("charged", "已占用"))
             .query(sum("free"), t("free", "余量"))
             .query(sum("used"), t("used", "在用")),
             panel(
@@ -213,7 +213,7 @@ fn pools() -> Row {
             panel(
                 Kind::TimeSeries,
                 Unit::Number,
-                t("Charged, $resource", "已计量 $resource"),
+                t("Charged, $resource", "已占用 $resource"),
                 t("What live grants charge, both centres together", "有效授予的计量，两中心合计"),
             )
             .query(sum("charged"), label("{{pool}}")),

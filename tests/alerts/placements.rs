@@ -70,10 +70,34 @@ pub(crate) const CASES: &[Case] = &[
         20,
         false,
     ),
-    // That a centre does not serve is said by its copies.
+    // A centre that cannot serve is an alert of its own.
     (
         "OneSidedTraffic",
         &[("xiangyun_placements_serving{reason=\"CentreDoesNotServe\"}", "1x30")],
+        20,
+        false,
+    ),
+    // Their copies are ready, so that nothing else is said.
+    (
+        "CentreDoesNotServe",
+        &[
+            ("xiangyun_placements{reason=\"Running\"}", "3x30"),
+            ("xiangyun_placements_serving{reason=\"CentreDoesNotServe\"}", "1x30"),
+        ],
+        20,
+        true,
+    ),
+    // One that has just begun, or rolls out, is none of it; nor is a centre of which nothing is known.
+    (
+        "CentreDoesNotServe",
+        &[
+            (
+                "xiangyun_placements_serving{reason=\"CentreDoesNotServe\"}",
+                "1x10 0x20",
+            ),
+            ("xiangyun_placements_serving{reason=\"CentreUnknown\"}", "1x30"),
+            ("xiangyun_placements_serving{reason=\"NotMeasured\"}", "1x30"),
+        ],
         20,
         false,
     ),

@@ -3,10 +3,12 @@
 //! One reason wins, the first of: `Rejected`, `Misconfigured`, `TargetNotFound`, `TenantSuspended`, `NoMatchingPool`,
 //! `ExceedsMaxQuota`, `AwaitingApproval`, `CeilingReached`, `OnHold`, `WaitingForQuota`, `Fragmented`, `CapacityUnknown`.
 
+mod sound;
+
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use crds::{Intake, RequestApproval, RequestType, request_reason as reason};
+use crds::{Intake, RequestApproval, RequestType, Resources, request_reason as reason};
 use jiff::civil::Date;
 
 use crate::applicant::Applicant;
@@ -18,11 +20,8 @@ use crate::market::{self, Asker, Choice, Market};
 use crate::pool::Pool;
 use crate::quota::Grant;
 use crate::refusal::Refusal;
-use crate::request::{Request, date_at};
+use crate::request::Request;
 use crate::terms;
-
-/// Most changes that one grant keeps count of.
-const MOST_CHANGES: usize = 128;
 
 /// A request, and what is to be known of others to judge it.
 #[derive(Clone, Debug)]
@@ -98,13 +97,7 @@ pub fn assess(case: &Case<'_>, market: Market<'_>) -> Assessment {
             };
         }
     };
-    let needed = needed(case, &asked, market);
-    let outcome = if decided {
-        let requester = request.object().spec.requested_by.as_deref().unwrap_or_default();
-        approvals::count(request.uid(), requester, &request.wish, &needed, &case.approvals)
-    } else {
-        approvals::none(&needed)
-    };
+    let (needed, outcome) = decisions(case, &asked, market);
     let (choices, refusal) = settle_on(case, asked, &outcome, market);
     Assessment {
         needed,
@@ -112,6 +105,31 @@ pub fn assess(case: &Case<'_>, market: Market<'_>) -> Assessment {
         choices,
         fits: refusal.is_none() && request.kind() != RequestType::Exception,
         refusal,
+    }
+}
+
+/// Levels that must agree, and what the decisions add up to. A lower amount may come from another pool than what was asked:
+/// the levels of that pool must agree as well.
+fn decisions(case: &Case<'_>, asked: &[Choice], market: Market<'_>) -> (Needed, Outcome) {
+    let mut levels = needed(case, asked, market);
+    if case.approvals.is_empty() {
+        let outcome = approvals::none(&levels);
+        return (levels, outcome);
+    }
+    let (request, spec) = (case.request, &case.request.object().spec);
+    let requester = spec.requested_by.as_deref().unwrap_or_default();
+    let held: Vec<Resources> = asked.iter().map(|c| c.base.n).collect();
+    // Whoever is asked in addition may lower more. Levels and names only become more, of those that the pools have.
+    loop {
+        let outcome = approvals::count(request.uid(), requester, &request.wish, &held, &levels, &case.approvals);
+        let before = levels.clone();
+        if outcome.rejected.is_none() && !outcome.lowered.is_empty() {
+            let less = choices(case, &outcome.lowered, market).unwrap_or_default();
+            levels.join(&needed(case, &less, market));
+        }
+        if levels == before {
+            return (levels, outcome);
+        }
     }
 }
 
@@ -128,52 +146,10 @@ pub fn if_approved(case: &Case<'_>, market: Market<'_>) -> Result<(Vec<Choice>, 
 
 /// Pools and parts for what is asked, and why it cannot even be asked.
 fn asked(case: &Case<'_>, market: Market<'_>) -> Result<Vec<Choice>, Refusal> {
-    match sound(case).and_then(|()| choices(case, &BTreeMap::new(), market)) {
+    match sound::sound(case).and_then(|()| choices(case, &BTreeMap::new(), market)) {
         Err(refusal) if [reason::MISCONFIGURED, reason::TARGET_NOT_FOUND].contains(&refusal.reason) => Err(refusal),
         other => suspended(case, &other).map_or(other, Err),
     }
-}
-
-/// What the request says of itself and of its target.
-fn sound(case: &Case<'_>) -> Result<(), Refusal> {
-    let request = case.request;
-    let misconfigured = |text: String| Err(Refusal::new(reason::MISCONFIGURED, text));
-    if let Some(until) = &request.wish.until {
-        let (created, date) = (request.created().map_or(case.today, date_at), until.parse::<Date>());
-        let Ok(date) = date else {
-            return misconfigured(format!(
-                "until: {until} is no date of the calendar | until：{until} 不是有效日期"
-            ));
-        };
-        let days = (date - created).get_days();
-        if request.kind() == RequestType::Emergency && !(0..=terms::EMERGENCY_DAYS).contains(&days) {
-            let most = terms::EMERGENCY_DAYS;
-            return misconfigured(format!(
-                "until: {until} is {days} days after the request, an emergency lasts at most {most}; ask with an earlier date, or with type New | until：距申请 {days} 天，应急最长 {most} 天，请改期或改用 New"
-            ));
-        }
-    }
-    if !request.alters() {
-        return Ok(());
-    }
-    let name = request.target().unwrap_or_default();
-    let Some(target) = case.target else {
-        let text = format!(
-            "{name} holds no live grant in this namespace that is older than this request; name a granted request in allocationRef | {name} 无有效配额可变更，请检查 allocationRef"
-        );
-        return Err(Refusal::new(reason::TARGET_NOT_FOUND, text));
-    };
-    if request.kind() == RequestType::Renew && target.kind() == RequestType::Emergency {
-        return misconfigured(format!(
-            "{name} is an emergency grant, which is given back; ask with type New | {name} 为应急配额，到期归还，请改用 New"
-        ));
-    }
-    if target.allocation().is_some_and(|a| a.changes.len() >= MOST_CHANGES) {
-        return misconfigured(format!(
-            "{name} was altered {MOST_CHANGES} times, the most that is counted; ask with type New and release it | {name} 已变更 {MOST_CHANGES} 次，请改用 New 并释放原配额"
-        ));
-    }
-    Ok(())
 }
 
 /// Pools and parts, with the amounts that approvers lowered.
@@ -249,9 +225,12 @@ fn rejection(outcome: &Outcome) -> Option<Refusal> {
 }
 
 /// Levels that must agree: by the tenant's own policy or the pools', for the full n. Less than there is needs nobody; an
-/// emergency needs every level, however small, and so does an exception, of all pools that are open to the tenant.
+/// emergency needs every level, however small, and so does an exception, of all pools that are open to the tenant: a policy
+/// of the tenant's own that names nobody does not free it from theirs.
 pub fn needed(case: &Case<'_>, choices: &[Choice], market: Market<'_>) -> Needed {
-    let (kind, own) = (case.request.kind(), case.tenant.policy);
+    let kind = case.request.kind();
+    let everybody = [RequestType::Emergency, RequestType::Exception].contains(&kind);
+    let own = case.tenant.policy.filter(|policy| !everybody || policy.has_levels());
     if kind == RequestType::Exception {
         let pools = case.tenant.open.iter().map(|p| &p.policy);
         return approvals::every_level(own.map_or_else(|| pools.collect(), |policy| vec![policy]));
@@ -352,3 +331,7 @@ fn all_fit(case: &Case<'_>, choices: &[Choice], market: Market<'_>) -> Result<()
         (_, Some(centre)) => Refusal::unknown(Name::clone(name), Name::clone(centre)),
     })
 }
+
+#[cfg(test)]
+#[path = "admission/tests.rs"]
+mod tests;

@@ -68,23 +68,48 @@ impl Policy {
             levels: policy.levels.iter().map(level).collect::<Result<_, AmountError>>()?,
         })
     }
+
+    /// Whether it names anybody at all.
+    pub(crate) fn has_levels(&self) -> bool {
+        !self.levels.is_empty()
+    }
+
+    /// The level that is asked whenever `n` is above what is automatic. CPU and memory that come with cards were not asked
+    /// for, and count only where the policy names them.
+    fn lowest_for(&self, n: Resources) -> Option<i32> {
+        let along = |resource: &str| n.accelerators > 0 && resource != "accelerators";
+        let most = self.automatic_up_to;
+        let above = n.iter().any(|(r, v)| v > most[r] && (most[r] > 0 || !along(r)));
+        self.levels.iter().map(|l| l.number).min().filter(|_| above)
+    }
 }
 
 /// Levels that must agree, and who is entitled at each.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Needed(pub BTreeMap<i32, Entitled>);
 
+impl Needed {
+    /// Adds the levels, and whoever may decide there, that something else needs.
+    pub(crate) fn join(&mut self, other: &Self) {
+        for (level, entitled) in &other.0 {
+            self.0.entry(*level).or_default().add(entitled);
+        }
+    }
+}
+
 /// Levels needed for what is asked of several pools, of the full n: a level is needed where one pool asks for it, and
-/// whoever any pool that needs the level names may decide.
+/// whoever any pool that needs the level names may decide. Above what is automatic the lowest level of the pool is needed,
+/// whatever resources its `above` names.
 pub fn needed<'a>(asked: impl IntoIterator<Item = (&'a Policy, Resources)>) -> Needed {
     let mut levels: BTreeMap<i32, Entitled> = BTreeMap::new();
     for (policy, n) in asked {
         if n.fits(policy.automatic_up_to) {
             continue;
         }
+        let lowest = policy.lowest_for(n);
         for level in &policy.levels {
             let exceeds = level.above.is_zero() || n.iter().any(|(r, v)| level.above[r] > 0 && v > level.above[r]);
-            if exceeds {
+            if exceeds || lowest == Some(level.number) {
                 levels.entry(level.number).or_default().add(&level.entitled);
             }
         }
@@ -126,9 +151,17 @@ pub fn none(needed: &Needed) -> Outcome {
     }
 }
 
-/// Counts the decisions about the request `uid` of `requester`, which asks `wish`, oldest first. Nobody approves their own
-/// request; two levels are two people of two organisations; a level counts once; a rejection ends it.
-pub fn count(uid: &str, requester: &str, wish: &Wish, needed: &Needed, approvals: &[&RequestApproval]) -> Outcome {
+/// Counts the decisions about the request `uid` of `requester`, which asks `wish` where the grant that it alters has `held`,
+/// one row a need, oldest first. Nobody approves their own request; two levels are two people of two organisations; a level
+/// counts once; a rejection ends it.
+pub fn count(
+    uid: &str,
+    requester: &str,
+    wish: &Wish,
+    held: &[Resources],
+    needed: &Needed,
+    approvals: &[&RequestApproval],
+) -> Outcome {
     let mut order: Vec<_> = approvals.to_vec();
     order.sort_by_key(|a| (a.metadata.creation_timestamp.clone(), a.metadata.name.clone()));
     let mut out = Outcome::default();
@@ -138,7 +171,7 @@ pub fn count(uid: &str, requester: &str, wish: &Wish, needed: &Needed, approvals
         let name = approval.metadata.name.clone().unwrap_or_default();
         let person = spec.approver.username.as_str();
         let verdict = judge(approval, uid, requester, needed, &by_level, out.rejected.is_some())
-            .and_then(|()| amounts_valid(approval, wish));
+            .and_then(|()| amounts_valid(approval, wish, held));
         if verdict.is_ok() {
             match spec.decision {
                 Decision::Rejected => {
@@ -226,12 +259,12 @@ fn judge(
 }
 
 /// Whether it is clear what its amounts lower. What would lower nothing must not count: all that was asked would be granted.
-fn amounts_valid(approval: &RequestApproval, wish: &Wish) -> Result<(), &'static str> {
+fn amounts_valid(approval: &RequestApproval, wish: &Wish, held: &[Resources]) -> Result<(), &'static str> {
     let amounts = &approval.spec.amounts;
     let read = Resources::try_from(amounts).map_err(|_| reason::AMOUNTS_INVALID)?;
     let mut stated = read.iter().filter(|(resource, _)| amounts.0.contains_key(*resource));
     let agreed = approval.spec.decision == Decision::Approved;
-    if agreed && !stated.all(|(resource, to)| wish.can_lower(resource, to)) {
+    if agreed && !stated.all(|(resource, to)| wish.can_lower(held, resource, to)) {
         return Err(reason::AMOUNTS_INVALID);
     }
     Ok(())

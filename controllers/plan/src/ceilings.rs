@@ -1,7 +1,8 @@
 //! Ceilings over subtrees, borrowing and lending.
 //!
 //! A tenant may exceed its own ceiling by up to its borrowing limit, from what its siblings leave unused and are willing to
-//! lend; what is lent is missing to the lender until it is given back. No ancestor's ceiling is ever exceeded by it.
+//! lend; what is lent is missing to the lender until it is given back. No ancestor's ceiling is ever exceeded by it, and the
+//! root, which has no siblings, borrows nothing.
 
 use crds::{AmountError, Resources};
 
@@ -179,7 +180,7 @@ impl One<'_> {
             return None;
         }
         let (own, sum) = (ceiling.amounts[resource], self.held + self.asked);
-        let limit = own + ceiling.borrow[resource];
+        let limit = own + self.borrows(market);
         let breach = |limit, lent| Breach {
             pool: Name::clone(self.pool),
             ancestor: Name::clone(self.ancestor),
@@ -202,6 +203,13 @@ impl One<'_> {
         let (before, after) = (excess(self.held), excess(sum));
         // What was beyond before, as after a ceiling fell, is nobody's fault who does not add to it.
         (after > 0 && after > before).then(|| breach((self.asked - after).max(0), true))
+    }
+
+    /// How far it may go above its own ceiling: not at all without siblings who could lend, as at the root.
+    fn borrows(&self, market: Market<'_>) -> i128 {
+        let has_parent = |name: &str| market.ledger.tenants.get(name).is_some_and(|t| t.parent.is_some());
+        let most = self.ceiling.borrow[self.resource];
+        if most > 0 && has_parent(self.ancestor) { most } else { 0 }
     }
 }
 

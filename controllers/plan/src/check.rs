@@ -51,7 +51,8 @@ pub fn recounted(ledger: &Ledger, requests: &[Request]) -> Ledger {
 }
 
 /// Grants that are not what was asked: their shares do not add up, a centre that is left alone could not carry them, cards that
-/// belong together are divided, or they take from some of their pools only. What a `Change` made of a grant is judged by its shares alone.
+/// belong together are divided, or they take from some of their pools only. What a `Change` made of a grant is judged by its shares
+/// and by the survival that this change asked.
 pub fn grants_broken(requests: &[Request]) -> Vec<String> {
     let mut wrong = Vec::new();
     for request in requests.iter().filter(|r| r.is_live()) {
@@ -65,6 +66,7 @@ pub fn grants_broken(requests: &[Request]) -> Vec<String> {
         if !changed && request.holds.len() < needs.len() {
             wrong.push(format!("{name} holds {} of {} pools", request.holds.len(), needs.len()));
         }
+        let alone = rule(requests, request, alone);
         // Cards of one request belong together alike.
         let block = needs.iter().map(Need::block).max().unwrap_or(1);
         for (pool, grant) in &request.holds {
@@ -81,9 +83,9 @@ pub fn grants_broken(requests: &[Request]) -> Vec<String> {
                 wrong.push(format!("{name}/{pool}: shares are {sum}, granted {}", grant.n));
             }
             for (centre, part) in &grant.centres {
-                if !carried(alone, grant.n).fits(part.survival) {
+                if let Some(rule) = alone.filter(|rule| !carried(*rule, grant.n).fits(part.survival)) {
                     wrong.push(format!(
-                        "{name}/{pool}: {centre} carries {} alone of {}, asked {alone:?}",
+                        "{name}/{pool}: {centre} carries {} alone of {}, asked {rule:?}",
                         part.survival, grant.n
                     ));
                 }
@@ -91,6 +93,19 @@ pub fn grants_broken(requests: &[Request]) -> Vec<String> {
         }
     }
     wrong
+}
+
+/// The rule that a grant follows: that of its last `Change`, or its own. Nothing where a request that altered it is gone,
+/// because that may have been the one.
+fn rule(requests: &[Request], request: &Request, own: SurvivalRule) -> Option<SurvivalRule> {
+    let changes = request.allocation().map(|a| a.changes.as_slice()).unwrap_or_default();
+    for uid in changes.iter().rev() {
+        let altered = requests.iter().find(|r| r.uid() == uid)?;
+        if altered.kind() == RequestType::Change {
+            return Some(altered.wish.with(&BTreeMap::new()).ok()?.1);
+        }
+    }
+    Some(own)
 }
 
 /// The least of `n` that each centre must carry alone.
@@ -158,6 +173,8 @@ pub fn ceilings_broken(ledger: &Ledger, requests: &[Request], cards: &BTreeSet<&
                     continue;
                 }
                 let (own, borrow) = (ceiling.amounts[resource], ceiling.borrow[resource]);
+                // Above the root nobody lends.
+                let borrow = if entry.parent.is_some() { borrow } else { 0 };
                 if held > own + borrow {
                     wrong.push(format!(
                         "{tenant}/{pool}: subtree holds {held} {resource}, ceiling {own} + {borrow}"
@@ -187,3 +204,6 @@ pub fn ceilings_broken(ledger: &Ledger, requests: &[Request], cards: &BTreeSet<&
     }
     wrong
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,9 @@
 //! that the grant draws on already. The one with the most room that fits is taken; where none fits, the one that can commit
 //! the most. Ties go by name.
 
-use std::borrow::Cow;
+mod largest;
+mod offer;
+
 use std::collections::BTreeMap;
 
 use crds::{Architecture, Intake, RequestArchitecture, Resources, request_reason as reason};
@@ -13,10 +15,14 @@ use crate::by_name::Name;
 use crate::cards;
 use crate::ledger::{Ledger, PoolEntry};
 use crate::needs::{Need, Wish};
-use crate::pool::{Pool, in_words};
-use crate::quota::{Grant, PoolGrant, Slot, SurvivalRule, fits_beyond, parts};
+use crate::pool::Pool;
+use crate::quota::{Grant, PoolGrant, SurvivalRule, fits_beyond};
 use crate::refusal::Refusal;
 use crate::subtree::Subtrees;
+
+use offer::{Offer, never_fits, offer};
+
+pub(crate) use largest::{homes, largest};
 
 /// What the first of a queue keeps for itself, by pool and centre.
 pub type Kept = BTreeMap<String, BTreeMap<String, Resources>>;
@@ -188,28 +194,6 @@ impl Choice {
     }
 }
 
-/// A choice that could be made, and where.
-struct Offer<'a> {
-    choice: Choice,
-    pool: &'a Pool,
-    stall: Stall<'a>,
-}
-
-impl Offer<'_> {
-    fn room(&self) -> Resources {
-        fold_min(self.choice.grant.centres.keys().map(|c| self.stall.free(c)))
-    }
-
-    fn committable(&self) -> Resources {
-        let of = |c: &Name| self.stall.committable(c).unwrap_or_default();
-        fold_min(self.choice.grant.centres.keys().map(of))
-    }
-}
-
-fn fold_min(values: impl Iterator<Item = Resources>) -> Resources {
-    values.reduce(Resources::each_min).unwrap_or_default()
-}
-
 /// Chooses a pool for each need.
 ///
 /// # Errors
@@ -238,13 +222,15 @@ fn choose(need: &Need, asker: Asker<'_>, rule: SurvivalRule, market: Market<'_>)
         RequestArchitecture::Amd64 => &[Some(Architecture::Amd64)],
         RequestArchitecture::Arm64 => &[Some(Architecture::Arm64)],
     };
+    let serves = |p: &Pool, architecture| need.matches(p, asker.wish.zone, architecture);
+    let drawn = |p: &Pool| asker.base.contains_key(&p.name);
+    // What a grant draws on already is not moved to another pool, nor to one of another architecture.
+    let could = |p: &Pool| preferred.iter().any(|a| serves(p, *a));
+    let stays = asker.open.iter().any(|p| drawn(p) && could(p));
     let mut offers: Vec<Offer<'_>> = Vec::new();
     for architecture in preferred {
         let open = asker.open.iter().copied();
-        let matching = || open.clone().filter(|p| need.matches(p, asker.wish.zone, *architecture));
-        // What a grant draws on already is not moved to another pool.
-        let stays = !asker.base.is_empty() && matching().any(|p| asker.base.contains_key(&p.name));
-        let here = matching().filter(|p| !stays || asker.base.contains_key(&p.name));
+        let here = open.filter(|p| serves(p, *architecture) && (!stays || drawn(p)));
         // One is what there mostly is.
         let mut found: Vec<Offer<'_>> = Vec::with_capacity(1);
         found.extend(here.filter_map(|p| offer(p, need, asker, rule, market)));
@@ -278,7 +264,7 @@ fn choose(need: &Need, asker: Asker<'_>, rule: SurvivalRule, market: Market<'_>)
         return Err(Refusal::new(reason::NO_MATCHING_POOL, text));
     }
     offers.sort_by_key(|o| std::cmp::Reverse(o.committable()));
-    match offers.iter().position(|o| !o.choice.exceeds(o.pool, o.stall)) {
+    match offers.iter().position(|o| !o.exceeds()) {
         Some(possible) => {
             let several = offers.len() > 1;
             let mut choice = offers.swap_remove(possible).choice;
@@ -287,7 +273,7 @@ fn choose(need: &Need, asker: Asker<'_>, rule: SurvivalRule, market: Market<'_>)
             }
             Ok(choice)
         }
-        None => Err(never_fits(need, &offers)),
+        None => Err(never_fits(need, asker, rule, &offers)),
     }
 }
 
@@ -304,73 +290,6 @@ fn because(pool: &Pool, several: bool, full: bool, need: &Need, asker: Asker<'_>
         (false, false) if first => Because::Amd64First,
         (false, false) => Because::Only,
     }
-}
-
-/// What the pool would give, whether or not it fits now; nothing where a pool without centres was named.
-fn offer<'a>(
-    pool: &'a Pool,
-    need: &Need,
-    asker: Asker<'_>,
-    rule: SurvivalRule,
-    market: Market<'a>,
-) -> Option<Offer<'a>> {
-    let base = asker.base.get(&pool.name).cloned().unwrap_or_default();
-    let stall = market.stall(&pool.name);
-    let slots = slots(pool, asker, rule, &base, stall);
-    let n = pool.with_cards(need.amounts());
-    let grant = PoolGrant {
-        n,
-        centres: parts(n, rule, &slots, need.block()),
-    };
-    let mut choice = Choice {
-        pool: Name::clone(&pool.name),
-        because: Because::Only,
-        grant,
-        base,
-        block: need.block(),
-        fits: false,
-    };
-    choice.fits = choice.fits_now(pool, stall);
-    (!slots.is_empty()).then_some(Offer { choice, pool, stall })
-}
-
-/// The centres of a grant: all of the pool, or with survival `None` the one that was named, that it lives in, or that has
-/// the most room.
-fn slots<'a>(
-    pool: &'a Pool,
-    asker: Asker<'_>,
-    rule: SurvivalRule,
-    base: &PoolGrant,
-    stall: Stall<'_>,
-) -> Cow<'a, [Slot]> {
-    if rule != SurvivalRule::None {
-        return Cow::Borrowed(&pool.slots);
-    }
-    let lives = base.centres.keys().next().filter(|_| base.centres.len() == 1);
-    if let Some(centre) = asker.wish.centre.as_deref().or(lives.map(|name| &**name)) {
-        return pool.slots.iter().filter(|s| &*s.name == centre).cloned().collect();
-    }
-    let emptier = |s: &&Slot| (pool.known_in(&s.name), stall.free(&s.name), s.primary);
-    pool.slots.iter().max_by_key(emptier).cloned().into_iter().collect()
-}
-
-fn never_fits(need: &Need, offers: &[Offer<'_>]) -> Refusal {
-    let of_nodes = offers.iter().find_map(|offer| cards::never(&offer.choice, offer.pool));
-    let largest = offers.first();
-    let text = largest.and_then(|offer| {
-        let limit = offer.committable();
-        let (resource, asked) = need.amounts().iter().find(|(r, v)| *v > limit[r])?;
-        let (asked, limit) = (in_words(resource, asked), in_words(resource, limit[resource]));
-        Some(format!(
-            "{}: asked {asked}, largest possible grant {limit}; it will never fit, ask for less or for a lower survival | 申请 {asked}，可授予上限 {limit}，等待也无法满足",
-            offer.pool.name,
-        ))
-    });
-    let fallback = || {
-        let what = need.in_words();
-        format!("{what}: larger than any pool; it will never fit | 超过可授予上限，等待也无法满足")
-    };
-    Refusal::new(reason::EXCEEDS_MAX_QUOTA, text.or(of_nodes).unwrap_or_else(fallback))
 }
 
 /// The grant that the choices make up.
@@ -393,3 +312,6 @@ pub fn unchanged(base: &Grant) -> Vec<Choice> {
     };
     base.iter().map(same).collect()
 }
+
+#[cfg(test)]
+mod tests;

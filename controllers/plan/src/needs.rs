@@ -106,14 +106,17 @@ impl Wish {
     }
 
     /// Whether an approver may lower the resource to that amount: exactly one need asks for it, for no less, and cards that
-    /// must lie in one node stay together.
-    pub(crate) fn can_lower(&self, resource: &str, to: i128) -> bool {
+    /// must lie in one node stay together. Where the grant that is altered has `held` already, one row a need in their order, an
+    /// approver lowers what is added, and never turns a raise into a cut.
+    pub(crate) fn can_lower(&self, held: &[Resources], resource: &str, to: i128) -> bool {
         let needs = self.needs.as_deref().unwrap_or_default();
-        let mut asking = needs.iter().filter(|n| n.amounts()[resource] > 0);
-        let (Some(need), None) = (asking.next(), asking.next()) else {
+        let mut asking = needs.iter().enumerate().filter(|(_, n)| n.amounts()[resource] > 0);
+        let (Some((place, need)), None) = (asking.next(), asking.next()) else {
             return false;
         };
-        (1..=need.amounts()[resource]).contains(&to) && to % need.block() == 0
+        let asked = need.amounts()[resource];
+        let least = held.get(place).map_or(1, |held| held[resource]).clamp(1, asked);
+        (least..=asked).contains(&to) && to % need.block() == 0
     }
 }
 
@@ -164,5 +167,55 @@ fn lower(needs: &mut [Need], resource: &str, lowest: i128) {
         (asking.next(), asking.next())
     {
         n[resource] = n[resource].min(lowest).max(0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn change(resources: &Value) -> Wish {
+        let spec =
+            json!({"displayName": "x", "type": "Change", "allocationRef": {"name": "r"}, "resources": resources});
+        Wish::read(&serde_json::from_value(spec).unwrap())
+    }
+
+    fn cpu(vcpu: i128) -> Resources {
+        Resources {
+            cpu: vcpu * 1000,
+            ..Resources::ZERO
+        }
+    }
+
+    #[test]
+    fn a_raise_is_never_lowered_to_a_cut() {
+        let raise = change(&json!({"cpu": "256", "memory": "256Gi"}));
+        for (held, to, may) in [
+            (64, 32, false),
+            (64, 64, true),
+            (64, 128, true),
+            (64, 257, false),
+            (0, 32, true),
+        ] {
+            assert_eq!(raise.can_lower(&[cpu(held)], "cpu", to * 1000), may, "{held} {to}");
+        }
+        // Who asks for less of it than there is gets no less than that.
+        let less = change(&json!({"cpu": "32", "memory": "256Gi"}));
+        assert!(less.can_lower(&[cpu(64)], "cpu", 32_000) && !less.can_lower(&[cpu(64)], "cpu", 31_000));
+    }
+
+    #[test]
+    fn what_another_need_holds_does_not_count() {
+        let card = json!([{"use": "Training", "count": 16, "perNode": 8}]);
+        let both = change(&json!({"cpu": "64", "memory": "64Gi", "accelerators": card}));
+        // The cards bring CPU with them.
+        let cards = Resources {
+            accelerators: 8,
+            ..cpu(96)
+        };
+        assert!(both.can_lower(&[cpu(16), cards], "cpu", 16_000));
+        assert!(both.can_lower(&[cpu(16), cards], "accelerators", 8));
+        assert!(!both.can_lower(&[cpu(16), cards], "cpu", 8_000));
     }
 }

@@ -10,7 +10,8 @@ use crds::{
 
 use crate::by_name::Name;
 use crate::cycle::{CyclePlan, Snapshot, approved_at};
-use crate::ledger::{Ledger, TenantEntry};
+use crate::ledger::Ledger;
+use crate::market;
 use crate::pool::{Capacity, Pool, Sort};
 use crate::quota::SurvivalRule;
 use crate::refusal::Refusal;
@@ -27,8 +28,6 @@ pub struct Figures {
     pub total: PoolFigures,
     /// What still fits as a grant with survival `Full`.
     pub free_dual_active: Amounts,
-    /// Centres where more is charged than can be committed, and who holds it, in words.
-    pub over_committed: Vec<String>,
     /// Centres whose capacity is not known.
     pub unknown: Vec<String>,
 }
@@ -81,7 +80,7 @@ fn printed(figure: Resources, pool: &Pool) -> Amounts {
 pub fn figures(pool: &Pool, ledger: &Ledger) -> Figures {
     let mut total = Sum::default();
     let mut free: Option<Resources> = None;
-    let (mut centres, mut over_committed, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut centres, mut unknown) = (Vec::new(), Vec::new());
     for slot in &pool.slots {
         let capacity = pool.capacity.get(&*slot.name);
         let charged = ledger
@@ -93,13 +92,6 @@ pub fn figures(pool: &Pool, ledger: &Ledger) -> Figures {
             used: capacity.map_or(Resources::ZERO, |c| c.used),
             charged,
         };
-        if capacity.is_some() && !charged.fits(sum.committable()) {
-            over_committed.push(format!(
-                "{}: charged {charged}, committable {}",
-                slot.name,
-                sum.committable()
-            ));
-        }
         if !pool.known_in(&slot.name) {
             unknown.push(slot.name.to_string());
         }
@@ -112,25 +104,13 @@ pub fn figures(pool: &Pool, ledger: &Ledger) -> Figures {
             reported_at: capacity.and_then(|c| c.reported_at.clone()),
         });
     }
-    if !over_committed.is_empty() {
-        over_committed.push(holders(pool, ledger));
-    }
     let free_dual_active = printed(free.unwrap_or_default(), pool);
     Figures {
         centres,
         total: total.figures(pool),
         free_dual_active,
-        over_committed,
         unknown,
     }
-}
-
-/// The first five tenants that hold something of the pool.
-fn holders(pool: &Pool, ledger: &Ledger) -> String {
-    let holds = |t: &TenantEntry| t.charged.get(&pool.name).is_some_and(|held| !held.is_zero());
-    let tenants = ledger.tenants.iter().filter(|(_, t)| holds(t));
-    let names = tenants.map(|(name, _)| name.as_str()).take(5);
-    format!("held by {}", names.collect::<Vec<_>>().join(", "))
 }
 
 /// Whether a pool on `Drain` is empty, and who still holds of it, `English | 中文`. Of any other pool nothing is said, unless
@@ -186,18 +166,22 @@ pub fn tenant_charged(tenant: &str, subtrees: &Subtrees) -> Vec<PoolAmounts> {
 
 /// The largest grant n that the empty pool could give, resource by resource.
 fn largest(pool: &Pool, ledger: &Ledger, rule: SurvivalRule) -> Resources {
-    let committable = |name: &str| {
-        ledger
-            .centre(&pool.name, name)
-            .map_or(Resources::ZERO, |c| c.committable)
-    };
-    let rows = pool.slots.iter().map(|s| committable(&s.name));
-    let limit = match rule {
-        SurvivalRule::Full => rows.reduce(Resources::each_min),
-        // No weaker rule lets more in than all centres together.
-        SurvivalRule::Percent(_) | SurvivalRule::None => Some(rows.fold(Resources::ZERO, Resources::plus)),
-    };
-    limit.unwrap_or_default()
+    let committable = |centre: &str| Some(ledger.centre(&pool.name, centre)?.committable);
+    let homes = market::homes(pool, rule).map(|home| market::largest(home, rule, 1, committable));
+    homes.reduce(Resources::each_max).unwrap_or_default()
+}
+
+/// What no grant with a weaker survival than `Full` can exceed, whatever its percentage and however its cards lie. The row has
+/// no figure for each percentage: what exceeds only its own is refused by the reconcile.
+fn largest_of_any(pool: &Pool, ledger: &Ledger) -> Resources {
+    match pool.sort {
+        // It is copied to each centre, or lies in one.
+        Sort::Storage(_) => largest(pool, ledger, SurvivalRule::None),
+        Sort::Compute(_) | Sort::Accelerator { .. } => {
+            let rows = pool.slots.iter().filter_map(|s| ledger.centre(&pool.name, &s.name));
+            rows.map(|c| c.committable).fold(Resources::ZERO, Resources::plus)
+        }
+    }
 }
 
 /// One row for each pool whose capacity the ledger adopted in all its centres, the largest first within its kind. A pool that is
@@ -227,7 +211,7 @@ pub fn limits(snapshot: &Snapshot, ledger: &Ledger) -> AdmissionLimitsSpec {
                 use_,
                 tier,
                 full: full.to_amounts(),
-                any: largest(pool, ledger, SurvivalRule::None).to_amounts(),
+                any: largest_of_any(pool, ledger).to_amounts(),
             };
             (full, row)
         })
@@ -303,4 +287,49 @@ fn by_centre<'a>(charges: impl Iterator<Item = (&'a Name, Resources)>) -> Vec<Ce
         amounts: charge.each_max(Resources::ZERO).to_amounts(),
     };
     charges.map(row).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use crds::{Architecture, StorageTier};
+
+    use super::*;
+    use crate::ledger::{CentreEntry, PoolEntry};
+    use crate::quota::Slot;
+
+    const CENTRES: [&str; 2] = ["jishi", "jiyidong"];
+
+    #[test]
+    fn a_weaker_survival_lets_more_compute_in_and_no_more_storage() {
+        let row = |n| Resources {
+            cpu: n,
+            storage: n,
+            ..Resources::ZERO
+        };
+        let mut pool = crate::pool::testing::cards();
+        let mut entry = PoolEntry::default();
+        for (name, n) in CENTRES.into_iter().zip([30, 20]) {
+            pool.slots.push(Slot {
+                name: name.into(),
+                weight: 1,
+                primary: false,
+            });
+            let centre = CentreEntry {
+                charged: row(10),
+                committable: row(n),
+                report: 1,
+                reported_at: None,
+            };
+            entry.centres.insert(name.to_owned(), centre);
+        }
+        let mut ledger = Ledger::default();
+        ledger.pools.insert(pool.name.to_string(), entry);
+        pool.sort = Sort::Compute(Architecture::Amd64);
+        assert_eq!(largest(&pool, &ledger, SurvivalRule::Full).cpu, 20);
+        assert_eq!(largest(&pool, &ledger, SurvivalRule::None).cpu, 30);
+        assert_eq!(largest_of_any(&pool, &ledger).cpu, 50);
+        pool.sort = Sort::Storage(StorageTier::Hot);
+        assert_eq!(largest(&pool, &ledger, SurvivalRule::Full).storage, 20);
+        assert_eq!(largest_of_any(&pool, &ledger).storage, 30);
+    }
 }

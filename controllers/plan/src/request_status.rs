@@ -105,7 +105,7 @@ fn grant_conditions(
     let provisioned = reserved && everywhere_applied(request);
     let before = crds::find_condition(&status.conditions, condition::QUOTA_RESERVED);
     let held = match (reserved, before) {
-        (false, _) => "no charge | 未计费".to_owned(),
+        (false, _) => "no charge | 未占用配额".to_owned(),
         (true, Some(before)) if before.status == "True" => before.message.clone(),
         (true, _) => {
             let held = "charged in the ledger | 已计入台账".to_owned();
@@ -264,7 +264,11 @@ fn granted(request: &Request, stage: Stage) -> Summary {
 }
 
 fn ended(request: &Request, now: Timestamp) -> Summary {
-    let expired = request.until().is_some_and(|until| until < date_at(now));
+    // By when it ended, and not by today: what was given back early did not expire.
+    let ended = request.allocation().and_then(|a| a.ended.as_ref()?.parse().ok());
+    let expired = request
+        .until()
+        .is_some_and(|until| until < date_at(ended.unwrap_or(now)));
     let (phase, why) = if expired {
         ("Expired", reason::EXPIRED)
     } else {

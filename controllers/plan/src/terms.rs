@@ -117,7 +117,7 @@ impl Stage {
             Self::Grace(last) => Some((
                 reason::IN_GRACE,
                 format!(
-                    "its term is over; the quota stays until {last}, then it shrinks to what is in use; Renew keeps it | 已到期，配额保留至 {last}，其后缩减至在用量；可提交 Renew 续期"
+                    "its term is over; the quota stays until {last}, then it admits nothing new and falls with what is in use; Renew keeps it | 已到期，配额保留至 {last}，其后不再接纳新负载并随在用量减少；可提交 Renew 续期"
                 ),
             )),
         }

@@ -146,7 +146,7 @@ pub fn said(weights: Option<&Weights>, hindrance: &Hindrance) -> Said {
         );
         return (false, reason::INGRESS_MISSING, message);
     }
-    match hindrance.unseen {
+    match &hindrance.unseen {
         Some((kind, Unseen::Missing)) => {
             let message = format!(
                 "{each} stands without {kind}: the hub does not serve it; install its definition | {each} 未发布 {kind}：省级控制面未安装该类型，请安装其定义"
@@ -158,6 +158,12 @@ pub fn said(weights: Option<&Weights>, hindrance: &Hindrance) -> Said {
                 "{each} stands without {kind}: the operator may not read it; give it the shipped role | {each} 未发布 {kind}：控制器无权读取，请授予随附角色"
             );
             (false, reason::ROLE_MISSING, message)
+        }
+        Some((kind, Unseen::Failing(said))) => {
+            let message = format!(
+                "{each} stands without {kind}: the hub answers {said}; see its definition and what converts it | {each} 未发布 {kind}：省级控制面返回 {said}，请检查其定义与转换服务"
+            );
+            (false, reason::KIND_MISSING, message)
         }
         None if weights.values().all(|w| *w == 0) => {
             let message = format!(

@@ -63,7 +63,7 @@ impl Cloud {
     fn decide(&self) -> Plan {
         let spot: Spot = ("dept".to_owned(), web());
         let standing = self.stands.iter().map(|_| (spot.clone(), "p".to_owned())).collect();
-        let contents: Contents = [(spot, self.image.clone())].into();
+        let contents: Contents = [((spot, None), self.image.clone())].into();
         plan(&Snapshot {
             centre: "yanbian",
             placements: &[Arc::new(self.placement.clone())],

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use crds::{
-    Decision, RequestApproval, ResourceRequest, ResourceRequestStatus, approval_reason, condition, set_condition,
+    Decision, RequestApproval, ResourceRequest, ResourceRequestStatus, approval_reason, condition, request_reason,
+    set_condition,
 };
 use kube::api::{Patch, PatchParams};
 use kube::{Api, ResourceExt as _};
@@ -178,11 +179,17 @@ fn verdict(
         Some(Ok(())) => Some((true, approval_reason::COUNTED)),
         Some(Err(reason)) => Some((false, reason)),
         // Granted already: what counted before was written before; what comes now is too late.
-        None if target.allocation().is_some() && approval.status.is_none() => {
+        None if (target.allocation().is_some() || completed(target)) && approval.status.is_none() => {
             Some((false, approval_reason::ALREADY_DECIDED))
         }
         None => None,
     }
+}
+
+/// Whether it did to another one's grant what it asked: it never has one of its own.
+fn completed(request: &Request) -> bool {
+    let ready = crds::find_condition(request.conditions(), condition::READY);
+    ready.is_some_and(|c| c.reason == request_reason::COMPLETED)
 }
 
 fn words(reason: &str) -> &'static str {
@@ -202,8 +209,13 @@ fn words(reason: &str) -> &'static str {
             "another request of that name was meant; approve again | 同名申请已更换，请重新审批"
         }
         approval_reason::AMOUNTS_INVALID => {
-            "an amount is zero, above what was asked, no multiple of perNode, or of a resource that is asked not at all or more than once, so that it is not clear what to lower; approve again with other amounts, or reject it and have it asked in two requests | 核减数量须大于零、不超过申请量、为 perNode 的整数倍，且该资源在申请中仅出现一次；请重新填写审批意见，或驳回后分开申请"
+            "an amount is zero, above what was asked, below what the grant to change holds already, no multiple of perNode, or of a resource that is asked not at all or more than once, so that it is not clear what to lower; approve again with other amounts, or reject it and have it asked in two requests | 核减数量须大于零、不超过申请量、不低于待变更配额的现有量、为 perNode 的整数倍，且该资源在申请中仅出现一次；请重新填写审批意见，或驳回后分开申请"
         }
-        _ => "the request was already decided at that level | 该级已有决定",
+        _ => {
+            "the request was decided already, as a whole or at that level; another amount is a new request | 该申请或该级已有决定，如需调整请另建申请"
+        }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -46,7 +46,7 @@ impl Controller {
         let api: Api<UsageReport> = Api::namespaced(self.client.clone(), &write.tenant);
         let name = write.month.to_string();
         let made;
-        let stored = if let Some(stored) = write.stored.and_then(|index| snapshot.reports.get(index)) {
+        let stored: &UsageReport = if let Some(stored) = write.stored.and_then(|index| snapshot.reports.get(index)) {
             stored
         } else {
             let spec = UsageReportSpec {

@@ -14,11 +14,11 @@ use futures::future::select_all;
 use jiff::SignedDuration;
 use kube::Client;
 use kube::runtime::watcher::Config;
-use plan::metering::{MeteringError, Snapshot};
+use plan::metering::{MeteringError, Snapshot, without_closed_rows};
 use tokio::sync::Notify;
 
 use crate::admission::Requests;
-use crate::cache::{Cache, NotReady};
+use crate::cache::{Cache, NotReady, Reader};
 use crate::call::CallError;
 use crate::clock::Clock;
 use crate::operator::Common;
@@ -79,7 +79,12 @@ pub async fn run(
         ..
     } = common;
     let (pools, p) = Cache::start(client.clone(), Config::default(), Arc::clone(&changed));
-    let (reports, u) = Cache::start(client.clone(), Config::default(), Arc::clone(&changed));
+    // Reports are never deleted: the closed ones would fill the memory year by year.
+    let reader: Reader<UsageReport, UsageReport> = Reader {
+        read: |report| Ok(without_closed_rows(report)),
+        news: |_, _| true,
+    };
+    let (reports, u) = Cache::read(client.clone(), Config::default(), vec![Arc::clone(&changed)], reader);
     let controller = Controller {
         client,
         clock,
@@ -113,7 +118,7 @@ impl Controller {
             now: self.clock.now(),
             requests: requests.iter().map(|r| Arc::clone(r.object())).collect(),
             pools: self.pools.list(),
-            reports: self.reports.list(),
+            reports: self.reports.shared(),
         };
         let plan = plan::metering::plan(&snapshot);
         let mut first = self.apply(&snapshot, &plan).await.map(|()| None);

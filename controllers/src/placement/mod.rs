@@ -40,7 +40,7 @@ use crate::events::Events;
 use crate::fail_point::FailPoints;
 use crate::failover::Sight;
 use crate::operator::Common;
-use crate::pass::{Rhythm, drive};
+use crate::pass::{Made, Rhythm, drive};
 use crate::rows::{Rows, count};
 use crate::templates::{Found, Templates, plain};
 use crate::traffic::Word;
@@ -202,7 +202,7 @@ impl Controller {
     }
 
     /// One pass over all placements, and over the kinds that they may take.
-    async fn pass(&mut self) -> Result<Option<Duration>, CallError> {
+    async fn pass(&mut self) -> Result<Made, CallError> {
         let (placements, all) = (self.sight.placements.shared(), self.kinds.shared());
         self.figures.waiting(waiting(&self.sight.centres.shared(), &placements));
         let kinds = Kinds::new(&all);
@@ -213,17 +213,13 @@ impl Controller {
         next.and_then(|next| told.map(|()| next))
     }
 
-    async fn place(
-        &mut self,
-        placements: &[Arc<DualActivePlacement>],
-        kinds: &Kinds,
-    ) -> Result<Option<Duration>, CallError> {
+    async fn place(&mut self, placements: &[Arc<DualActivePlacement>], kinds: &Kinds) -> Result<Made, CallError> {
         if placements.is_empty() {
             self.figures.observe(&[]);
-            return Ok(None);
+            return Ok(Made::Whole(None));
         }
         if !self.templates.complete() {
-            return Ok(None);
+            return Ok(Made::Waiting);
         }
         if self.ledger.is_none() {
             self.ledger = observe::ledger(&self.client).await?;
@@ -248,12 +244,13 @@ impl Controller {
         let (first, wait) = self.put(next, &known, now).await;
         if first.is_ok() && wait.is_some() {
             // What is decided meanwhile comes first.
-            return Ok(wait);
+            return Ok(Made::Whole(wait));
         }
         let untold = placements.iter().filter(|p| !is_told_elsewhere(p, &known, now));
-        let shown = self.write_back(untold, &decisions, &templates, now).await;
+        let heard = (&centres, &known.lost());
+        let shown = self.write_back(untold, &decisions, &templates, heard, now).await;
         let next = shown?.map_or(LOOK, |due| due.min(LOOK));
-        first.map(|()| Some(next))
+        first.map(|()| Made::Whole(Some(next)))
     }
 
     /// Writes what differs, what others wait for first. Answers how long what is only shown still waits.

@@ -87,7 +87,7 @@ impl Controller {
         let revision = ControllerRevision {
             metadata: ObjectMeta {
                 name: Some(name(object, newest)),
-                labels: Some([(label::PLACEMENT.to_owned(), owner)].into()),
+                labels: Some([(label::PLACEMENT.to_owned(), owner.clone())].into()),
                 owner_references: placement.owner_ref(&()).map(|o| vec![o]),
                 ..ObjectMeta::default()
             },
@@ -96,7 +96,7 @@ impl Controller {
         };
         let api: Api<ControllerRevision> = Api::namespaced(self.client.clone(), &namespace);
         match call("store a revision", api.create(&PostParams::default(), &revision)).await {
-            Err(error) if error.is_conflict() => Ok(true),
+            Err(error) if error.is_conflict() => take_over(&api, &owner, &revision).await.map(|()| true),
             done => done.map(|_| true),
         }
     }
@@ -113,19 +113,35 @@ impl Controller {
             return Ok(());
         }
         let api: Api<ControllerRevision> = Api::namespaced(self.client.clone(), &namespace);
-        let params = ListParams::default().labels(&format!("{}={owner}", label::PLACEMENT));
-        let stored = call("list revisions", api.list_metadata(&params)).await?;
+        let stored = call("list revisions", api.list_metadata(&of(&owner))).await?;
         for revision in stored.items.iter().filter(|r| !kept.contains(&r.name_any())) {
-            match call(
-                "delete a revision",
-                api.delete(&revision.name_any(), &DeleteParams::default()),
-            )
-            .await
-            {
-                Err(error) if error.is_not_found() => {}
-                done => drop(done?),
-            }
+            delete(&api, &revision.name_any()).await?;
         }
         Ok(())
     }
+}
+
+/// All revisions of a placement.
+fn of(owner: &str) -> ListParams {
+    ListParams::default().labels(&format!("{}={owner}", label::PLACEMENT))
+}
+
+async fn delete(api: &Api<ControllerRevision>, name: &str) -> Result<(), CallError> {
+    match call("delete a revision", api.delete(name, &DeleteParams::default())).await {
+        Err(error) if error.is_not_found() => Ok(()),
+        done => done.map(drop),
+    }
+}
+
+/// What stands under that name may be of the placement that had the workload before, and would go with it.
+async fn take_over(api: &Api<ControllerRevision>, owner: &str, revision: &ControllerRevision) -> Result<(), CallError> {
+    let name = revision.name_any();
+    let own = call("list revisions", api.list_metadata(&of(owner))).await?;
+    if own.items.iter().any(|r| r.name_any() == name) {
+        return Ok(());
+    }
+    delete(api, &name).await?;
+    call("store a revision", api.create(&PostParams::default(), revision))
+        .await
+        .map(drop)
 }

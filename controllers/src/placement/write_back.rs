@@ -1,6 +1,6 @@
 //! The sum of the centres, in the status of the templates of workloads and Jobs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,11 +9,11 @@ use futures::StreamExt as _;
 use jiff::Timestamp;
 use kube::Api;
 use kube::api::{DynamicObject, Patch, PatchParams};
-use plan::placement::decide::{Decision, key};
+use plan::placement::decide::{Centre, Decision, key};
 use plan::placement::job;
 use plan::placement::kinds::Kinds;
 use plan::placement::template::{Key, Template};
-use plan::placement::write_back::status;
+use plan::placement::write_back::{View, status};
 use serde_json::{Value, json};
 
 use super::{AT_ONCE, Controller, LOOK, SHOWN_AT_ONCE};
@@ -28,6 +28,7 @@ impl Controller {
         placements: impl Iterator<Item = &Arc<DualActivePlacement>>,
         decisions: &BTreeMap<(String, String), Decision>,
         templates: &BTreeMap<Key, Arc<Template>>,
+        (centres, lost): (&BTreeMap<String, Centre>, &BTreeSet<&str>),
         now: Timestamp,
     ) -> Result<Option<Duration>, CallError> {
         let mut due = Vec::new();
@@ -49,7 +50,8 @@ impl Controller {
                 let next = if object.kind.is_job() {
                     job::status(object, template, assignment, rows, now)
                 } else {
-                    status(object, template, assignment, rows, settled, now)
+                    let view = View { rows, centres, lost };
+                    status(object, template, assignment, &view, settled, now)
                 };
                 if let Some(status) = next {
                     due.push((namespace, object, template, status));

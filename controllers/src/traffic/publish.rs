@@ -83,7 +83,7 @@ impl Controller {
         let Some(traffic) = &placement.spec.traffic else {
             return Ok(());
         };
-        hindrance.unseen = hindrance.unseen.or(self.names.unseen());
+        hindrance.unseen = hindrance.unseen.take().or(self.names.unseen());
         if self.names.unseen().is_some() {
             return Ok(());
         }
@@ -101,7 +101,8 @@ impl Controller {
         (own, standing): (&[&Slice], &Standing),
         hindrance: &mut Hindrance,
     ) -> Result<(), CallError> {
-        hindrance.unseen = hindrance.unseen.or(self.routes.unseen()).or(self.backends.unseen());
+        let unseen = hindrance.unseen.take().or(self.routes.unseen());
+        hindrance.unseen = unseen.or(self.backends.unseen());
         if self.routes.unseen().is_some() || self.backends.unseen().is_some() {
             return Ok(());
         }

@@ -47,15 +47,18 @@ impl<T: Published + Send + Sync + 'static> Watched<T> {
         if wanted && self.watch.is_none() {
             self.watch = Some(start(self.client.clone(), Arc::clone(&self.changed)));
         }
-        let settled = |w: &Watch<T>| w.shelf.is_complete() || w.shelf.refused().is_some();
+        let settled =
+            |w: &Watch<T>| w.shelf.is_complete() || w.shelf.refused().is_some() || w.shelf.failing().is_some();
         self.watch.as_ref().is_none_or(settled)
     }
 
     /// The kind, and why nothing can be known of it.
     pub(super) fn unseen(&self) -> Option<(&'static str, Unseen)> {
-        let why = match self.watch.as_ref()?.shelf.refused()? {
-            404 => Unseen::Missing,
-            _ => Unseen::Forbidden,
+        let shelf = &self.watch.as_ref()?.shelf;
+        let why = match shelf.refused() {
+            Some(404) => Unseen::Missing,
+            Some(_) => Unseen::Forbidden,
+            None => Unseen::Failing(shelf.failing()?),
         };
         Some((T::KIND.2, why))
     }

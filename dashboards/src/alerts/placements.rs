@@ -5,6 +5,11 @@ use super::{Alert, alert};
 use crate::text::t;
 
 pub(super) fn all() -> Vec<Alert> {
+    [deciding(), serving()].concat()
+}
+
+/// What is decided, and whether it runs.
+fn deciding() -> Vec<Alert> {
     vec![
         alert(
             Warning,
@@ -36,6 +41,26 @@ pub(super) fn all() -> Vec<Alert> {
         ),
         alert(
             Warning,
+            "PlacementNotReady",
+            "15m",
+            "max by (reason) (xiangyun_placements{reason=~\"Applying|Starting|Rebalancing\"}) > 0",
+            t(
+                "{{ $value }} placements have not got all their copies for 15 minutes ({{ $labels.reason }})",
+                "{{ $value }} 个双活部署超过15分钟未全部就绪（{{ $labels.reason }}）",
+            ),
+            t(
+                "`kubectl get dap -A` shows ready of wanted in each centre; look at the pods of the centre that is behind",
+                "kubectl get dap -A 查看各中心就绪数，检查滞后中心的容器组",
+            ),
+        ),
+    ]
+}
+
+/// Whether every side serves.
+fn serving() -> Vec<Alert> {
+    vec![
+        alert(
+            Warning,
             "OneSidedTraffic",
             "10m",
             "max by (reason) (xiangyun_placements_serving{reason=\"OneSidedTraffic\"}) > 0",
@@ -50,16 +75,16 @@ pub(super) fn all() -> Vec<Alert> {
         ),
         alert(
             Warning,
-            "PlacementNotReady",
+            "CentreDoesNotServe",
             "15m",
-            "max by (reason) (xiangyun_placements{reason=~\"Applying|Starting|Rebalancing\"}) > 0",
+            "max by (reason) (xiangyun_placements_serving{reason=\"CentreDoesNotServe\"}) > 0",
             t(
-                "{{ $value }} placements have not got all their copies for 15 minutes ({{ $labels.reason }})",
-                "{{ $value }} 个双活部署超过15分钟未全部就绪（{{ $labels.reason }}）",
+                "{{ $value }} placements that are to run in every centre serve nobody in one of them",
+                "{{ $value }} 个双活部署在某一中心不提供服务",
             ),
             t(
-                "`kubectl get dap -A` shows ready of wanted in each centre; look at the pods of the centre that is behind",
-                "kubectl get dap -A 查看各中心就绪数，检查滞后中心的容器组",
+                "`kubectl get dap -A -o wide` names them, `kubectl xiangyun status dap/NAME` the Service or the copies and the centre; look at selector and pods there",
+                "kubectl get dap -A -o wide 查看部署，kubectl xiangyun status dap/NAME 查看服务或副本与中心，检查该中心的选择器与容器组",
             ),
         ),
     ]

@@ -22,7 +22,7 @@ fn quota() -> Vec<Alert> {
             format!("{} > {}", figure("charged"), figure("committable")),
             t(
                 "{{ $labels.pool }} in {{ $labels.centre }}: {{ $value }} of {{ $labels.resource }} charged, more than can be committed",
-                "{{ $labels.centre }} 的 {{ $labels.pool }} 已计量 {{ $labels.resource }} {{ $value }}，超出可承诺量",
+                "{{ $labels.centre }} 的 {{ $labels.pool }} 已占用 {{ $labels.resource }} {{ $value }}，超出可承诺量",
             ),
             t(
                 "capacity was lost after it was sold; nothing is evicted, nothing more is granted; bring nodes back or add some",
@@ -162,8 +162,8 @@ fn terms() -> Vec<Alert> {
                 "{{ $value }} 项配额已到期，处于宽限期",
             ),
             t(
-                "`kubectl get rreq -A | grep InGrace`; the department asks with type Renew, or the quota shrinks to what is in use",
-                "kubectl get rreq -A | grep InGrace；请提交 Renew 续期，否则将缩减至在用量",
+                "`kubectl get rreq -A | grep InGrace`; the department asks with type Renew, or the quota admits nothing new and falls with what is in use",
+                "kubectl get rreq -A | grep InGrace；请提交 Renew 续期，否则不再接纳新负载，并随在用量减少",
             ),
         ),
         alert(

@@ -43,14 +43,14 @@ pub(super) fn members() -> Row {
                 t("Lent and used, $resource", "出借与使用 $resource"),
                 t(
                     "What a member lends of a pool, what is charged against it, and what its pods use; of a member that does not report only what it lends",
-                    "成员云出借量、已计量与容器组在用；未上报的成员云仅显示出借量",
+                    "成员云出借量、已占用与容器组在用；未上报的成员云仅显示出借量",
                 ),
             )
             .query(
                 format!("{LENT} or on () vector(0)"),
                 t("lent {{pool}} {{centre}}", "出借 {{pool}} {{centre}}"),
             )
-            .query(figure("charged"), t("charged {{pool}} {{centre}}", "已计量 {{pool}} {{centre}}"))
+            .query(figure("charged"), t("charged {{pool}} {{centre}}", "已占用 {{pool}} {{centre}}"))
             .query(figure("used"), t("used {{pool}} {{centre}}", "在用 {{pool}} {{centre}}")),
         ],
     )

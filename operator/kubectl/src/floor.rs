@@ -40,7 +40,7 @@ pub struct Province {
     pub tenants: Option<Vec<Tenant>>,
     /// Whether these are all tenants, so that one that is missing does not exist.
     pub every_tenant: bool,
-    /// The request whose grant a `Change`, `Renew` or `Release` speaks of.
+    /// The request whose grant a `Change`, `Renew`, `Release` or `Keep` speaks of.
     pub target: Option<ResourceRequest>,
     /// Requests that may be seen, as `NAMESPACE/NAME` by uid; read only where it is asked who is ahead.
     pub names: BTreeMap<String, String>,

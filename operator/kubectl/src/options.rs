@@ -1,15 +1,21 @@
-//! What would fit now instead: another pool, a weaker survival, or less. And which phase of expansion would make room.
+//! What would fit now instead: another pool, a weaker survival, fewer cards in one node, or less. And which phase of
+//! expansion would make room.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
-use crds::{PoolNeed, ResourceRequestSpec, Resources, Survival, Zone};
-use plan::admission::{Case, under_ceilings};
+use crds::{
+    AcceleratorNeed, PoolNeed, RequestArchitecture, ResourceNeed, ResourceRequest, ResourceRequestSpec, Resources,
+    Survival, Zone,
+};
+use plan::admission::{Case, if_approved};
 use plan::applicant::Applicant;
 use plan::market::{self, Asker, Choice};
 use plan::needs::Wish;
 use plan::pool::{Pool, Sort};
 use plan::quota::Grant;
 use plan::refusal::Refusal;
+use plan::request::Request;
 
 use crate::amount::{short, unit, unit_zh};
 use crate::expansion;
@@ -22,6 +28,15 @@ const MOST: usize = 3;
 /// Weaker survivals, the strongest first. Below a half no even split charges less.
 const WEAKER: [i32; 5] = [90, 80, 70, 60, 50];
 
+/// What is asked of one pool.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ask {
+    /// Amount, without what a card brings.
+    pub(crate) n: Resources,
+    /// Cards that must lie in one node, of which the amount is a multiple; 1 where that does not matter.
+    pub(crate) block: i128,
+}
+
 /// Up to three alternatives to what does not fit now, and the first phase of expansion with which it would start,
 /// `English | 中文`, each checked by the operator's own rules.
 pub fn options(floor: &Floor, case: &Case<'_>, choices: &[Choice], province: &Province) -> Vec<String> {
@@ -32,14 +47,14 @@ pub fn options(floor: &Floor, case: &Case<'_>, choices: &[Choice], province: &Pr
 }
 
 fn instead(floor: &Floor, case: &Case<'_>, choices: &[Choice]) -> Vec<String> {
-    let (spec, tenant) = (&case.request.object().spec, &*case.tenant);
+    let spec = &case.request.object().spec;
     let mut out = Vec::new();
     // A grant that is altered stays where it is.
     if case.request.alters() {
         return out;
     }
     if choices.is_empty() {
-        return steered(floor, spec, tenant);
+        return steered(floor, case);
     }
     // With several pools an alternative for one does not help where another is in the way as well.
     let full: Vec<&Choice> = choices.iter().filter(|c| !c.fits).collect();
@@ -51,8 +66,11 @@ fn instead(floor: &Floor, case: &Case<'_>, choices: &[Choice]) -> Vec<String> {
     let Some(pool) = floor.pools.get(&*choice.pool) else {
         return out;
     };
-    let asked = essential(pool, choice.grant.n);
-    if fits(floor, spec, tenant, &pool.name, asked).is_some() {
+    let ask = Ask {
+        n: essential(pool, choice.grant.n),
+        block: choice.block.max(1),
+    };
+    if fits(floor, case, spec, pool, ask).is_some() {
         return out;
     }
     for other in floor
@@ -61,13 +79,14 @@ fn instead(floor: &Floor, case: &Case<'_>, choices: &[Choice]) -> Vec<String> {
         .filter(|p| p.name != pool.name && !choices.iter().any(|c| c.pool == p.name))
     {
         if let Some(likeness) = alike(floor, pool, other, spec.zone)
-            && fits(floor, spec, tenant, &other.name, asked).is_some()
+            && fits(floor, case, spec, other, ask).is_some()
         {
-            out.push(another_pool(floor, other, asked, &likeness));
+            out.push(another_pool(floor, other, ask.n, &likeness));
         }
     }
-    out.extend(weaker(floor, spec, tenant, choice, asked));
-    out.extend(less(floor, spec, tenant, choice, pool));
+    out.extend(weaker(floor, case, pool, ask));
+    out.extend(finer(floor, case, pool, ask));
+    out.extend(less(floor, case, pool, ask));
     out
 }
 
@@ -82,26 +101,63 @@ fn essential(pool: &Pool, n: Resources) -> Resources {
     }
 }
 
-/// The choice for `n` of that pool by name, if it would be granted now.
+/// The choice for that of the pool alone, if the request would be granted now with it and the rest of `spec`, by all that
+/// the operator looks at: the standing of the tenant, what it takes in, ceilings, and where free cards lie.
 pub(crate) fn fits(
     floor: &Floor,
+    case: &Case<'_>,
     spec: &ResourceRequestSpec,
-    tenant: &Applicant<'_>,
-    pool: &str,
-    n: Resources,
+    pool: &Pool,
+    ask: Ask,
 ) -> Option<Choice> {
-    let need = PoolNeed {
-        name: pool.to_owned(),
-        amounts: n.to_amounts(),
+    let object = ResourceRequest {
+        metadata: case.request.object().metadata.clone(),
+        spec: asking(spec, pool, ask)?,
+        status: None,
     };
-    let spec = ResourceRequestSpec {
+    let request = Request::read(object, false).ok()?;
+    let mut tenant = Applicant::clone(&case.tenant);
+    tenant.open.retain(|open| open.name == pool.name);
+    let altered = Case {
+        request: &request,
+        tenant: Rc::new(tenant),
+        ..case.clone()
+    };
+    let (choices, refusal) = if_approved(&altered, floor.market()).ok()?;
+    choices.into_iter().next().filter(|_| refusal.is_none())
+}
+
+/// The spec with a need of that pool alone; `None` for more cards than can be asked. Cards that must lie in one node are
+/// asked by their use: by name, nothing says that they belong together.
+fn asking(spec: &ResourceRequestSpec, pool: &Pool, ask: Ask) -> Option<ResourceRequestSpec> {
+    if let Sort::Accelerator { use_, .. } = &pool.sort
+        && ask.block > 1
+    {
+        let cards = AcceleratorNeed {
+            use_: *use_,
+            count: ask.n.accelerators.try_into().ok()?,
+            per_node: Some(ask.block.try_into().ok()?),
+        };
+        let need = ResourceNeed {
+            accelerators: Some(vec![cards]),
+            ..ResourceNeed::default()
+        };
+        return Some(ResourceRequestSpec {
+            resources: Some(need),
+            pools: None,
+            architecture: RequestArchitecture::Any,
+            ..spec.clone()
+        });
+    }
+    let need = PoolNeed {
+        name: pool.name.to_string(),
+        amounts: ask.n.to_amounts(),
+    };
+    Some(ResourceRequestSpec {
         resources: None,
         pools: Some(vec![need]),
         ..spec.clone()
-    };
-    let choices = resolve(floor, &spec, tenant).ok()?;
-    under_ceilings(tenant, &choices, floor.market()).ok()?;
-    choices.into_iter().next().filter(|c| c.fits)
+    })
 }
 
 /// The pools that would serve a spec, whether or not it fits now, or why none ever can.
@@ -159,13 +215,8 @@ pub(crate) fn least_free(floor: &Floor, pool: &Pool, asked: Resources) -> (&'sta
 }
 
 /// The strongest survival below the one asked that fits now, and the split it gives.
-fn weaker(
-    floor: &Floor,
-    spec: &ResourceRequestSpec,
-    tenant: &Applicant<'_>,
-    choice: &Choice,
-    asked: Resources,
-) -> Option<String> {
+fn weaker(floor: &Floor, case: &Case<'_>, pool: &Pool, ask: Ask) -> Option<String> {
+    let spec = &case.request.object().spec;
     let now = match spec.survival.0.as_str() {
         "Full" => 100,
         other => other.strip_suffix('%')?.parse::<i32>().ok()?,
@@ -175,10 +226,10 @@ fn weaker(
             survival: Survival(format!("{percent}%")),
             ..spec.clone()
         };
-        Some((percent, fits(floor, &spec, tenant, &choice.pool, asked)?))
+        Some((percent, fits(floor, case, &spec, pool, ask)?))
     });
     let (percent, found) = tried?;
-    let (resource, _) = asked.iter().find(|(_, v)| *v > 0)?;
+    let (resource, _) = ask.n.iter().find(|(_, v)| *v > 0)?;
     let shares: Vec<String> = found
         .grant
         .centres
@@ -195,27 +246,32 @@ fn weaker(
     ))
 }
 
+/// The most cards in one node, fewer than asked, with which all that is asked fits now.
+fn finer(floor: &Floor, case: &Case<'_>, pool: &Pool, ask: Ask) -> Option<String> {
+    let spec = &case.request.object().spec;
+    let mut smaller = (1..ask.block).rev().filter(|block| ask.n.accelerators % block == 0);
+    let block = smaller.find(|block| fits(floor, case, spec, pool, Ask { block: *block, ..ask }).is_some())?;
+    Some(both(
+        format!("ask with perNode {block} now: fits"),
+        format!("perNode 改为 {block}，现在可授予"),
+    ))
+}
+
 /// The most that fits now, where less of one resource is enough.
-fn less(
-    floor: &Floor,
-    spec: &ResourceRequestSpec,
-    tenant: &Applicant<'_>,
-    choice: &Choice,
-    pool: &Pool,
-) -> Option<String> {
-    let asked = essential(pool, choice.grant.n);
+fn less(floor: &Floor, case: &Case<'_>, pool: &Pool, ask: Ask) -> Option<String> {
+    let spec = &case.request.object().spec;
     let step = |r: &str| match r {
         "cpu" => 1000,
-        "accelerators" => 1,
+        "accelerators" => ask.block,
         _ => 1 << 30,
     };
     let most = |resource: &'static str| {
         // Room grows as the amount shrinks, so halving finds the largest that fits.
-        let (mut low, mut high) = (0, asked[resource] / step(resource));
+        let (mut low, mut high) = (0, ask.n[resource] / step(resource));
         while low < high {
             let middle = low + (high - low + 1) / 2;
-            let n = with(asked, resource, middle * step(resource));
-            if fits(floor, spec, tenant, &choice.pool, n).is_some() {
+            let n = with(ask.n, resource, middle * step(resource));
+            if fits(floor, case, spec, pool, Ask { n, ..ask }).is_some() {
                 low = middle;
             } else {
                 high = middle - 1;
@@ -223,7 +279,7 @@ fn less(
         }
         (low > 0).then(|| (resource, low * step(resource)))
     };
-    let (resource, most) = asked.iter().filter(|(_, v)| *v > 0).find_map(|(r, _)| most(r))?;
+    let (resource, most) = ask.n.iter().filter(|(_, v)| *v > 0).find_map(|(r, _)| most(r))?;
     let amount = short(resource, most);
     Some(both(
         format!("ask {amount}{} now: fits", unit(resource)),

@@ -274,7 +274,7 @@ pub fn quote(quote: &Quote, style: Style) -> String {
     text.push_str(match quote.accepted {
         Some(_) => style.say(
             "ACCEPTED  the server takes it as it is (dry run, nothing was charged)\n",
-            "ACCEPTED  服务器接受该申请（试运行，未计费）\n",
+            "ACCEPTED  服务器接受该申请（试运行，未占用配额）\n",
         ),
         None => "ACCEPTED  -\n",
     });
@@ -300,7 +300,7 @@ pub fn quote(quote: &Quote, style: Style) -> String {
         ("POOL", "资源池"),
         ("CENTRE", "中心"),
         ("RES", "资源"),
-        ("CHARGE", "计费量"),
+        ("CHARGE", "占用量"),
         ("SHARE", "日常份额"),
         ("SURVIVAL", "单中心保障"),
         ("FREE", "当前余量"),

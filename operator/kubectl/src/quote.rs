@@ -1,10 +1,13 @@
 //! `quote`: what a request that was not applied would get.
 
-use crds::{RequestType, ResourceRequest};
+use crds::{RequestType, ResourceRequest, reclaim_reason};
+use jiff::Timestamp;
 use jiff::civil::Date;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use plan::admission::{if_approved, needed};
 use plan::by_name::Name;
 use plan::market::Choice;
+use plan::reclaim;
 use plan::request::Request;
 use serde::Serialize;
 
@@ -98,8 +101,7 @@ pub fn quote(request: &ResourceRequest, province: &Province, today: Date) -> Quo
         ..Quote::default()
     };
     if request.spec.type_ == RequestType::Keep {
-        out.fits = Some(true);
-        out.notes.push(both("it takes no quota", "不占用配额"));
+        keep(&mut out, request, province);
         return out;
     }
     if request.spec.type_ == RequestType::Release {
@@ -135,6 +137,30 @@ pub fn quote(request: &ResourceRequest, province: &Province, today: Date) -> Quo
         out.message = Some(refusal.explained());
     }
     out
+}
+
+/// Whether a `Keep` would stop a clock, by the operator's own rule.
+fn keep(out: &mut Quote, request: &ResourceRequest, province: &Province) {
+    out.notes.push(both("it takes no quota", "不占用配额"));
+    let mut request = request.clone();
+    // What was not applied is no appeal that is known, and would be younger than every notice.
+    request.metadata.uid = None;
+    request.metadata.creation_timestamp = Some(Time(Timestamp::MAX));
+    let Ok(request) = Request::read(request, false) else {
+        return;
+    };
+    let target = province.target.clone().and_then(|t| Request::read(t, false).ok());
+    let target = target.filter(|t| request.speaks_of(t));
+    let fits = reclaim::kept(&request, target.as_ref()) != Some(false);
+    out.fits = Some(fits);
+    if !fits {
+        let name = request.target().unwrap_or_default();
+        out.reason = Some(reclaim_reason::NOTHING_TO_KEEP.to_owned());
+        out.message = Some(both(
+            format!("rreq/{name} has no notice; wait for its condition Idle to say Notified"),
+            format!("rreq/{name} 无可申诉的回收通知，请在收到通知后申诉"),
+        ));
+    }
 }
 
 fn taken(choice: &Choice, floor: &Floor) -> Vec<Taken> {

@@ -136,7 +136,8 @@ pub async fn request(hub: &Hub, name: &str) -> Result<ResourceRequest, Failure> 
     within(Api::<ResourceRequest>::namespaced(hub.client.clone(), &hub.namespace).get(name)).await
 }
 
-/// The request whose grant a `Change`, `Renew` or `Release` speaks of; nothing where there is none, or it may not be read.
+/// The request whose grant a `Change`, `Renew`, `Release` or `Keep` speaks of; nothing where there is none, or it may not be
+/// read.
 ///
 /// # Errors
 /// The hub is not reachable.

@@ -203,7 +203,10 @@ fn explain(
     {
         out.message = refusal.explained();
     }
-    out.options = options(floor, &case, &choices, province);
+    // Other amounts do not help a tenant that gets nothing; who may not read it cannot find that out.
+    if out.reason != reason::TENANT_SUSPENDED {
+        out.options = options(floor, &case, &choices, province);
+    }
 }
 
 /// The pools that are in the way; where none is, those in whose queue it stands.

@@ -30,5 +30,6 @@ async fn custom() -> anyhow::Result<()> {
         ready::a_gateway_route,
         missing::crd_missing_in_one_centre,
         missing::kind_and_role_missing,
+        missing::crd_that_cannot_be_listed,
     )
 }

@@ -1,4 +1,4 @@
-//! A custom kind that a place does not serve, or that nobody may read or write there.
+//! A custom kind that a place does not serve or cannot list, or that nobody may read or write there.
 
 use anyhow::{Result, ensure};
 use playground::eventually;
@@ -141,4 +141,87 @@ pub(crate) async fn kind_and_role_missing(w: &World) -> Result<()> {
         w.is_gone(centre, &["gizmo", "one"]).await?;
     }
     w.delete(&["gizmo/one", "configmap/gizmos"]).await
+}
+
+/// A kind of two versions, stored in the one that nobody asks for: each answer has to be converted.
+fn converted(conversion: Value) -> Value {
+    let mut all = definition("Doodad", "example.org");
+    let mut stored = all["spec"]["versions"][0].clone();
+    stored["name"] = json!("v2");
+    all["spec"]["versions"][0]["storage"] = json!(false);
+    if let Some(versions) = all["spec"]["versions"].as_array_mut() {
+        versions.push(stored);
+    }
+    all["spec"]["conversion"] = conversion;
+    all
+}
+
+/// A placement of one Doodad and a ConfigMap runs in both centres.
+async fn doodads(w: &World) -> Result<()> {
+    w.apply("hub", PLATFORM, &placeable("Doodad", json!({}))).await?;
+    w.hub_roles("Doodad").await?;
+    for centre in METRO {
+        w.centre_role(centre, "Doodad").await?;
+    }
+    for cluster in ["hub", "jishi"] {
+        w.apply(cluster, None, &definition("Doodad", "example.org")).await?;
+    }
+    w.apply("jiyidong", None, &converted(json!({"strategy": "None"})))
+        .await?;
+    let one = object("example.org/v1", "Doodad", "one", "doodads", &json!({"size": 1}));
+    w.put_new(&one).await?;
+    w.put(&config_map("doodads", "doodads")).await?;
+    w.put(&placement("doodads", "doodads", json!({}))).await?;
+    w.placement_reason("doodads", "Running").await.map(drop)
+}
+
+/// The conversion webhook of a centre's CRD is away when its agents start: that kind is said by name and stays as it is, and
+/// everything else goes on.
+pub(crate) async fn crd_that_cannot_be_listed(w: &World) -> Result<()> {
+    doodads(w).await?;
+    let uid = async || {
+        let found = w.get("jiyidong", &["doodads.v2.example.org", "one", "-n", NS]).await?;
+        anyhow::Ok(found["metadata"]["uid"].clone())
+    };
+    let before = uid().await?;
+    // Nobody listens there.
+    let client = json!({"url": "https://127.0.0.1:1/convert"});
+    let webhook = json!({"conversionReviewVersions": ["v1"], "clientConfig": client});
+    let broken = converted(json!({"strategy": "Webhook", "webhook": webhook}));
+    w.apply("jiyidong", None, &broken).await?;
+    let list = ["get", "doodads.v1.example.org", "-n", NS];
+    eventually(PATIENCE, "nobody can list them", || {
+        w.refused("jiyidong", None, &list, "webhook")
+    })
+    .await?;
+    for number in [1, 2] {
+        let agent = format!("agent-{number}@jiyidong");
+        w.cloud.kill(&agent).await?;
+        w.cloud.start_process(&agent).await?;
+    }
+    w.says(
+        "doodads",
+        "KindMissing",
+        "jiyidong cannot list doodads.example.org in version v1",
+    )
+    .await?;
+    let mut map = config_map("doodads", "doodads");
+    map["data"]["key"] = json!("newer");
+    w.put(&map).await?;
+    for centre in METRO {
+        let what = ["configmap", "doodads"];
+        w.field(centre, &what, "/data/key", &json!("newer"), PATIENCE).await?;
+    }
+    ensure!(uid().await? == before, "it was made anew");
+    // It is taken up by itself, and nothing was made twice.
+    w.apply("jiyidong", None, &converted(json!({"strategy": "None"})))
+        .await?;
+    w.placement_reason("doodads", "Running").await?;
+    ensure!(uid().await? == before, "it was made anew");
+    w.delete(&["dap", "doodads"]).await?;
+    for centre in METRO {
+        w.is_gone(centre, &["doodad", "one"]).await?;
+        w.is_gone(centre, &["configmap", "doodads"]).await?;
+    }
+    w.delete(&["doodad/one", "configmap/doodads"]).await
 }

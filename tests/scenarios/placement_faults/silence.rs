@@ -102,7 +102,8 @@ pub(crate) async fn an_empty_list_removes_nothing(w: &World) -> Result<()> {
     ground.clear().await
 }
 
-/// Waits until the agents of a centre have made some passes over all placements since they started.
+/// Waits until the agents of a centre have made some passes over complete lists since they started; one that waits for a list
+/// is counted otherwise.
 async fn passes(w: &World, centre: &str) -> Result<()> {
     eventually(PATIENCE, &format!("passes in {centre}"), || async {
         let mut sum = 0.0;

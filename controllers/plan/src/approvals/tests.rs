@@ -48,7 +48,7 @@ fn lowers(amounts: &Value) -> RequestApproval {
 
 fn counted(wish: &Wish, approvals: &[RequestApproval]) -> Outcome {
     let all: Vec<&RequestApproval> = approvals.iter().collect();
-    count(UID, "li.na", wish, &two_levels(), &all)
+    count(UID, "li.na", wish, &[], &two_levels(), &all)
 }
 
 /// What is said of each, in their order.
@@ -195,5 +195,44 @@ fn amounts_that_lower_nothing_do_not_count() {
         assert_eq!(outcome.counted["a1"], wanted, "{amounts}");
         assert_eq!(outcome.missing.contains(&1), !counts, "{amounts}");
         assert_eq!(outcome.lowered.is_empty(), !counts, "{amounts}");
+    }
+}
+
+/// Levels that a policy needs for so much.
+fn levels(policy: &Value, n: &Value) -> Vec<i32> {
+    let policy = Policy::read(&serde_json::from_value(policy.clone()).unwrap()).unwrap();
+    let n = Resources::try_from(&serde_json::from_value::<crds::Amounts>(n.clone()).unwrap()).unwrap();
+    needed([(&policy, n)]).0.into_keys().collect()
+}
+
+#[test]
+fn above_what_is_automatic_somebody_is_always_asked() {
+    let level = |level: i32, above: Value| json!({"level": level, "above": above, "groups": [format!("l{level}")]});
+    let cpu_alone = json!({"automaticUpTo": {"cpu": "32"},
+        "levels": [level(2, json!({"cpu": "128"})), level(1, json!({"cpu": "32"}))]});
+    let cards = json!({"automaticUpTo": {"accelerators": "4"}, "levels": [level(1, json!({"accelerators": "4"}))]});
+    let nobody = json!({"automaticUpTo": {"cpu": "32"}});
+    let upper = json!({"levels": [level(2, json!({"cpu": "128"}))]});
+    let table = [
+        (&cpu_alone, json!({"cpu": "32"}), vec![]),
+        (&cpu_alone, json!({"cpu": "1", "memory": "10Ti"}), vec![1]),
+        (&cpu_alone, json!({"cpu": "33", "memory": "1Gi"}), vec![1]),
+        (&cpu_alone, json!({"cpu": "129", "memory": "1Gi"}), vec![1, 2]),
+        // What cards bring was not asked for.
+        (
+            &cards,
+            json!({"accelerators": "4", "cpu": "48", "memory": "240Gi"}),
+            vec![],
+        ),
+        (
+            &cards,
+            json!({"accelerators": "5", "cpu": "60", "memory": "300Gi"}),
+            vec![1],
+        ),
+        (&nobody, json!({"cpu": "33"}), vec![]),
+        (&upper, json!({"cpu": "1"}), vec![2]),
+    ];
+    for (policy, n, wanted) in table {
+        assert_eq!(levels(policy, &n), wanted, "{n} by {policy}");
     }
 }

@@ -133,6 +133,17 @@ fn the_parent_itself_may_borrow_from_its_own_siblings() {
 }
 
 #[test]
+fn the_root_has_nobody_to_borrow_from() {
+    let all = ledger(vec![
+        ("root", tenant(None, [100, 60, 40], 0)),
+        ("a", tenant(Some("root"), [400, 0, 0], 90)),
+    ]);
+    assert_eq!(asks(&all, "a", 10), None);
+    let breach = asks(&all, "a", 11).unwrap();
+    assert_eq!((&*breach.ancestor, breach.limit, breach.lent), ("root", 100_000, false));
+}
+
+#[test]
 fn a_ceiling_that_fell_stops_only_who_adds_to_it() {
     let mut all = siblings();
     ceiling(&mut all, "b").lend = Resources::ZERO;

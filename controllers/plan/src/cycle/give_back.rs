@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crds::{RequestType, Resources};
 
-use super::settle::{by_tenant, held_by_others, row_of};
+use super::settle::{ROW_FRESH, by_tenant, held_by_others, row_of};
 use super::{CyclePlan, Snapshot, may_decide, record};
 use crate::by_name::Name;
+use crate::centre_health::is_recent;
 use crate::ledger::Ledger;
 use crate::quota::{Grant, Part};
 use crate::request::{Request, date_at};
@@ -52,6 +53,9 @@ pub(super) fn lower(snapshot: &Snapshot, ledger: &mut Ledger, plan: &mut CyclePl
         if open || !ledger.has_room_for_record(false) {
             continue;
         }
+        if is_awaited(snapshot, request) {
+            continue;
+        }
         let of_tenant = by_tenant.get(request.tenant()).map(Vec::as_slice).unwrap_or_default();
         let left = in_use(snapshot, ledger, request, of_tenant);
         // The history of a grant is bounded: near its end the rest goes at once.
@@ -64,6 +68,15 @@ pub(super) fn lower(snapshot: &Snapshot, ledger: &mut Ledger, plan: &mut CyclePl
             ledger.open(request.uid(), record(snapshot, request, left, until));
         }
     }
+}
+
+/// Whether the word of a centre on what is in use is still to come: agents renew their rows when a grant ends. A centre that
+/// stays silent is not waited for.
+fn is_awaited(snapshot: &Snapshot, request: &Request) -> bool {
+    let ended = request.allocation().and_then(|a| a.ended.as_ref()?.parse().ok());
+    let mut centres = request.holds.values().flat_map(|g| g.centres.keys());
+    ended.is_some_and(|at| is_recent(at, snapshot.now, ROW_FRESH))
+        && centres.any(|centre| row_of(snapshot, request, centre).is_none())
 }
 
 /// What of an ended grant is still in use, beyond what the tenant's other grants cover. Where a centre does not say, nothing

@@ -14,7 +14,7 @@ use crate::quota::Grant;
 use crate::request::Request;
 
 /// A centre's row older than this proves nothing.
-const ROW_FRESH: SignedDuration = SignedDuration::from_secs(60);
+pub(super) const ROW_FRESH: SignedDuration = SignedDuration::from_secs(60);
 
 /// Requests by tenant, for those tenants that matter.
 pub(super) type ByTenant<'a> = BTreeMap<&'a str, Vec<&'a Request>>;

@@ -25,6 +25,9 @@ pub const KEPT_FOR_LOWERING: usize = 128;
 /// Stored bytes from which nothing is granted that would add to it: etcd takes no object of more than 1.5 MiB.
 pub const MOST_BYTES: usize = 1 << 20;
 
+/// Generation of a tenant that was deleted: whoever is made anew under its name is newer.
+const GONE: i64 = -1;
+
 /// One pool in one centre.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CentreEntry {
@@ -54,7 +57,7 @@ pub struct PoolEntry {
 pub struct TenantEntry {
     /// Parent as adopted.
     pub parent: Option<String>,
-    /// Generation that was adopted.
+    /// Generation that was adopted; 0 before any was, negative after the tenant was deleted.
     pub generation: i64,
     /// Ceilings by pool; a pool that is absent is closed.
     pub ceilings: Arc<ByName<Ceiling>>,
@@ -245,12 +248,27 @@ impl Ledger {
         }
     }
 
-    /// Drops pools and tenants that exist no more and charge nothing.
+    /// Drops pools and tenants that exist no more and charge nothing, but for those above a tenant that stays: what it holds
+    /// would no longer count against the ceilings up to the root.
     pub fn forget(&mut self, pool_exists: impl Fn(&str) -> bool, tenant_exists: impl Fn(&str) -> bool) {
         self.pools
             .retain(|name, p| pool_exists(name) || p.centres.values().any(|c| !c.charged.is_zero()));
-        self.tenants
-            .retain(|name, t| tenant_exists(name) || t.charged.values().any(|c| !c.is_zero()));
+        if self.tenants.keys().all(|name| tenant_exists(name)) {
+            return;
+        }
+        let stays = |(name, t): &(&String, &TenantEntry)| {
+            tenant_exists(name.as_str()) || t.charged.values().any(|c| !c.is_zero())
+        };
+        let mut kept: BTreeSet<String> = BTreeSet::new();
+        for (name, _) in self.tenants.iter().filter(stays) {
+            kept.extend(self.lineage(name).into_iter().map(str::to_owned));
+        }
+        self.tenants.retain(|name, _| kept.contains(name));
+        for (name, entry) in &mut self.tenants {
+            if entry.generation > 0 && !tenant_exists(name) {
+                entry.generation = GONE;
+            }
+        }
     }
 
     /// Whether a record of that direction may still be opened.

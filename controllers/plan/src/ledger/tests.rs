@@ -76,3 +76,47 @@ fn a_recount_finds_what_is_wrong_and_says_so() {
         Vec::<String>::new()
     );
 }
+
+fn tenant(parent: Option<&str>, vcpu: i128) -> TenantEntry {
+    let n = Resources {
+        cpu: vcpu * 1000,
+        ..Resources::ZERO
+    };
+    TenantEntry {
+        parent: parent.map(str::to_owned),
+        generation: 3,
+        charged: [("x86", n)].into(),
+        ..TenantEntry::default()
+    }
+}
+
+#[test]
+fn a_deleted_tenant_stays_while_anything_below_it_counts() {
+    let tenants = [
+        ("root", tenant(None, 0)),
+        ("trunk", tenant(Some("root"), 0)),
+        ("bough", tenant(Some("trunk"), 0)),
+        ("leaf", tenant(Some("bough"), 8)),
+        ("other", tenant(Some("root"), 0)),
+    ];
+    let mut ledger = Ledger {
+        tenants: tenants.map(|(name, t)| (name.to_owned(), t)).into(),
+        ..Ledger::default()
+    };
+    let exists = |name: &str| ["root", "leaf"].contains(&name);
+    ledger.forget(|_| true, exists);
+    assert_eq!(ledger.lineage("leaf"), ["leaf", "bough", "trunk", "root"]);
+    assert!(!ledger.tenants.contains_key("other"), "nothing is below it");
+    assert_eq!(ledger.subtree("root")["x86"].cpu, 8000);
+    // Somebody makes it anew: the first generation counts.
+    assert_eq!(
+        (ledger.tenants["trunk"].generation, ledger.tenants["root"].generation),
+        (GONE, 3)
+    );
+    ledger.adopt_tenant("trunk", 1, Some("root"), &Arc::default());
+    assert_eq!(ledger.tenants["trunk"].generation, 1);
+    // What was below it is gone as well.
+    ledger.tenants.get_mut("leaf").unwrap().charged.clear();
+    ledger.forget(|_| true, |name| name == "root");
+    assert_eq!(ledger.tenants.keys().collect::<Vec<_>>(), ["root"]);
+}

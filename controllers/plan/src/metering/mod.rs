@@ -17,7 +17,7 @@ use jiff::Timestamp;
 
 pub use month::Month;
 pub use price::{Rates, rounded};
-pub use report::{MeteringPlan, Snapshot, Write, plan};
+pub use report::{MeteringPlan, Snapshot, Write, plan, without_closed_rows};
 
 /// Amounts times seconds, by pool: milli-vCPU·s, byte·s, card·s.
 pub type Usage = BTreeMap<String, Resources>;
@@ -34,8 +34,8 @@ pub enum MeteringError {
     /// A price cannot be read.
     #[error("{0:?} is no price; write for example 30 or 0.0125")]
     Price(String),
-    /// A pool is gone, or its prices cannot be read.
-    #[error("the prices of pool {0} are not known; create it again until the month is closed")]
+    /// A pool is gone of which more was held than the reports know, or its prices cannot be read.
+    #[error("the prices of pool {0} are not known; create it again until all that was held of it is in the reports")]
     NoPrices(String),
     /// More rows than a report holds; nothing is left out in silence.
     #[error("{0} rows, more than a report holds")]

@@ -11,7 +11,8 @@ use jiff::Timestamp;
 
 use super::{Change, MeteringError, Month, Rates, changes, over, rounded, second, time, used};
 
-/// An open month is written no more often than this, in seconds, unless something of it became final or is wrong.
+/// An open month is written no more often than this, in seconds, unless something of it became final, a pool was given
+/// up, or it is wrong.
 const INTERVAL: i64 = 3600;
 /// A month closes so many seconds after its end: by then every cache and every clock has caught up.
 const GRACE: i64 = 86_400;
@@ -27,8 +28,18 @@ pub struct Snapshot {
     pub requests: Vec<Arc<ResourceRequest>>,
     /// Pools, for their prices.
     pub pools: Vec<QuotaPool>,
-    /// Reports as they are.
-    pub reports: Vec<UsageReport>,
+    /// Reports as they are; complete ones may be [`without_closed_rows`].
+    pub reports: Vec<Arc<UsageReport>>,
+}
+
+/// A report without its rows where it is complete: of those only that they are complete counts, and they stay for ever.
+#[must_use]
+pub fn without_closed_rows(mut report: UsageReport) -> UsageReport {
+    if let Some(status) = report.status.as_mut().filter(|s| s.complete) {
+        // Not `clear`, which keeps the memory.
+        status.rows = Vec::new();
+    }
+    report
 }
 
 /// A report to write.
@@ -79,6 +90,13 @@ impl Held<'_> {
             metered |= finalizer == label::METERED;
         }
         self.object.metadata.deletion_timestamp.is_some() && metered && !charged
+    }
+
+    /// Whether it holds nothing of that pool any more.
+    fn gave_up(&self, pool: &str, now: i64) -> bool {
+        let none = |c: &Change| c.pools.get(pool).is_none_or(|p| p.is_zero());
+        // A clock that was ahead wrote of a time that is to come: until then it goes on holding.
+        self.changes.last().is_some_and(|c| c.at <= now && none(c))
     }
 
     /// The months in which it held something until `now`, or to its end where that is known.
@@ -194,36 +212,69 @@ impl<'a> View<'a> {
         // What it said when it was written: a difference there is an edit by hand, a new price, or something's end.
         let age = second(&stored.as_of).map(|at| (at, now - at));
         let stands = match age {
-            Ok((at, age)) => (0..INTERVAL).contains(&age) && !wanted.complete && same(&self.report(month, at)?),
+            Ok((at, age)) => {
+                (0..INTERVAL).contains(&age)
+                    && !wanted.complete
+                    && self.report(month, at).is_ok_and(|then| same(&then))
+                    && !self.lags(month, now, &stored.rows)
+            }
             Err(_) => false,
         };
         Ok((!stands).then_some(wanted))
     }
 
+    /// Whether a request that goes on gave up a pool and these rows do not know all that it held of it: the pool may be
+    /// deleted any time now, and its prices with it.
+    fn lags(&self, month: Month, now: i64, rows: &[UsageRow]) -> bool {
+        let to = month.end().min(now);
+        let lags = |held: &Held<'_>| {
+            used(&held.changes, month.start(), to).iter().any(|(pool, used)| {
+                let of_it = |r: &&UsageRow| r.request_uid == held.uid() && r.pool == *pool;
+                held.gave_up(pool, now) && !rows.iter().filter(of_it).any(|r| r.final_ || says(r, *used))
+            })
+        };
+        self.held.iter().filter(|h| !over(&h.changes)).any(lags)
+    }
+
     /// What the month says at that moment.
     fn report(&self, month: Month, at: i64) -> Result<UsageReportStatus, MeteringError> {
         let complete = at >= month.end().saturating_add(GRACE);
+        let stored = self.status(month).map(|s| s.rows.as_slice()).unwrap_or_default();
+        let known: BTreeMap<(&str, &str), &UsageRow> = stored
+            .iter()
+            .map(|r| ((r.request_uid.as_str(), r.pool.as_str()), r))
+            .collect();
         let mut rows: BTreeMap<(String, String), UsageRow> = BTreeMap::new();
         for held in self.held {
             let final_ = complete || over(&held.changes);
             let to = if final_ { month.end() } else { month.end().min(at) };
             for (pool, used) in used(&held.changes, month.start(), to) {
-                let rates = self.rates.get(&pool);
-                let rates = rates.ok_or_else(|| MeteringError::NoPrices(pool.clone()))?;
-                let normalized = rates.normalized(used);
-                let row = UsageRow {
-                    request_uid: held.uid().to_owned(),
-                    request: held.object.metadata.name.clone().unwrap_or_default(),
-                    pool,
-                    figures: figures(used, normalized, rates.hundredths(used, month)),
-                    exact: exact(used, normalized),
-                    final_,
+                let known = known.get(&(held.uid(), pool.as_str())).copied();
+                let row = match (known, self.rates.get(&pool)) {
+                    // Added below.
+                    (Some(known), _) if known.final_ => continue,
+                    (_, Some(rates)) => {
+                        let normalized = rates.normalized(used);
+                        UsageRow {
+                            request_uid: held.uid().to_owned(),
+                            request: held.object.metadata.name.clone().unwrap_or_default(),
+                            pool,
+                            figures: figures(used, normalized, rates.hundredths(used, month)),
+                            exact: exact(used, normalized),
+                            final_,
+                        }
+                    }
+                    // The pool is gone, and all that was held of it has its price.
+                    (Some(known), None) if says(known, used) => UsageRow {
+                        final_,
+                        ..known.clone()
+                    },
+                    _ => return Err(MeteringError::NoPrices(pool)),
                 };
                 rows.insert((row.request_uid.clone(), row.pool.clone()), row);
             }
         }
-        // What is final stays as it is, also of requests that are gone.
-        let stored = self.status(month).map(|s| s.rows.as_slice()).unwrap_or_default();
+        // What is final stays as it is, also of requests and pools that are gone.
         for row in stored.iter().filter(|r| r.final_) {
             rows.insert((row.request_uid.clone(), row.pool.clone()), row.clone());
         }
@@ -271,6 +322,15 @@ fn exact(used: Resources, normalized: i128) -> ExactUsage {
         storage: used.storage.to_string(),
         accelerators: used.accelerators.to_string(),
     }
+}
+
+/// Whether the row says just that; its normalized amount is left aside, which only the pool knows.
+fn says(row: &UsageRow, used: Resources) -> bool {
+    let said = ExactUsage {
+        normalized_cpu: row.exact.normalized_cpu.clone(),
+        ..exact(used, 0)
+    };
+    row.exact == said
 }
 
 /// What people read, from what is exact.

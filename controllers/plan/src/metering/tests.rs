@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use super::*;
 
+mod gone;
+
 /// 2026-11-01 00:00 in the province.
 const NOVEMBER: i64 = 1_793_462_400;
 
@@ -208,7 +210,7 @@ impl World {
         for write in plan.writes {
             let report = json!({"metadata": {"namespace": write.tenant, "name": write.month.to_string()},
                 "spec": {"tenant": "dept", "month": write.month.to_string()}, "status": write.status});
-            let report = serde_json::from_value(report).unwrap();
+            let report = Arc::new(serde_json::from_value(report).unwrap());
             match write.stored {
                 Some(index) => self.0.reports[index] = report,
                 None => self.0.reports.push(report),
@@ -220,7 +222,7 @@ impl World {
 
     fn november(&mut self) -> &mut UsageReportStatus {
         let report = self.0.reports.iter_mut().find(|r| r.spec.month == "2026-11");
-        report.unwrap().status.as_mut().unwrap()
+        Arc::make_mut(report.unwrap()).status.as_mut().unwrap()
     }
 
     fn leaves(&mut self) {

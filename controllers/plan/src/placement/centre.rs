@@ -265,9 +265,12 @@ fn want(
         };
         match wants.entry((part.namespace.clone(), object.clone())) {
             Entry::Vacant(free) => drop(free.insert(want)),
-            Entry::Occupied(owned) => {
+            Entry::Occupied(mut owned) => {
                 let says = |w: &Want| (w.drift, w.existing, w.here.overrides.clone());
-                if says(owned.get()) != says(&want) {
+                if owned.get().kept && !want.kept {
+                    // Whoever may not change it holds nobody else up.
+                    owned.insert(want);
+                } else if says(owned.get()) != says(&want) {
                     shared.insert(object.clone(), owned.get().here.placement.clone());
                 }
             }

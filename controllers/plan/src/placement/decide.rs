@@ -265,6 +265,11 @@ impl One<'_> {
             .cloned()
             .collect();
         taken.objects.extend(unsure.iter().cloned());
+        if !unsure.is_empty() {
+            // What they need cannot be read, and must not go before them.
+            let referred = |o: &&PlacedObject| TemplateKind::REFERRED.contains(&o.kind);
+            taken.objects.extend(standing.iter().filter(referred).cloned());
+        }
         // Where the whole kind is unseen there is nobody to ask; such an object stays.
         unsure.retain(|o| self.lacks(&o.kind).is_none());
         (taken, unsure.into_iter().map(|o| (namespace.clone(), o)).collect())

@@ -1,5 +1,7 @@
 //! Where an object in a centre differs from what was applied. Only our fields count: what others added is theirs.
 
+use std::collections::BTreeSet;
+
 use crds::Amount;
 use serde_json::Value;
 
@@ -68,11 +70,13 @@ impl Differences {
         }
     }
 
-    /// Items with a name are found by it, as the API server merges them; others by their place.
+    /// Items with a name of their own are found by it, as the API server merges them; others by their place: one volume may
+    /// be mounted at two paths, and one backend have two ports.
     fn items(&mut self, at: &str, wanted: &[Value], is: &[Value]) {
         let name = |v: &Value| v.get("name").and_then(Value::as_str).map(str::to_owned);
         let keys: Option<Vec<String>> = wanted.iter().map(name).collect();
-        match keys {
+        let own = |keys: &Vec<String>| keys.iter().collect::<BTreeSet<_>>().len() == keys.len();
+        match keys.filter(own) {
             Some(keys) if !keys.is_empty() => {
                 for (wanted, key) in wanted.iter().zip(keys) {
                     let there = is.iter().find(|v| name(v).as_deref() == Some(&key));
@@ -168,6 +172,13 @@ mod tests {
                 "spec.replicas"
             ]
         );
+    }
+
+    #[test]
+    fn items_that_share_a_name_are_compared_by_their_place() {
+        let mounts = |second: &str| json!({"spec": {"volumeMounts": [{"name": "v", "mountPath": "/a"}, {"name": "v", "mountPath": second}]}});
+        assert!(paths(&mounts("/b"), &mounts("/b")).is_empty());
+        assert_eq!(paths(&mounts("/b"), &mounts("/c")), ["spec.volumeMounts[1].mountPath"]);
     }
 
     fn pod(container: &Value, spec: &Value) -> Value {

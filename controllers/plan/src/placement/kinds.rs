@@ -9,7 +9,11 @@ use crds::{
 };
 use jiff::Timestamp;
 
+use super::message::{halves, within};
 use super::readiness::Policy;
+
+/// Longest words of a server in a message, in characters.
+const LONGEST: usize = 200;
 
 /// A custom kind, read once.
 #[derive(Clone, Debug, PartialEq)]
@@ -91,12 +95,14 @@ impl Kinds {
 }
 
 /// Why objects of a custom kind cannot be seen in a cluster.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unseen {
     /// The cluster does not serve the kind.
     Missing,
     /// We may not read it.
     Forbidden,
+    /// The cluster serves it and answers with an error, in these words: what stands is not known.
+    Failing(String),
 }
 
 /// Custom kinds that cannot be seen in a cluster.
@@ -119,10 +125,10 @@ pub fn lacking_in_hub(kinds: &Kinds, blind: &Blind, kind: &TemplateKind) -> Opti
     };
     blind
         .get(kind)
-        .map(|unseen| in_hub(placeable, *unseen, "aggregate-to-controller"))
+        .map(|unseen| in_hub(placeable, unseen, "aggregate-to-controller"))
 }
 
-fn in_hub(placeable: &Placeable, unseen: Unseen, label: &str) -> Why {
+fn in_hub(placeable: &Placeable, unseen: &Unseen, label: &str) -> Why {
     let (crd, version) = (&placeable.name, &placeable.address.version);
     match unseen {
         Unseen::Missing => (
@@ -137,13 +143,25 @@ fn in_hub(placeable: &Placeable, unseen: Unseen, label: &str) -> Why {
                 "{crd} may not be read in the hub; what runs stays; add a ClusterRole with get, list and watch and the label xiangyun.io/{label}=true there | 省级控制面未授权读取 {crd}，已有对象不变，请添加带标签 xiangyun.io/{label}=true 的 ClusterRole（get、list、watch）"
             ),
         ),
+        Unseen::Failing(said) => failing(placeable, ("the hub", "省级控制面"), said),
     }
+}
+
+/// The kind is served there, and cannot be listed.
+fn failing(placeable: &Placeable, (place, place_zh): (&str, &str), said: &str) -> Why {
+    let (crd, version) = (&placeable.name, &placeable.address.version);
+    let said = within(said, LONGEST);
+    let (en, zh) = halves(&said);
+    let message = format!(
+        "{place} cannot list {crd} in version {version}; what runs stays, everything else goes on; mend its conversion webhook or its APIService there, this goes on by itself; the server says: {en} | {place_zh} 无法读取 {crd}（版本 {version}），已有对象不变，其余对象不受影响，请修复其转换 webhook 或 APIService，随后自动继续；服务端返回：{zh}"
+    );
+    (reason::KIND_MISSING, message)
 }
 
 /// The same in the eyes of an agent, who reads the template in the hub.
 pub fn template_unseen(kinds: &Kinds, blind: &Blind, kind: &TemplateKind) -> Option<Why> {
     let unseen = blind.get(kind)?;
-    Some(in_hub(kinds.get(kind)?, *unseen, "aggregate-to-centre"))
+    Some(in_hub(kinds.get(kind)?, unseen, "aggregate-to-centre"))
 }
 
 /// What a centre lacks for objects of that kind.
@@ -157,6 +175,7 @@ pub fn lacking_in_centre(kinds: &Kinds, blind: &Blind, centre: &str, kind: &Temp
     match blind.get(kind)? {
         Unseen::Missing => Some(kind_missing(placeable, centre)),
         Unseen::Forbidden => Some(role_missing(placeable, centre)),
+        Unseen::Failing(said) => Some(failing(placeable, (centre, centre), said)),
     }
 }
 
@@ -202,7 +221,7 @@ pub fn status(
     } else if let Err(wrong) = &one.policy {
         (reason::EXPRESSION_INVALID, wrong.clone())
     } else if let Some(unseen) = blind.get(&one.kind) {
-        in_hub(one, *unseen, "aggregate-to-controller")
+        in_hub(one, unseen, "aggregate-to-controller")
     } else {
         let (name, number) = (one.kind.name(), status.placed);
         (
@@ -264,6 +283,7 @@ mod tests {
         assert_eq!(of(&twin, &Blind::new()), ("KindTaken".to_owned(), 0));
         assert_eq!(of(&good, &blind(Unseen::Missing)).0, "KindMissing");
         assert_eq!(of(&good, &blind(Unseen::Forbidden)).0, "RoleMissing");
+        assert_eq!(of(&good, &blind(Unseen::Failing("no".to_owned()))).0, "KindMissing");
         assert_eq!(said(&bad, &[Arc::clone(&bad)], &Blind::new()).0, "ExpressionInvalid");
     }
 
@@ -273,6 +293,7 @@ mod tests {
         let kinds = Kinds::new(&[Arc::clone(&one)]);
         let blind = |unseen| Blind::from([(one.kind.clone(), unseen)]);
         let none = Blind::new();
+        let failing = || Unseen::Failing("500 conversion webhook failed".to_owned());
         assert_eq!(lacking_in_hub(&kinds, &none, &one.kind), None);
         assert_eq!(lacking_in_hub(&kinds, &none, &TemplateKind::Secret), None);
         assert_eq!(lacking_in_centre(&kinds, &none, "jishi", &one.kind), None);
@@ -283,17 +304,24 @@ mod tests {
             template_unseen(&kinds, &blind(Unseen::Forbidden), &one.kind),
             lacking_in_centre(&kinds, &blind(Unseen::Missing), "jishi", &one.kind),
             lacking_in_centre(&kinds, &blind(Unseen::Forbidden), "jishi", &one.kind),
+            lacking_in_centre(&kinds, &blind(failing()), "jishi", &one.kind),
+            lacking_in_hub(&kinds, &blind(failing()), &one.kind),
         ];
         let reasons: Vec<_> = all.iter().map(|w| w.as_ref().unwrap().0).collect();
         let (kind, role) = ("KindMissing", "RoleMissing");
-        assert_eq!(reasons, [kind, kind, role, role, kind, role]);
+        assert_eq!(reasons, [kind, kind, role, role, kind, role, kind, kind]);
         for (_, message) in all.iter().flatten() {
             let (english, chinese) = message.split_once(" | ").unwrap();
-            assert!(english.contains("add") || english.contains("install"), "{english}");
+            let steps = ["add", "install", "mend"];
+            assert!(steps.iter().any(|step| english.contains(step)), "{english}");
             assert!(english.is_ascii() && !chinese.is_ascii(), "{message}");
         }
         let of_centre = |w: &Option<Why>| w.as_ref().unwrap().1.matches("jishi").count();
-        assert!(of_centre(&all[4]) >= 2 && of_centre(&all[5]) >= 2);
+        assert!(all[4..7].iter().all(|why| of_centre(why) >= 2));
+        for why in &all[6..] {
+            let said = &why.as_ref().unwrap().1;
+            assert_eq!(said.matches("500 conversion webhook failed").count(), 2, "{said}");
+        }
     }
 
     #[test]

@@ -86,6 +86,11 @@ pub fn usable(pool: &PoolCapacity) -> i64 {
     }
 }
 
+/// Copies that were divided to a centre.
+fn assigned(centre: &CentreAssignment) -> i64 {
+    centre.copies.iter().map(|w| w.copies).sum()
+}
+
 fn not_measured(what: &str, zh: &str) -> Found {
     let message = format!("nobody measures {what} yet | {zh}尚未监测");
     (LayerState::Unknown, reason::NOT_MEASURED, message)
@@ -173,8 +178,7 @@ impl<'a> Look<'a> {
     fn application(&self) -> Found {
         let mut short = self.centres().filter_map(|(centre, row)| {
             let (ready, wanted) = row.map_or((0, 0), |r| (r.ready, r.wanted));
-            let expected: i64 = centre.copies.iter().map(|w| w.copies).sum();
-            (ready < wanted.max(expected.min(1))).then(|| (centre.name.clone(), ready, wanted))
+            (ready < wanted.max(assigned(centre).min(1))).then(|| (centre.name.clone(), ready, wanted))
         });
         let wrong = short.next().map(|(name, ready, wanted)| {
             (
@@ -186,22 +190,49 @@ impl<'a> Look<'a> {
         let starting = rows.find(|r| r.reason == reason::STARTING);
         let told = |r: &PlacementRow| format!("{}: {}", r.name, r.message.as_deref().unwrap_or_default());
         let wrong = wrong.or_else(|| starting.map(|row| (reason::STARTING, told(row))));
+        if wrong.is_none() && !self.is_counted() {
+            let message = "nothing of it has copies that are counted | 无可计数的副本".to_owned();
+            return (LayerState::Unknown, reason::NOT_MEASURED, message);
+        }
         all_or(wrong, "all copies are ready in every centre | 各中心副本全部就绪")
     }
 
-    /// A service that has no endpoint in a centre which runs copies, in words.
+    /// Whether the agents count copies of it: of a custom resource whose copies are not divided there are none.
+    fn is_counted(&self) -> bool {
+        let divided = self.assignment.centres.iter().any(|c| !c.copies.is_empty());
+        divided || self.assignment.objects.iter().any(|o| o.kind.rolls())
+    }
+
+    /// Whether something runs in a centre by the decision, or by its row where copies are not divided.
+    fn runs(&self, centre: &CentreAssignment, row: Option<&PlacementRow>) -> bool {
+        if !centre.copies.is_empty() {
+            return assigned(centre) > 0;
+        }
+        match row.map(|r| r.workloads.as_slice()).unwrap_or_default() {
+            // Nothing is counted there; what waits in a standby is no fault.
+            [] => self
+                .assignment
+                .active
+                .as_ref()
+                .is_none_or(|active| *active == centre.name),
+            all => all.iter().any(|w| w.wanted > 0),
+        }
+    }
+
+    /// A service that has no endpoint in a centre where something runs, in words.
     fn unserved(&self) -> Option<String> {
-        let runs = |c: &CentreAssignment| c.copies.iter().any(|w| w.copies > 0);
-        self.centres().filter(|(c, _)| runs(c)).find_map(|(centre, row)| {
-            let serves = |name: &String| {
-                let mut services = row.into_iter().flat_map(|r| &r.services);
-                services.any(|s| s.name == *name && s.ready > 0)
-            };
-            let (service, centre) = (self.decision.services.iter().find(|name| !serves(name))?, &centre.name);
-            Some(format!(
-                "Service {service} has no ready endpoint in {centre} | {centre} 的 Service {service} 无就绪端点"
-            ))
-        })
+        self.centres()
+            .filter(|(c, row)| self.runs(c, *row))
+            .find_map(|(centre, row)| {
+                let serves = |name: &String| {
+                    let mut services = row.into_iter().flat_map(|r| &r.services);
+                    services.any(|s| s.name == *name && s.ready > 0)
+                };
+                let (service, centre) = (self.decision.services.iter().find(|name| !serves(name))?, &centre.name);
+                Some(format!(
+                    "Service {service} has no ready endpoint in {centre} | {centre} 的 Service {service} 无就绪端点"
+                ))
+            })
     }
 
     fn network(&self) -> Found {
@@ -222,10 +253,9 @@ impl<'a> Look<'a> {
         if let Some((why, message)) = self.blind() {
             return (None, why, message);
         }
-        let copies = |c: &CentreAssignment| c.copies.iter().map(|w| w.copies).sum::<i64>();
-        let idle = self
-            .centres()
-            .find(|(c, row)| copies(c) == 0 || row.is_none_or(|r| r.ready == 0));
+        let none_given = |c: &CentreAssignment| !c.copies.is_empty() && assigned(c) == 0;
+        let mut centres = self.centres().filter(|_| self.is_counted());
+        let idle = centres.find(|(c, row)| none_given(c) || row.is_none_or(|r| r.ready == 0));
         let idle = idle.map(|(c, _)| format!("no copy is ready in {0} | {0} 无就绪副本", c.name));
         match idle.or_else(|| self.unserved()) {
             Some(message) => (Some(false), reason::CENTRE_DOES_NOT_SERVE, message),
@@ -245,10 +275,15 @@ impl<'a> Look<'a> {
             .map(|(c, row)| (c.name.as_str(), services(row)))
             .collect();
         let yes = |message: String| (Some(true), reason::SERVES_EVERYWHERE, message);
-        if self.decision.services.is_empty() {
-            return yes("ready copies in every centre | 各中心均有就绪副本".to_owned());
-        }
-        let (en, zh) = ("ready copies and endpoints in every centre", "各中心均有就绪副本与端点");
+        let (en, zh) = match (self.is_counted(), self.decision.services.is_empty()) {
+            (true, true) => return yes("ready copies in every centre | 各中心均有就绪副本".to_owned()),
+            (false, true) => {
+                let message = "nothing of it has copies or endpoints that are counted | 无可计数的副本或端点";
+                return (None, reason::NOT_MEASURED, message.to_owned());
+            }
+            (true, false) => ("ready copies and endpoints in every centre", "各中心均有就绪副本与端点"),
+            (false, false) => ("ready endpoints in every centre", "各中心均有就绪端点"),
+        };
         match one_sided::traffic(&self.decision.services, &rows) {
             Traffic::OneSided(found) => (Some(false), reason::ONE_SIDED_TRAFFIC, found.to_string()),
             Traffic::NotMeasured(name) => yes(format!(

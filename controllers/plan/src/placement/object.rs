@@ -69,12 +69,20 @@ pub fn desired(object: &PlacedObject, template: &Value, here: &Here) -> Result<V
     Ok(value)
 }
 
-/// Fingerprint of what is applied of a template in any centre, but for its number of copies.
+/// Fingerprint of what is applied of a template in any centre, but for its number of copies. Contents of one fingerprint can
+/// be made on purpose: it tells the versions of a template apart, and is nobody's promise.
 pub fn revision(object: &PlacedObject, template: &Value) -> String {
+    format!("{:016x}", fingerprint(&common(object, template)))
+}
+
+/// What is applied of a template in any centre, but for copies that every decision sets.
+pub(super) fn common(object: &PlacedObject, template: &Value) -> Value {
     let mut value = placed(object, template, &Here::default());
-    remove(&mut value, "/spec", &["replicas"]);
+    if object.kind.has_copies() {
+        remove(&mut value, "/spec", &["replicas"]);
+    }
     without_nulls(&mut value);
-    format!("{:016x}", fingerprint(&value))
+    value
 }
 
 fn placed(object: &PlacedObject, template: &Value, here: &Here) -> Value {
@@ -209,7 +217,7 @@ pub fn compared(value: &Value, here: &Here) -> Value {
 }
 
 /// FNV-1a over the object, whatever the order of its keys.
-pub(super) fn fingerprint(value: &Value) -> u64 {
+fn fingerprint(value: &Value) -> u64 {
     const START: u64 = 0xcbf2_9ce4_8422_2325;
     let mix = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
     let text = |hash: u64, text: &str| text.bytes().chain([0]).fold(hash, mix);

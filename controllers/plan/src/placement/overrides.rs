@@ -16,6 +16,8 @@ const FIXED: [&str; 7] = [
     "/status",
     "/spec/replicas",
 ];
+/// What a patch may change, but not replace or remove as a whole: some of it is ours.
+const WHOLE: [&str; 4] = ["", "/metadata", "/metadata/labels", "/metadata/annotations"];
 /// Keys of labels and annotations that are ours.
 const OURS: &str = "xiangyun.io/";
 
@@ -176,7 +178,7 @@ fn patch(object: &PlacedObject, one: &Override, value: &mut Value) -> Result<(),
     for step in &one.json_patch {
         let path = step.path.as_str();
         let under = |fixed: &str| path == fixed || path.starts_with(&format!("{fixed}/"));
-        if FIXED.iter().any(|fixed| under(fixed)) || path.contains(&OURS.replace('/', "~1")) {
+        if WHOLE.contains(&path) || FIXED.iter().any(|fixed| under(fixed)) || path.contains(&OURS.replace('/', "~1")) {
             return Err(wrong(
                 object,
                 path,
@@ -275,6 +277,14 @@ mod tests {
             ),
             (
                 json!({"jsonPatch": [{"op": "remove", "path": "/metadata/labels/xiangyun.io~1placement"}]}),
+                "decides it itself",
+            ),
+            (
+                json!({"jsonPatch": [{"op": "replace", "path": "/metadata/labels", "value": {"app": "x"}}]}),
+                "decides it itself",
+            ),
+            (
+                json!({"jsonPatch": [{"op": "add", "path": "/metadata", "value": {"name": "web"}}]}),
                 "decides it itself",
             ),
         ];

@@ -150,7 +150,22 @@ fn begin(look: &Look<'_>) -> WorkloadRollout {
         }
         state
     });
-    state.centres.retain(|c| look.centres.contains(&c.name.as_str()));
+    let stays = |c: &CentreRevision| look.centres.contains(&c.name.as_str());
+    let mut left = state.centres.iter().filter(|c| !stays(c)).map(|c| &c.revision);
+    let proven = state
+        .good
+        .as_ref()
+        .or_else(|| left.find(|r| *r != look.newest))
+        .cloned();
+    state.centres.retain(stays);
+    // A centre that takes over runs at once what ran: that is no upgrade, and waits for nothing.
+    if let Some(proven) = proven {
+        for centre in look.centres {
+            if state.of(centre).is_none() {
+                give(&mut state, centre, &proven);
+            }
+        }
+    }
     look.newest.clone_into(&mut state.newest);
     if state.failed.as_deref() != Some(look.newest) {
         state.failed = None;

@@ -12,6 +12,10 @@ use super::kinds::Why;
 use super::message::{all_of, halves, within};
 use crate::centre::requests::{self, Known};
 
+mod trouble;
+
+pub use trouble::trouble;
+
 /// Longest message, in characters.
 const LONGEST: usize = 512;
 /// Counts that change alone are told this often at the most.
@@ -106,7 +110,7 @@ pub struct Seen<'a> {
     pub ready: &'a BTreeMap<(String, String), i64>,
     /// Requests by service.
     pub requests: &'a Known,
-    /// Custom resources that are not ready, and why.
+    /// Objects that are not ready, and why: custom resources by their policy, built-in kinds that need a person.
     pub unready: &'a BTreeMap<Spot, String>,
     /// Custom kinds that may not be read here: what stands of them is not known.
     pub forbidden: &'a BTreeMap<TemplateKind, Why>,
@@ -201,25 +205,33 @@ fn workloads(centre: &str, part: &Part, old: Option<&PlacementRow>, seen: &Seen<
         states,
         progress,
         unready,
+        forbidden,
         ..
     } = *seen;
     let mine = part.assignment.centre(centre);
+    // Without its right a centre is to run none.
+    let runs = part.held.as_ref().is_none_or(|held| held.runs);
+    let decided = |o: &PlacedObject| mine.filter(|_| runs).and_then(|c| c.copies_of(o)).unwrap_or_default();
     // Of a custom kind those whose copies were divided.
     let divided = |o: &PlacedObject| o.kind.is_custom() && mine.is_some_and(|c| c.copies_of(o).is_some());
     let counted = |o: &PlacedObject| o.kind.has_copies() || o.kind == TemplateKind::DaemonSet || divided(o);
     let objects = part.assignment.objects.iter().filter(|o| part.here && counted(o));
     let row = |object: &PlacedObject| {
         let spot = (part.namespace.clone(), object.clone());
-        let mut is = progress.get(&spot).copied().unwrap_or_default();
-        if object.kind.is_custom() {
-            is = by_policy(is, unready.contains_key(&spot));
-        }
+        let found = progress.get(&spot).copied();
+        let is = match found {
+            Some(is) if object.kind.is_custom() => by_policy(is, unready.contains_key(&spot)),
+            found => found.unwrap_or_default(),
+        };
+        let gone = found.is_none() && !forbidden.contains_key(&object.kind);
         let before = old.and_then(|r| r.workload(object));
         // The copies of an object are its controller's word only once that has read the object.
         let heard = is.generation.1 >= is.generation.0;
         let Version {
             generation, revision, ..
         } = match states.get(&spot) {
+            // What does not stand is of no version, whatever it was of before.
+            _ if gone => Version::default(),
             Some(State::Done(version)) if heard => version.clone(),
             _ => before.map_or_else(Version::default, |w| Version {
                 generation: w.generation,
@@ -232,7 +244,8 @@ fn workloads(centre: &str, part: &Part, old: Option<&PlacementRow>, seen: &Seen<
             name: object.name.clone(),
             generation,
             revision,
-            wanted: is.asked,
+            // Of what does not stand the decision says it.
+            wanted: found.map_or_else(|| decided(object), |is| is.asked),
             replicas: is.replicas,
             updated: if heard { is.updated } else { 0 },
             ready: is.ready,

@@ -192,15 +192,7 @@ fn ready(
     if let Some((object, phase)) = &decision.rolling {
         return rolling(object, phase);
     }
-    if let Some(late) = sides
-        .iter()
-        .find(|s| s.row.is_none_or(|r| r.number != assignment.number))
-    {
-        let name = late.name;
-        let message = format!(
-            "{name} has not carried out decision {} yet | {name} 尚未落实第 {} 号分派",
-            assignment.number, assignment.number
-        );
+    if let Some(message) = late(sides, assignment.number) {
         return (reason::APPLYING, message);
     }
     let PlacementTotal { wanted, ready } = total;
@@ -226,6 +218,17 @@ fn ready(
     }
     let all = format!("all {wanted} copies are ready | 全部 {wanted} 个副本就绪");
     (reason::RUNNING, with_note(all, sides))
+}
+
+/// What a centre has yet to do: it has not carried the decision out, or not all of it stands any more.
+fn late(sides: &[Side<'_>], number: i64) -> Option<String> {
+    let behind = |row: &PlacementRow| row.number != number || row.reason == reason::APPLYING;
+    let side = sides.iter().find(|s| s.row.is_none_or(behind))?;
+    let name = side.name;
+    let said = side.row.filter(|r| r.number == number);
+    let said = said.and_then(|r| r.message.as_deref());
+    let waits = || format!("{name} has not carried out decision {number} yet | {name} 尚未落实第 {number} 号分派");
+    Some(said.map_or_else(waits, |message| of_centre(name, message)))
 }
 
 /// What runs, with what a centre notes beside it.
@@ -311,6 +314,15 @@ mod tests {
         assert_eq!(said(both(good.clone(), custom("Fenced")), true).0, "Fenced");
         assert_eq!(said(both(good.clone(), late), true).0, "Applying");
         assert_eq!(said(both(good.clone(), bad), true).0, "ObjectExists");
+        let deleting = PlacementRow {
+            message: Some("PersistentVolumeClaim d is being deleted | PersistentVolumeClaim d 正在删除".to_owned()),
+            ..row("b", 3, 2, "Applying")
+        };
+        assert_eq!(said(both(good.clone(), deleting.clone()), true).0, "Applying");
+        assert_eq!(
+            super::late(&[side(&good), side(&deleting)], 3).as_deref(),
+            Some("b: PersistentVolumeClaim d is being deleted | b：PersistentVolumeClaim d 正在删除")
+        );
         let noted = PlacementRow {
             message: Some("ConfigMap m is b's | ConfigMap m 归 b".to_owned()),
             ..row("b", 3, 2, "Applied")

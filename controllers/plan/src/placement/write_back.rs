@@ -1,10 +1,13 @@
 //! The status of a workload's template in the hub: the sum of the centres, so that `kubectl rollout status`, `get` and
 //! `wait` say the truth there too.
 
-use crds::{Assignment, PlacedObject, PlacementRow, TemplateKind, WorkloadRow};
+use std::collections::{BTreeMap, BTreeSet};
+
+use crds::{Assignment, PlacedObject, PlacementRow, TemplateKind, WorkloadRow, placement_reason as reason};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::decide::Centre;
 use super::template::Template;
 
 /// How a kind calls its copies: those there, of the newest template, ready, available, and those that are not available.
@@ -38,8 +41,21 @@ pub struct Shown {
     pub counts: [i64; 4],
     /// With a DaemonSet: copies that should be there.
     pub desired: i64,
-    /// Conditions: type, status, since.
-    pub conditions: Vec<(String, String, String)>,
+    /// Conditions.
+    pub conditions: Vec<Said>,
+}
+
+/// One condition, as it stands in a status.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Said {
+    /// Its type.
+    pub kind: String,
+    /// `True` or `False`.
+    pub status: String,
+    /// In words, with numbers.
+    pub message: String,
+    /// Since when, RFC 3339; empty where that is not said.
+    pub since: String,
 }
 
 /// Reads it; `None` for a kind whose status is not written.
@@ -58,7 +74,12 @@ pub fn read(kind: &TemplateKind, value: &Value) -> Option<Shown> {
         .flatten();
     let condition = |c: &Value| {
         let of = |field: &str| Some(c.get(field)?.as_str()?.to_owned());
-        Some((of("type")?, of("status")?, of("lastTransitionTime").unwrap_or_default()))
+        Some(Said {
+            kind: of("type")?,
+            status: of("status")?,
+            message: of("message").unwrap_or_default(),
+            since: of("lastTransitionTime").unwrap_or_default(),
+        })
     };
     Some(Shown {
         observed: number("observedGeneration"),
@@ -68,31 +89,101 @@ pub fn read(kind: &TemplateKind, value: &Value) -> Option<Shown> {
     })
 }
 
-/// The status to write; `None` where it is said already, or where a centre is not heard and nothing can be said.
+/// What is known of the centres.
+#[derive(Clone, Copy, Debug)]
+pub struct View<'a> {
+    /// What they said last.
+    pub rows: &'a [PlacementRow],
+    /// Facts of each; one without any is silent.
+    pub centres: &'a BTreeMap<String, Centre>,
+    /// Those that are lost.
+    pub lost: &'a BTreeSet<&'a str>,
+}
+
+/// What the centres of a decision say of a workload, added up.
+#[derive(Debug, Default)]
+struct Sum<'a> {
+    /// Copies there, of the newest template, ready, available: in the centres that are heard.
+    counts: [i64; 4],
+    /// Copies that should be there, in silent centres too.
+    wanted: i64,
+    /// Centres that are counted.
+    heard: usize,
+    /// Centres that are meant to run some and are not heard.
+    silent: Vec<&'a str>,
+    /// Whether one of them has not taken up the template, as far as it is known.
+    behind: bool,
+}
+
+impl<'a> Sum<'a> {
+    /// `None` while a centre that is heard has said nothing of the workload.
+    fn of(object: &PlacedObject, template: &Template, assignment: &'a Assignment, view: &View<'_>) -> Option<Self> {
+        let (mut sum, mut decided) = (Self::default(), 0);
+        // Of a lost centre nobody waits for anything: the others run what it ran.
+        let there = assignment
+            .centres
+            .iter()
+            .filter(|c| !view.lost.contains(c.name.as_str()));
+        for centre in there {
+            let copies = centre.copies_of(object);
+            decided += copies.unwrap_or_default();
+            let row = view.rows.iter().find(|r| r.name == centre.name);
+            let workload = row.and_then(|r| r.workload(object));
+            let heard = view.centres.get(&centre.name).is_some_and(|c| c.reports);
+            if !heard && copies == Some(0) {
+                continue;
+            }
+            if heard {
+                sum.count(workload?);
+            } else {
+                sum.silent.push(&centre.name);
+            }
+            sum.wanted += workload.map_or(copies.unwrap_or_default(), |w| w.wanted);
+            let number = row.map(|r| r.number);
+            sum.behind |= number != Some(assignment.number) || workload.is_none_or(|w| w.revision != template.revision);
+        }
+        if object.kind.has_copies() {
+            // What nobody runs is missing, too: the others may have no room for all of a lost centre.
+            sum.wanted += (template.copies - decided).max(0);
+        }
+        Some(sum)
+    }
+
+    fn count(&mut self, workload: &WorkloadRow) {
+        let more = [workload.replicas, workload.updated, workload.ready, workload.available];
+        for (sum, more) in self.counts.iter_mut().zip(more) {
+            *sum += more;
+        }
+        self.heard += 1;
+    }
+
+    fn words(&self) -> String {
+        let ([.., available], wanted, heard) = (self.counts, self.wanted, self.heard);
+        if self.silent.is_empty() {
+            return format!(
+                "{available} of {wanted} copies are available in {heard} centres | {heard} 个中心共 {available}/{wanted} 副本可用"
+            );
+        }
+        let names = self.silent.join(", ");
+        format!(
+            "{available} of {wanted} copies are available; nothing is heard of {names}, what runs there goes on and is not counted | {available}/{wanted} 副本可用；{names} 未上报，业务不受影响，其副本不计入"
+        )
+    }
+}
+
+/// The status to write; `None` where it is said already, or where a centre that is heard has said nothing yet.
 pub fn status(
     object: &PlacedObject,
     template: &Template,
     assignment: &Assignment,
-    rows: &[PlacementRow],
+    view: &View<'_>,
     settled: bool,
     now: Timestamp,
 ) -> Option<Value> {
     let (shown, fields) = (template.shown.as_ref()?, fields(&object.kind)?);
-    let mut found: Vec<&WorkloadRow> = Vec::new();
-    let mut current = settled;
-    for centre in &assignment.centres {
-        let row = rows.iter().find(|r| r.name == centre.name)?;
-        let workload = row.workload(object)?;
-        current &= row.number == assignment.number && workload.revision == template.revision;
-        found.push(workload);
-    }
-    let sum = |of: fn(&WorkloadRow) -> i64| found.iter().map(|w| of(w)).sum::<i64>();
-    let counts = [
-        sum(|w| w.replicas),
-        sum(|w| w.updated),
-        sum(|w| w.ready),
-        sum(|w| w.available),
-    ];
+    let sum = Sum::of(object, template, assignment, view)?;
+    let (counts, wanted, all_heard) = (sum.counts, sum.wanted, sum.silent.is_empty());
+    let current = settled && !sum.behind;
     // A generation that not every centre has taken up is not observed: `rollout status` goes on waiting.
     let observed = if current {
         template.generation
@@ -100,24 +191,35 @@ pub fn status(
         shown.observed.min(template.generation - 1).max(0)
     };
     let [replicas, updated, ready, available] = counts;
-    let wanted = sum(|w| w.wanted);
-    let complete = current && updated >= wanted && available >= wanted && replicas == updated;
-    let states = [("Available", current && available >= wanted), ("Progressing", true)];
+    let enough = current && all_heard && available >= wanted;
+    let complete = enough && updated >= wanted && replicas == updated;
+    let why = match (enough, all_heard) {
+        (true, _) => "MinimumReplicasAvailable",
+        (false, true) => "MinimumReplicasUnavailable",
+        (false, false) => reason::CENTRE_UNKNOWN,
+    };
+    let progress = if complete {
+        "NewReplicaSetAvailable"
+    } else {
+        "ReplicaSetUpdated"
+    };
+    let states = [("Available", enough, why), ("Progressing", true, progress)];
+    let words = sum.words();
     // Nothing was ever said, and there is nothing to say before the centres have it.
-    let silent = shown.conditions.is_empty() && !current;
-    let said = |(kind, is): &(&str, bool)| shown.conditions.iter().any(|c| c.0 == *kind && c.1 == word(*is));
+    let unsaid = shown.conditions.is_empty() && !current;
+    // The words have what should be there, which no count of every kind says.
+    let said = |(kind, is, _): &(&str, bool, &str)| {
+        let mut all = shown.conditions.iter();
+        all.any(|c| c.kind == *kind && c.status == word(*is) && c.message == words)
+    };
     let same = shown.observed == observed
         && shown.counts == counts
         && (object.kind != TemplateKind::DaemonSet || shown.desired == wanted)
-        && (silent || states.iter().all(said));
+        && (unsaid || states.iter().all(said));
     if same {
         return None;
     }
-    let words = format!(
-        "{available} of {wanted} copies are available in {0} centres | {0} 个中心共 {available}/{wanted} 副本可用",
-        found.len()
-    );
-    let conditions = states.map(|(kind, is)| condition(shown, (kind, is, complete), &words, now));
+    let conditions = states.map(|state| condition(shown, state, &words, now));
     let mut written = json!({"observedGeneration": observed, "conditions": conditions});
     let named = [replicas, updated, ready, available, (wanted - available).max(0)];
     for (field, number) in fields.into_iter().zip(named).filter(|(field, _)| !field.is_empty()) {
@@ -131,15 +233,9 @@ pub fn status(
 }
 
 /// One condition, as the kind's own controller words it.
-fn condition(shown: &Shown, (kind, is, complete): (&str, bool, bool), words: &str, now: Timestamp) -> Value {
-    let since = shown.conditions.iter().find(|c| c.0 == kind && c.1 == word(is));
-    let since = since.map(|c| c.2.clone()).filter(|t| !t.is_empty());
-    let why = match (kind, is, complete) {
-        ("Available", true, _) => "MinimumReplicasAvailable",
-        ("Available", false, _) => "MinimumReplicasUnavailable",
-        (_, _, true) => "NewReplicaSetAvailable",
-        _ => "ReplicaSetUpdated",
-    };
+fn condition(shown: &Shown, (kind, is, why): (&str, bool, &str), words: &str, now: Timestamp) -> Value {
+    let since = shown.conditions.iter().find(|c| c.kind == kind && c.status == word(is));
+    let since = since.map(|c| c.since.clone()).filter(|t| !t.is_empty());
     json!({"type": kind, "status": word(is), "reason": why, "message": words,
         "lastTransitionTime": since.unwrap_or_else(|| now.to_string()), "lastUpdateTime": now.to_string()})
 }
@@ -155,110 +251,4 @@ const fn word(is: bool) -> &'static str {
 }
 
 #[cfg(test)]
-mod tests {
-    use crds::CentreAssignment;
-
-    use super::super::template;
-    use super::*;
-
-    #[test]
-    fn each_kind_in_its_own_words() {
-        for (kind, ready) in [
-            (TemplateKind::StatefulSet, "readyReplicas"),
-            (TemplateKind::DaemonSet, "numberReady"),
-        ] {
-            let value = json!({"metadata": {"name": "web", "generation": 5}, "spec": {}});
-            let found = template::read(&kind, &value);
-            let mut row = row("a", &found.revision, 2);
-            row.workloads[0].kind = kind.clone();
-            let web = template::object(kind.clone(), "web");
-            let assignment = Assignment {
-                number: 1,
-                centres: vec![CentreAssignment {
-                    name: "a".into(),
-                    ..CentreAssignment::default()
-                }],
-                ..Assignment::default()
-            };
-            let rows = std::slice::from_ref(&row);
-            let said = status(&web, &found, &assignment, rows, true, Timestamp::UNIX_EPOCH).unwrap();
-            assert_eq!((&said[ready], &said["observedGeneration"]), (&json!(2), &json!(5)));
-            let mut again = value;
-            again["status"] = said;
-            let again = template::read(&kind, &again);
-            assert_eq!(
-                status(&web, &again, &assignment, rows, true, Timestamp::UNIX_EPOCH),
-                None
-            );
-        }
-        assert_eq!(read(&TemplateKind::Service, &json!({})), None);
-    }
-
-    fn row(name: &str, revision: &str, ready: i64) -> PlacementRow {
-        let workload = WorkloadRow {
-            kind: TemplateKind::Deployment,
-            name: "web".into(),
-            generation: 5,
-            revision: revision.to_owned(),
-            wanted: 2,
-            replicas: 2,
-            updated: 2,
-            ready,
-            available: ready,
-        };
-        PlacementRow {
-            name: name.into(),
-            number: 1,
-            workloads: vec![workload],
-            ..PlacementRow::default()
-        }
-    }
-
-    #[test]
-    fn a_template_shows_the_sum_once_every_centre_has_it() {
-        let value =
-            json!({"metadata": {"generation": 5}, "spec": {"replicas": 4}, "status": {"observedGeneration": 4}});
-        let found = template::read(&TemplateKind::Deployment, &value);
-        let web = template::object(TemplateKind::Deployment, "web");
-        let centre = |name: &str| CentreAssignment {
-            name: name.into(),
-            ..CentreAssignment::default()
-        };
-        let assignment = Assignment {
-            number: 1,
-            centres: vec![centre("a"), centre("b")],
-            ..Assignment::default()
-        };
-        let write = |rows: &[PlacementRow]| status(&web, &found, &assignment, rows, true, Timestamp::UNIX_EPOCH);
-        let done = write(&[row("a", &found.revision, 2), row("b", &found.revision, 2)]).unwrap();
-        assert_eq!(
-            (&done["observedGeneration"], &done["readyReplicas"]),
-            (&json!(5), &json!(4))
-        );
-        assert_eq!(done["conditions"][0]["status"], "True");
-        let behind = write(&[row("a", &found.revision, 2), row("b", "older", 2)]).unwrap();
-        assert_eq!(behind["observedGeneration"], 4);
-        assert_eq!(write(&[row("a", &found.revision, 2)]), None);
-        // Before anything is there, there is nothing to say.
-        let nothing = ["a", "b"].map(|name| {
-            let mut row = row(name, "", 0);
-            (row.workloads[0].replicas, row.workloads[0].updated) = (0, 0);
-            row
-        });
-        assert_eq!(write(&nothing), None);
-        let mut again = value;
-        again["status"] = done;
-        let again = template::read(&TemplateKind::Deployment, &again);
-        assert_eq!(
-            status(
-                &web,
-                &again,
-                &assignment,
-                &[row("a", &found.revision, 2), row("b", &found.revision, 2)],
-                true,
-                Timestamp::UNIX_EPOCH
-            ),
-            None
-        );
-    }
-}
+mod tests;

@@ -1,9 +1,10 @@
 //! Whether a grant is idle.
 
-use crds::{PoolAmounts, Resources, reclaim_reason as reason};
+use crds::{PoolAmounts, RequestType, Resources, reclaim_reason as reason};
 use jiff::Timestamp;
 
 use super::policy::Policy;
+use super::stage::gives_back;
 use super::survey::{Held, Survey, oldest};
 use super::target::target;
 use crate::by_name::Name;
@@ -19,12 +20,36 @@ pub(super) const MEASURED: [&str; 2] = ["cpu", "memory"];
 /// What was found out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Used so little that it could shrink to that.
+    /// Used so little that it could shrink to that; to all that it holds where only giving it back whole is left.
     Idle(Grant),
     /// Not idle: one of [`crds::reclaim_reason`].
     Busy(&'static str),
+    /// Never idle.
+    Exempt(Exempt),
     /// Not known: one of [`crds::reclaim_reason`], and the centre that says nothing.
     Unknown(&'static str, Option<String>),
+}
+
+/// Why a grant is never idle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exempt {
+    /// The policy exempts its type.
+    Type(RequestType),
+    /// It holds cards, whose use is not measured.
+    Cards,
+    /// It holds no vCPU and memory of pools that the policy is about.
+    NotMeasured,
+    /// What it holds of them is standby.
+    Standby,
+}
+
+/// Where a grant uses most of a resource.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Most {
+    /// The pool.
+    pub pool: Name,
+    /// Per cent of what is granted there, rounded up.
+    pub percent: i128,
 }
 
 /// What was found out, and by which policy.
@@ -32,8 +57,8 @@ pub enum Verdict {
 pub struct Judgement<'a> {
     /// The policy.
     pub policy: &'a Policy,
-    /// Per cent of the granted vCPU and memory, rounded up, of the busiest pool; `None` where that is not known.
-    pub percent: Option<(i128, i128)>,
+    /// The busiest pool by vCPU and the one by memory; `None` where that is not known.
+    pub busiest: Option<(Most, Most)>,
     /// Whether it is idle.
     pub verdict: Verdict,
 }
@@ -61,26 +86,33 @@ impl Use {
 pub fn judge<'a>(snapshot: &'a Snapshot, request: &Request) -> Option<Judgement<'a>> {
     let survey = &*snapshot.survey;
     let policy = survey.policy(request)?;
-    let of = |percent, verdict| {
+    let of = |busiest, verdict| {
         Some(Judgement {
             policy,
-            percent,
+            busiest,
             verdict,
         })
     };
+    let exempt = |why| of(None, Verdict::Exempt(why));
     let sort = |pool: &Name| snapshot.pools.get(&**pool).map(|p| &p.sort);
     // The use of cards is not measured, so whoever holds some is never idle.
     let cards = request
         .holds
         .keys()
         .any(|p| matches!(sort(p), Some(Sort::Accelerator { .. })));
-    if policy.exempts(request) || cards {
-        return of(None, Verdict::Busy(reason::EXEMPT));
+    if policy.exempts(request) {
+        return exempt(Exempt::Type(request.kind()));
+    }
+    if cards {
+        return exempt(Exempt::Cards);
     }
     let compute = request.holds.iter().filter(|(p, _)| policy.covers_pool(p));
     let compute: Vec<(&Name, &PoolGrant)> = compute
         .filter(|(p, _)| matches!(sort(p), Some(Sort::Compute(_))))
         .collect();
+    if compute.is_empty() {
+        return exempt(Exempt::NotMeasured);
+    }
     let mut uses: Vec<(&Name, Use)> = Vec::new();
     for (pool, grant) in compute {
         match used(survey, policy, request, pool, grant, snapshot.now) {
@@ -89,17 +121,40 @@ pub fn judge<'a>(snapshot: &'a Snapshot, request: &Request) -> Option<Judgement<
             Err((why, centre)) => return of(None, Verdict::Unknown(why, centre)),
         }
     }
-    if uses.is_empty() {
-        return of(None, Verdict::Busy(reason::EXEMPT));
-    }
-    let most = |resource: &str| uses.iter().map(|(_, u)| u.percent(resource)).max().unwrap_or(0);
-    let (cpu, memory) = (most("cpu"), most("memory"));
-    let verdict = if cpu >= policy.cpu_below || memory >= policy.memory_below {
+    let (Some(cpu), Some(memory)) = (most(&uses, "cpu"), most(&uses, "memory")) else {
+        return exempt(Exempt::Standby);
+    };
+    let verdict = if cpu.percent >= policy.cpu_below || memory.percent >= policy.memory_below {
         Verdict::Busy(reason::IN_USE)
     } else {
-        target(snapshot, policy, request, &uses).map_or(Verdict::Busy(reason::NOTHING_TO_RECLAIM), Verdict::Idle)
+        target(snapshot, policy, request, &uses)
+            .or_else(|| whole(policy, request))
+            .map_or(Verdict::Busy(reason::NOTHING_TO_RECLAIM), Verdict::Idle)
     };
     of(Some((cpu, memory)), verdict)
+}
+
+/// The busiest pool, the first one by name where several are; nothing where no pool is measured.
+fn most(uses: &[(&Name, Use)], resource: &str) -> Option<Most> {
+    let all = uses.iter().map(|(pool, found)| Most {
+        pool: Name::clone(pool),
+        percent: found.percent(resource),
+    });
+    all.reduce(|most, next| if next.percent > most.percent { next } else { most })
+}
+
+/// All that it holds, where it cannot shrink any more, is to be given back, and every centre says that nothing is
+/// requested there.
+fn whole(policy: &Policy, request: &Request) -> Option<Grant> {
+    let nothing = |pool: &str, centre: &str| {
+        let row = request.rows().iter().find(|r| r.name == centre);
+        let used = row.and_then(|r| r.used.iter().find(|u| u.pool == pool));
+        used.is_some_and(|u| Resources::try_from(&u.amounts).is_ok_and(Resources::is_zero))
+    };
+    let last = request.reclaim().is_some_and(|r| gives_back(policy.action, r));
+    let mut pools = request.holds.iter();
+    (last && pools.all(|(pool, grant)| grant.centres.keys().all(|centre| nothing(pool, centre))))
+        .then(|| request.holds.clone())
 }
 
 /// What a tenant used of a pool where this grant is in force; nothing where all of that is standby.

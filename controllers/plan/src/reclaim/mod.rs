@@ -18,7 +18,7 @@ mod target;
 mod tests;
 mod words;
 
-pub use judge::{Judgement, Verdict, judge};
+pub use judge::{Exempt, Judgement, Most, Verdict, judge};
 pub use policy::{Policy, PolicyError};
 pub use published::{Figures, figures, next_due, policy_status, stages};
 pub use status::{kept, status};

@@ -36,7 +36,7 @@ pub fn next(now: Option<&Reclaim>, seen: Seen<'_>) -> Option<Reclaim> {
     };
     let since = now.since.parse::<Timestamp>().unwrap_or(seen.now);
     let changed = seen.changed.is_some_and(|at| at > since);
-    let busy = matches!(seen.verdict, Verdict::Busy(_));
+    let busy = matches!(seen.verdict, Verdict::Busy(_) | Verdict::Exempt(_));
     match now.stage {
         ReclaimStage::Observed if seen.ended || changed || busy => None,
         ReclaimStage::Observed => Some(told(now, seen)),
@@ -55,6 +55,24 @@ pub fn next(now: Option<&Reclaim>, seen: Seen<'_>) -> Option<Reclaim> {
             observed(seen, step).or_else(|| Some(now.clone()))
         }
         ReclaimStage::Released => Some(now.clone()),
+    }
+}
+
+/// Whether a policy with that action does what a notice says.
+pub(super) fn acts(action: ReclaimAction, step: ReclaimStep) -> bool {
+    match action {
+        ReclaimAction::Propose => false,
+        ReclaimAction::Shrink => step == ReclaimStep::Shrink,
+        ReclaimAction::Release => true,
+    }
+}
+
+/// Whether it shrank before and is to be given back whole next. What was on that way stays on it while the policy only
+/// proposes.
+pub(super) fn gives_back(action: ReclaimAction, now: &Reclaim) -> bool {
+    match now.stage {
+        ReclaimStage::Shrunk => action == ReclaimAction::Release,
+        _ => now.step == ReclaimStep::Release && action != ReclaimAction::Shrink,
     }
 }
 
@@ -81,7 +99,11 @@ fn told(now: &Reclaim, seen: Seen<'_>) -> Reclaim {
     Reclaim {
         stage: ReclaimStage::Notified,
         since: seen.now.to_string(),
-        step: now.step,
+        step: if acts(seen.policy.action, now.step) {
+            now.step
+        } else {
+            ReclaimStep::Shrink
+        },
         day: Some(date_at(due).to_string()),
         due: Some(due.to_string()),
         to: seen.to.to_vec(),
@@ -89,9 +111,10 @@ fn told(now: &Reclaim, seen: Seen<'_>) -> Reclaim {
     }
 }
 
-/// From the notice to what it says. Of the days of grace `since` stays the time of the notice.
+/// From the notice to what it says, or back to the proposal where the policy does that no more. Of the days of grace
+/// `since` stays the time of the notice.
 fn warned(now: &Reclaim, seen: Seen<'_>, changed: bool, busy: bool, since: Timestamp) -> Option<Reclaim> {
-    let done = |stage| {
+    let enter = |stage| {
         Some(Reclaim {
             stage,
             since: seen.now.to_string(),
@@ -102,13 +125,16 @@ fn warned(now: &Reclaim, seen: Seen<'_>, changed: bool, busy: bool, since: Times
     };
     if now.stage == ReclaimStage::Due {
         match now.step {
-            ReclaimStep::Shrink if !seen.ended && seen.holds == now.to => return done(ReclaimStage::Shrunk),
-            ReclaimStep::Release if seen.ended => return done(ReclaimStage::Released),
+            ReclaimStep::Shrink if !seen.ended && seen.holds == now.to => return enter(ReclaimStage::Shrunk),
+            ReclaimStep::Release if seen.ended => return enter(ReclaimStage::Released),
             ReclaimStep::Shrink | ReclaimStep::Release => {}
         }
     }
     if seen.ended || changed || busy {
         return None;
+    }
+    if !acts(seen.policy.action, now.step) {
+        return enter(ReclaimStage::Observed);
     }
     if let Some(keep) = seen.keep {
         return Some(appealed(now, seen, keep));

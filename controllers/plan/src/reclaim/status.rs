@@ -74,7 +74,7 @@ fn way(
     let verdict = judgement.map_or(&nothing, |j| &j.verdict);
     let to = match verdict {
         Verdict::Idle(to) => amounts(to),
-        Verdict::Busy(_) | Verdict::Unknown(..) => Vec::new(),
+        Verdict::Busy(_) | Verdict::Exempt(_) | Verdict::Unknown(..) => Vec::new(),
     };
     next(
         before,
@@ -93,10 +93,10 @@ fn way(
 
 /// The figures; their time moves when one of them does.
 fn utilization(judgement: &Judgement<'_>, before: Option<&Utilization>, now: Timestamp) -> Option<Utilization> {
-    let (cpu, memory) = judgement.percent?;
+    let (cpu, memory) = judgement.busiest.as_ref()?;
     let new = Utilization {
-        cpu_p95: format!("{cpu}%"),
-        memory_p95: format!("{memory}%"),
+        cpu_p95: format!("{}%", cpu.percent),
+        memory_p95: format!("{}%", memory.percent),
         window: judgement.policy.window.clone(),
         at: before.map_or_else(String::new, |b| b.at.clone()),
     };

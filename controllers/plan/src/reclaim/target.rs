@@ -1,5 +1,6 @@
-//! What an idle grant shrinks to: by the same rules of splitting as when it was granted, and a lowering everywhere.
+//! What an idle grant shrinks to: by the rule that its parts follow, and a lowering everywhere.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use crds::{ReclaimStage, ReclaimStep, Resources};
@@ -7,9 +8,10 @@ use jiff::Timestamp;
 
 use super::judge::{MEASURED, Use, Verdict, amounts, judge};
 use super::policy::Policy;
+use super::stage::acts;
 use crate::by_name::Name;
 use crate::cycle::Snapshot;
-use crate::quota::{Grant, Part, PoolGrant, Slot, SurvivalRule, parts};
+use crate::quota::{Grant, MEMORY_STEP, PoolGrant};
 use crate::request::Request;
 
 /// What is given back comes in whole vCPU and GiB.
@@ -20,6 +22,9 @@ const WHOLE: Resources = Resources {
     accelerators: 1,
 };
 
+/// The finest step of each measured resource in the part of a centre: milli-vCPU, bytes.
+const FINEST: [(&str, i128); 2] = [("cpu", 1), ("memory", MEMORY_STEP)];
+
 /// What is to be done about a grant now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Act {
@@ -29,7 +34,7 @@ pub enum Act {
     End,
 }
 
-/// What is to be done about a grant whose day has come, if it is idle still and nobody keeps it.
+/// What is to be done about a grant whose day has come, if it is idle still, the policy still acts and nobody keeps it.
 pub(crate) fn act(snapshot: &Snapshot, request: &Request) -> Option<Act> {
     let reclaim = request.reclaim()?;
     if reclaim.stage != ReclaimStage::Due || !request.is_live() {
@@ -40,7 +45,11 @@ pub(crate) fn act(snapshot: &Snapshot, request: &Request) -> Option<Act> {
     if snapshot.now < due || snapshot.survey.keep_of(request, told).is_some() {
         return None;
     }
-    let Verdict::Idle(to) = judge(snapshot, request)?.verdict else {
+    let judgement = judge(snapshot, request)?;
+    if !acts(judgement.policy.action, reclaim.step) {
+        return None;
+    }
+    let Verdict::Idle(to) = judgement.verdict else {
         return None;
     };
     match reclaim.step {
@@ -55,19 +64,16 @@ pub(crate) fn act(snapshot: &Snapshot, request: &Request) -> Option<Act> {
             let fits = to
                 .iter()
                 .all(|(pool, g)| announced.get(&**pool).is_some_and(|n| g.n.fits(*n)));
-            let to = announced_grant(snapshot, request, &announced).filter(|_| fits)?;
+            let to = announced_grant(request, &announced).filter(|_| fits)?;
             (amounts(&to) == reclaim.to && to != request.holds).then_some(Act::Shrink(to))
         }
     }
 }
 
-fn announced_grant(snapshot: &Snapshot, request: &Request, announced: &BTreeMap<&str, Resources>) -> Option<Grant> {
+fn announced_grant(request: &Request, announced: &BTreeMap<&str, Resources>) -> Option<Grant> {
     let split = |(pool, held): (&Name, &PoolGrant)| {
         let n = announced.get(&**pool).copied()?.each_min(held.n);
-        if n == held.n {
-            return Some((pool.clone(), held.clone()));
-        }
-        Some((pool.clone(), lowered(snapshot, request, pool, held, n)?))
+        Some((Name::clone(pool), lowered(held, n)))
     };
     request.holds.iter().map(split).collect()
 }
@@ -87,8 +93,7 @@ pub(super) fn target(snapshot: &Snapshot, policy: &Policy, request: &Request, us
         if n == held.n {
             continue;
         }
-        let grant = lowered(snapshot, request, pool, held, n)?;
-        to.insert(Name::clone(pool), grant);
+        to.insert(Name::clone(pool), lowered(held, n));
     }
     (to != request.holds).then_some(to)
 }
@@ -120,8 +125,9 @@ fn floors(snapshot: &Snapshot, request: &Request, pool: &str, held: &PoolGrant) 
         };
         // What cannot be read may be all of it.
         let used = Resources::try_from(&used.amounts).unwrap_or(*all);
-        for resource in MEASURED {
-            let mine = ceil_div(used[resource] * part.share[resource], all[resource]);
+        for (resource, step) in FINEST {
+            // In whole steps, so that the share is not rounded to less.
+            let mine = ceil_div(ceil_div(used[resource] * part.share[resource], all[resource]), step) * step;
             let n = whole(resource, ceil_div(mine * held.n[resource], part.share[resource]));
             if mine > 0 {
                 floors[resource] = floors[resource].max(n);
@@ -131,30 +137,37 @@ fn floors(snapshot: &Snapshot, request: &Request, pool: &str, held: &PoolGrant) 
     floors
 }
 
-/// The grant with n instead, in the centres where it is, nowhere more than before.
-fn lowered(snapshot: &Snapshot, request: &Request, pool: &str, held: &PoolGrant, n: Resources) -> Option<PoolGrant> {
-    let rule = SurvivalRule::try_from(&request.object().spec.survival).ok()?;
-    let pool = snapshot.pools.get(pool)?;
-    let slots: Vec<Slot> = pool
-        .slots
-        .iter()
-        .filter(|s| held.centres.contains_key(&s.name))
-        .cloned()
-        .collect();
-    if slots.len() != held.centres.len() {
-        return None;
+/// The grant with n instead. Each part falls as n does: a Change may have brought another rule of survival than was asked
+/// at first, and the pool other weights since. Nothing is more than before in any centre, and each carries alone what it must.
+fn lowered(held: &PoolGrant, n: Resources) -> PoolGrant {
+    let mut centres = held.centres.clone();
+    for (resource, step) in FINEST {
+        let (new, old) = (n[resource], held.n[resource]);
+        if new == old {
+            continue;
+        }
+        let all: i128 = held.centres.values().map(|p| p.share[resource]).sum();
+        let mut rest = new;
+        for (centre, part) in &held.centres {
+            let (share, survival) = (part.share[resource], part.survival[resource]);
+            let less = (share * new / all.max(1) / step * step).min(share);
+            let alone = (ceil_div(survival * new, old * step) * step).min(survival).min(new);
+            rest -= less;
+            centres.update(centre, |p| (p.share[resource], p.survival[resource]) = (less, alone));
+        }
+        // What rounding left over goes to the largest part first, by name where they are alike.
+        let mut largest: Vec<_> = held.centres.iter().collect();
+        largest.sort_by_key(|(_, part)| Reverse(part.share[resource]));
+        for (centre, part) in largest {
+            centres.update(centre, |p| {
+                let more = rest.min(part.share[resource] - p.share[resource]);
+                p.share[resource] += more;
+                rest -= more;
+            });
+        }
     }
-    let split = parts(n, rule, &slots, 1);
-    let least = |(centre, part): (&Name, &Part)| {
-        let new = split.get(centre).copied().unwrap_or_default();
-        let part = Part {
-            share: new.share.each_min(part.share),
-            survival: new.survival.each_min(part.survival),
-        };
-        (centre.clone(), part)
-    };
-    Some(PoolGrant {
-        n,
-        centres: held.centres.iter().map(least).collect(),
-    })
+    PoolGrant { n, centres }
 }
+
+#[cfg(test)]
+mod tests;

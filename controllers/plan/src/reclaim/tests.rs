@@ -245,6 +245,57 @@ fn what_shrank_is_given_back_whole_only_where_the_policy_says_so() {
 }
 
 #[test]
+fn a_policy_that_only_proposes_takes_its_notices_back() {
+    for (now, verdict) in [
+        (ReclaimStage::Notified, Verdict::Idle(Grant::new())),
+        (ReclaimStage::Due, Verdict::Idle(Grant::new())),
+        (ReclaimStage::Due, Verdict::Unknown(reason::NO_METRICS, None)),
+    ] {
+        let eyes = Eyes {
+            policy: policy(&json!({"action": "Propose"})),
+            verdict,
+            ..Eyes::idle(30)
+        };
+        let back = eyes.next(Some(&reclaim(now, 0))).unwrap();
+        assert_eq!(
+            (back.stage, back.day.as_deref(), back.due.as_deref()),
+            (ReclaimStage::Observed, None, None),
+            "{now:?}"
+        );
+        assert_eq!(stage(eyes.next(Some(&back))), Some(ReclaimStage::Observed), "and stays");
+    }
+    let taken = Eyes {
+        policy: policy(&json!({"action": "Propose"})),
+        holds: cpu(16),
+        changed: 21,
+        ..Eyes::idle(21)
+    };
+    assert_eq!(
+        stage(taken.next(Some(&reclaim(ReclaimStage::Due, 0)))),
+        Some(ReclaimStage::Shrunk),
+        "what was taken before is told"
+    );
+}
+
+#[test]
+fn who_shrinks_and_gives_nothing_back_is_told_so_anew() {
+    let mut due = reclaim(ReclaimStage::Due, 0);
+    due.step = ReclaimStep::Release;
+    let back = Eyes::idle(20).next(Some(&due)).unwrap();
+    assert_eq!(back.stage, ReclaimStage::Observed);
+    let told = Eyes::idle(20).next(Some(&back)).unwrap();
+    assert_eq!(
+        (told.stage, told.step, told.day.as_deref()),
+        (ReclaimStage::Notified, ReclaimStep::Shrink, Some("1970-02-11"))
+    );
+    let release = Eyes {
+        policy: policy(&json!({"action": "Release"})),
+        ..Eyes::idle(20)
+    };
+    assert_eq!(stage(release.next(Some(&due))), Some(ReclaimStage::Due));
+}
+
+#[test]
 fn policies_are_asked_by_how_much_they_name() {
     let named = |name: &str, tenants: Value, pools: Value| Policy {
         name: name.into(),

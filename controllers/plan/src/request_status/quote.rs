@@ -13,7 +13,7 @@ pub fn quoted(assessment: &Assessment) -> Option<String> {
             .map(|(centre, part)| format!("{centre} {}", part.charge()))
             .collect();
         let (pool, n, charged) = (&choice.pool, choice.grant.n, charged.join("; "));
-        format!("{pool}: {n}, charged {charged} | {pool}：{n}，计费 {charged}")
+        format!("{pool}: {n}, charged {charged} | {pool}：{n}，占用 {charged}")
     });
     joined(takes.chain(assessment.choices.iter().filter_map(Choice::reason)))
 }

@@ -285,7 +285,8 @@ impl Facts {
         )
     }
 
-    /// A request that speaks of another one's grant. A change of cards asks for one block or two.
+    /// A request that speaks of another one's grant. A change of cards asks for one block or two; some changes ask for another
+    /// survival than the grant had.
     pub(crate) fn speaks_of(
         &self,
         i: usize,
@@ -296,8 +297,13 @@ impl Facts {
     ) -> ResourceRequest {
         let resources = n.map(|n| if cards { blocks(1 + n % 2) } else { compute(n) });
         let term = (kind == RequestType::Renew).then(|| json!({"months": 1}));
-        let spec =
-            json!({"type": kind, "allocationRef": {"name": format!("r{i}")}, "resources": resources, "term": term});
+        let survival = match n.map(|n| n % 4) {
+            Some(1) => "60%",
+            Some(2) => "None",
+            _ => "Full",
+        };
+        let spec = json!({"type": kind, "allocationRef": {"name": format!("r{i}")}, "survival": survival,
+            "resources": resources, "term": term});
         object(
             self.tenant(i),
             &format!("{kind:?}{i}").to_lowercase(),

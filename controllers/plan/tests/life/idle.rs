@@ -1,8 +1,12 @@
 //! Idle grants, cycle by cycle: noticed, told, kept, shrunk, given back; and never where anything is not known.
 
+#[path = "idle/rules.rs"]
+mod rules;
+
 use crds::{ReclaimStage, reclaim_reason as reason};
-use proptest::prelude::*;
-use serde_json::{Value, json};
+use plan::pool::Sort;
+use plan::reclaim::{Exempt, Verdict, judge};
+use serde_json::json;
 
 use crate::world::{World, cpu};
 
@@ -187,13 +191,105 @@ fn emergencies_are_exempt_and_a_proposal_stays_one() {
     world.settle();
     world.on_day(2);
     world.settle();
-    assert_eq!(idle_says(&world, "e").1, reason::EXEMPT);
+    let (_, why, text) = idle_says(&world, "e");
+    assert_eq!(why, reason::EXEMPT);
+    assert!(text.starts_with("exempt from idle: it is for an emergency |"), "{text}");
     let mut world = idle();
     world.policy(&json!({"action": "Propose"}));
     world.settle();
     world.on_day(200);
     world.settle();
     assert_eq!((stage(&world), world.holds("a")), (Some(ReclaimStage::Observed), 64));
+}
+
+#[test]
+fn a_policy_that_only_proposes_stops_what_it_announced() {
+    for days in [&[31][..], &[31, 46]] {
+        let mut world = idle();
+        for day in days {
+            world.on_day(*day);
+            world.settle();
+        }
+        world.policy(&json!({"action": "Propose"}));
+        world.on_day(200);
+        world.settle();
+        assert_eq!(
+            (stage(&world), world.holds("a")),
+            (Some(ReclaimStage::Observed), 64),
+            "{days:?}"
+        );
+    }
+}
+
+/// A grant of 4 that nobody uses, under a policy that gives back, as small as it may become.
+fn shrunk_to_the_least() -> World {
+    let mut world = World::new(200);
+    world.policy(&json!({"action": "Release"}));
+    world.ask("a", "New", 4);
+    world.settle();
+    world.use_in_each("a", 0);
+    world.uses("a", Some(0));
+    for day in [31, 46, 53] {
+        world.on_day(day);
+        world.settle();
+    }
+    assert_eq!((stage(&world), world.holds("a")), (Some(ReclaimStage::Shrunk), 1));
+    world
+}
+
+#[test]
+fn what_cannot_shrink_any_more_is_given_back_where_nothing_is_requested() {
+    let mut world = shrunk_to_the_least();
+    for day in [84, 99, 106] {
+        assert_eq!(world.holds("a"), 1);
+        world.on_day(day);
+        world.settle();
+    }
+    assert_eq!(
+        (stage(&world), world.holds("a"), world.charged()),
+        (Some(ReclaimStage::Released), 0, 0)
+    );
+    let mut world = shrunk_to_the_least();
+    world.use_in_each("a", 1);
+    for day in [84, 99, 106] {
+        world.on_day(day);
+        world.settle();
+    }
+    assert_eq!((stage(&world), world.holds("a")), (Some(ReclaimStage::Shrunk), 1));
+}
+
+#[test]
+fn a_release_is_not_carried_out_by_a_policy_that_only_shrinks() {
+    let mut world = shrunk_to_the_least();
+    for day in [84, 99] {
+        world.on_day(day);
+        world.settle();
+    }
+    assert_eq!(stage(&world), Some(ReclaimStage::Due));
+    world.policy(&json!({"action": "Shrink"}));
+    world.on_day(106);
+    world.settle();
+    assert_eq!((stage(&world), world.holds("a")), (None, 1));
+    assert_eq!(idle_says(&world, "a").1, reason::NOTHING_TO_RECLAIM);
+}
+
+#[test]
+fn storage_and_cards_are_exempt_each_for_its_reason() {
+    let mut world = idle();
+    let mut why = |sort: Sort| {
+        world.pool.sort = sort;
+        let snapshot = world.snapshot();
+        let found = judge(&snapshot, world.request("a")).unwrap();
+        found.verdict
+    };
+    let storage = Sort::Storage(crds::StorageTier::Hot);
+    assert_eq!(why(storage), Verdict::Exempt(Exempt::NotMeasured));
+    let cards = Sort::Accelerator {
+        architecture: crds::Architecture::Amd64,
+        use_: crds::AcceleratorUse::Training,
+        per_unit: cpu(1),
+    };
+    assert_eq!(why(cards), Verdict::Exempt(Exempt::Cards));
 }
 
 #[test]
@@ -247,53 +343,4 @@ fn a_change_by_the_owner_ends_the_notice() {
     world.change("down", "a", 30);
     world.settle();
     assert_eq!((stage(&world), world.holds("a")), (None, 30));
-}
-
-/// What may happen on a day.
-fn days() -> impl Strategy<Value = Vec<(i64, Option<i128>, i128, bool)>> {
-    let used = prop_oneof![2 => (0..40_000_i128).prop_map(Some), 1 => Just(None)];
-    prop::collection::vec((1..20_i64, used, 0..33_i128, any::<bool>()), 1..25)
-}
-
-fn announced(world: &World) -> Option<(ReclaimStage, Value)> {
-    let status = world.request("a").object().status.as_ref().unwrap();
-    status.reclaim.as_ref().map(|r| (r.stage, json!(r.to)))
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
-
-    /// Whatever is used, known or appealed: the ledger stays exact (checked in every cycle), a grant falls only after three
-    /// weeks of notice to exactly what was announced, and never where its use is unknown or too high, or below what runs.
-    #[test]
-    fn nothing_is_taken_without_notice(days in days()) {
-        let mut world = idle();
-        let (mut today, mut told) = (31, None);
-        for (number, (wait, used, runs, keeps)) in days.into_iter().enumerate() {
-            world.settle();
-            let before = (world.holds("a"), announced(&world));
-            if matches!(before.1, Some((ReclaimStage::Notified, _))) {
-                told.get_or_insert(today);
-            }
-            today += wait;
-            world.on_day(today);
-            let runs = runs.min(world.holds("a") / 2);
-            world.use_in_each("a", runs);
-            world.uses("a", used);
-            if keeps {
-                world.keep(&format!("k{number}"), "a");
-            }
-            world.settle();
-            let now = world.holds("a");
-            if now < before.0 {
-                prop_assert!(told.is_some_and(|t| today - t >= 21), "told {told:?}, taken {today}");
-                prop_assert!(used.is_some_and(|u| u * 2 * 10 < before.0 * 1000), "{used:?} of {}", before.0);
-                prop_assert!(now >= runs * 2 && !keeps);
-            }
-            let stage = announced(&world).map(|(stage, _)| stage);
-            if !matches!(stage, Some(ReclaimStage::Notified | ReclaimStage::Due)) {
-                told = None;
-            }
-        }
-    }
 }

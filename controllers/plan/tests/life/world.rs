@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crds::{Intake, LedgerState, QuotaLedgerSpec, Resources, label};
 use jiff::{SignedDuration, Timestamp};
 use plan::ceilings::Ceiling;
-use plan::check::violations;
+use plan::check::{grants_broken, violations};
 use plan::cycle::{Reading, Snapshot, cycle};
 use plan::ledger::Ledger;
 use plan::pool::{Capacity, Pool, Sort};
@@ -280,7 +280,8 @@ impl World {
             let before = (self.ledger.clone(), format!("{:?}", self.requests));
             self.once();
             let requests: Vec<Request> = self.requests.values().cloned().collect();
-            let wrong = violations(&self.ledger, &requests, true);
+            let mut wrong = violations(&self.ledger, &requests, true);
+            wrong.extend(grants_broken(&requests));
             assert!(wrong.is_empty(), "{wrong:?}");
             if before == (self.ledger.clone(), format!("{:?}", self.requests)) {
                 return;

@@ -41,9 +41,9 @@ impl Custom {
         kinds::template_unseen(&self.kinds, &self.hub, kind)
     }
 
-    /// Kinds that may not be read here.
+    /// Kinds that cannot be read here: what stands of them is not known.
     pub(super) fn forbidden(&self) -> BTreeMap<TemplateKind, Why> {
-        let forbidden = self.here.iter().filter(|(_, unseen)| **unseen == Unseen::Forbidden);
+        let forbidden = self.here.iter().filter(|(_, unseen)| **unseen != Unseen::Missing);
         forbidden
             .filter_map(|(kind, _)| Some((kind.clone(), self.lacks(kind)?)))
             .collect()
@@ -89,13 +89,11 @@ type Verdict = (u64, (String, i64), Option<String>);
 pub(super) struct Judged(BTreeMap<Spot, Verdict>);
 
 impl Judged {
-    /// Custom resources that are wanted, stand, and are not ready.
+    /// Objects that are wanted, stand, and are not ready.
     pub(super) fn unready(&mut self, kinds: &Kinds, plan: &Plan, standing: &Standing) -> BTreeMap<Spot, String> {
-        let custom = standing
-            .iter()
-            .filter(|(spot, _)| spot.1.kind.is_custom() && plan.wants.contains_key(*spot));
+        let wanted = || standing.iter().filter(|(spot, _)| plan.wants.contains_key(*spot));
         let mut now = BTreeMap::new();
-        for (spot, live) in custom {
+        for (spot, live) in wanted().filter(|(spot, _)| spot.1.kind.is_custom()) {
             let Some(placeable) = kinds.get(&spot.1.kind) else {
                 continue;
             };
@@ -109,7 +107,8 @@ impl Judged {
         }
         self.0 = now;
         let lacks = self.0.iter().filter_map(|(spot, v)| Some((spot.clone(), v.2.clone()?)));
-        lacks.collect()
+        let trouble = wanted().filter_map(|(spot, live)| Some((spot.clone(), live.trouble.clone()?)));
+        lacks.chain(trouble).collect()
     }
 }
 

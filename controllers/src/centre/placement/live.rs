@@ -3,7 +3,7 @@
 use crds::{JobRow, PlacedObject, RightEpoch, label, object as names};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use kube::ResourceExt as _;
-use plan::placement::row::{Progress, progress};
+use plan::placement::row::{Progress, progress, trouble};
 use plan::placement::{exclusive, job};
 use tokio::time::{Duration, Instant};
 
@@ -28,6 +28,8 @@ pub(super) struct Live {
     pub(super) progress: Progress,
     /// With a Job or CronJob: how far it is.
     pub(super) job: Option<JobRow>,
+    /// Of a built-in kind: why it does not become ready by itself.
+    pub(super) trouble: Option<String>,
     /// With a Job: uid of the template that it was made of.
     pub(super) template: Option<String>,
     /// With an exclusive placement: the epoch that is written on its pods.
@@ -70,6 +72,7 @@ impl Live {
             deleting,
             progress: progress(kind, &value),
             job,
+            trouble: trouble(kind, &value),
             template,
             pods: exclusive::of_pods(&value),
             owner,

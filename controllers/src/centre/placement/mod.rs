@@ -23,7 +23,7 @@ use kube::runtime::watcher;
 use plan::centre::catalogue::Catalogue;
 use plan::centre::epoch::Floors;
 use plan::centre::stage::Stage;
-use plan::placement::centre::{self, Plan, Snapshot, Source, Spot, Want, plan};
+use plan::placement::centre::{self, Plan, Snapshot, Spot, Want, plan};
 use plan::placement::confirm::{self, Contents};
 use plan::placement::decide::key;
 use plan::placement::exclusive;
@@ -39,6 +39,7 @@ use super::right::Rights;
 use super::{AT_ONCE, epoch};
 use crate::call::CallError;
 use crate::fail_point::FailPoints;
+use crate::pass::Made;
 use crate::templates::{Found, Templates, plain};
 use around::Around;
 use checked::Checked;
@@ -46,14 +47,14 @@ pub(super) use endpoints::wanted as places_services;
 use endpoints::{Endpoints, Ready};
 use kinds::{Custom, Judged};
 use live::Live;
-use revisions::Revisions;
+use revisions::{Revisions, Sources};
 pub(super) use rows::Rows;
 use scalers::Scalers;
 
 /// First wait after an object failed; it doubles up to the pass's own rhythm.
 const RETRY: Duration = Duration::from_millis(500);
 
-/// A template of the hub: what a decision needs of it, its text, and of a member cloud its fingerprint.
+/// A template of the hub: what a decision needs of it, its text, and of a member cloud its content.
 pub(super) struct HubTemplate {
     facts: Template,
     text: String,
@@ -178,7 +179,7 @@ impl Placements {
     }
 
     /// One pass over all placements. Answers when it wants to be called again.
-    pub(super) async fn pass(&mut self) -> Result<Option<Duration>, CallError> {
+    pub(super) async fn pass(&mut self) -> Result<Made, CallError> {
         let placements = self.caches.placements.shared();
         let (custom, kinds) = (Kinds::new(&self.caches.kinds.shared()), centre::kinds(&placements));
         // Where nothing is written, the hub's templates are nobody's business.
@@ -193,14 +194,14 @@ impl Placements {
         self.endpoints.watch(endpoints::wanted(&placements));
         self.scalers.watch(!self.stage.read_only() && scalers::wanted(&kinds));
         if !self.live.complete() {
-            return Ok(None);
+            return Ok(Made::Waiting);
         }
         let found = self.live.kinds();
         let kinds = kinds.union(&found).cloned();
         self.live.watch(&custom, &looked_at(self.stage, kinds));
         let complete = self.templates.complete() && self.revisions.complete() && self.live.complete();
         if !complete || !self.scalers.complete() {
-            return Ok(None);
+            return Ok(Made::Waiting);
         }
         self.custom = Custom {
             kinds: custom,
@@ -213,16 +214,19 @@ impl Placements {
             None => epoch::read(&self.cluster).await?,
         };
         let standing = self.standing();
-        let templates = self.templates.all();
-        let plan = self.decide(&placements, &standing, &stored, &templates);
+        let sources = Sources {
+            now: self.templates.all(),
+            stored: revisions::by_revision(&self.revisions),
+        };
+        let plan = self.decide(&placements, &standing, &stored, &sources);
         if plan.floors != stored {
             self.floors = Some(epoch::raise(&self.cluster, &plan.floors).await?);
             // Decided again before anything is written: somebody may have seen more.
-            return Ok(Some(Duration::ZERO));
+            return Ok(Made::Whole(Some(Duration::ZERO)));
         }
         self.floors = Some(stored);
         self.guard(&plan);
-        let states = self.carry_out(&plan, &standing, &templates).await;
+        let states = self.carry_out(&plan, &standing, &sources).await;
         let gone = self.take_away(&plan, &standing).await;
         let failed = !gone
             || states
@@ -230,7 +234,8 @@ impl Placements {
                 .any(|s| matches!(s, State::Failed(crds::placement_reason::APPLY_FAILED, _)));
         self.failures = if failed { self.failures.saturating_add(1) } else { 0 };
         self.report(placements, plan, states);
-        Ok(failed.then(|| RETRY.saturating_mul(1 << self.failures.min(10))))
+        let again = failed.then(|| RETRY.saturating_mul(1 << self.failures.min(10)));
+        Ok(Made::Whole(again))
     }
 
     /// Hands what came of the pass to whoever writes the rows.
@@ -255,14 +260,11 @@ impl Placements {
         placements: &[Arc<DualActivePlacement>],
         standing: &Standing,
         floors: &Floors,
-        templates: &BTreeMap<Spot, Arc<HubTemplate>>,
+        sources: &Sources,
     ) -> Plan {
-        let contents: Contents = match self.stage {
+        let contents = match self.stage {
             Stage::Own => Contents::new(),
-            Stage::Member(_) => {
-                let content = |(key, t): (&Spot, &Arc<HubTemplate>)| (key.clone(), t.content.clone());
-                templates.iter().map(content).collect()
-            }
+            Stage::Member(_) => sources.contents(),
         };
         let labelled = standing
             .iter()
@@ -322,24 +324,11 @@ impl Placements {
     }
 
     /// Applies what differs, kind after kind: what pods refer to stands before them.
-    async fn carry_out(
-        &mut self,
-        plan: &Plan,
-        standing: &Standing,
-        templates: &BTreeMap<Spot, Arc<HubTemplate>>,
-    ) -> BTreeMap<Spot, State> {
+    async fn carry_out(&mut self, plan: &Plan, standing: &Standing, sources: &Sources) -> BTreeMap<Spot, State> {
         let mut states: BTreeMap<Spot, State> = BTreeMap::new();
         self.checked.retain(|spot, _| plan.wants.contains_key(spot));
         let scaled = scalers::scaled(&self.scalers);
-        let revisions = revisions::by_revision(&self.revisions);
-        let template = |spot: &Spot, want: &Want| {
-            let key = (want.tenant.clone(), spot.1.clone());
-            match &want.source {
-                Source::Template => templates.get(&key),
-                Source::Revision(revision) => revisions.get(&(key, revision.clone())),
-                Source::Later => None,
-            }
-        };
+        let template = |spot: &Spot, want: &Want| sources.of(spot, want);
         let (scaled, nothing) = (&scaled, BTreeMap::new());
         let before = Around {
             scaled,

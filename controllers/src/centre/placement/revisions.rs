@@ -1,4 +1,5 @@
-//! Stored versions of templates, watched only while a placement brings versions to its centres in an order.
+//! Templates of the hub as they are now and as they are stored; stored ones are watched only while a placement brings versions
+//! to its centres in an order.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,6 +8,8 @@ use crds::{DualActivePlacement, PlacedObject, TemplateKind, label};
 use k8s_openapi::api::apps::v1::ControllerRevision;
 use kube::Client;
 use kube::runtime::watcher::Config;
+use plan::placement::centre::{Source, Spot, Want};
+use plan::placement::confirm::{self, Contents};
 use plan::placement::template::Key;
 use serde_json::Value;
 use tokio::sync::Notify;
@@ -14,10 +17,35 @@ use tokio::sync::Notify;
 use super::HubTemplate;
 use crate::lazy::Lazy;
 
-/// A template by its key and revision.
-pub(super) type ByRevision = BTreeMap<(Key, String), Arc<HubTemplate>>;
+/// Templates as a pass found them: what is decided about is what is applied.
+pub(super) struct Sources {
+    /// As they are now.
+    pub(super) now: BTreeMap<Key, Arc<HubTemplate>>,
+    /// By key and revision.
+    pub(super) stored: BTreeMap<(Key, String), Arc<HubTemplate>>,
+}
 
-/// A revision never changes: the same key is the same content.
+impl Sources {
+    /// From what an object is made, where it is there.
+    pub(super) fn of(&self, spot: &Spot, want: &Want) -> Option<&Arc<HubTemplate>> {
+        let key = (want.tenant.clone(), spot.1.clone());
+        match &want.source {
+            Source::Template => self.now.get(&key),
+            Source::Revision(revision) => self.stored.get(&(key, revision.clone())),
+            Source::Later => None,
+        }
+    }
+
+    /// What a person may have to confirm.
+    pub(super) fn contents(&self) -> Contents {
+        let now = self.now.iter().map(|(key, t)| ((key.clone(), None), t));
+        let stored = self.stored.iter();
+        let stored = stored.map(|((key, revision), t)| ((key.clone(), Some(revision.clone())), t));
+        now.chain(stored).map(|(key, t)| (key, t.content.clone())).collect()
+    }
+}
+
+/// A version of a template.
 pub(super) struct Stored {
     key: (Key, String),
     template: Arc<HubTemplate>,
@@ -25,7 +53,7 @@ pub(super) struct Stored {
 
 impl PartialEq for Stored {
     fn eq(&self, other: &Self) -> bool {
-        self.key == other.key
+        self.key == other.key && self.template.content == other.template.content
     }
 }
 
@@ -41,7 +69,7 @@ pub(super) fn wanted(placements: &[Arc<DualActivePlacement>]) -> bool {
     assignments.into_iter().any(|a| !a.rollouts.is_empty())
 }
 
-pub(super) fn by_revision(revisions: &Revisions) -> ByRevision {
+pub(super) fn by_revision(revisions: &Revisions) -> BTreeMap<(Key, String), Arc<HubTemplate>> {
     let stored = revisions.all().into_iter();
     stored.map(|s| (s.key.clone(), Arc::clone(&s.template))).collect()
 }
@@ -56,10 +84,10 @@ fn read(revision: ControllerRevision) -> Result<Stored, String> {
     let name = text_at("/metadata/name").ok_or("no name")?;
     let tenant = revision.metadata.namespace.ok_or("no namespace")?;
     let facts = plan::placement::template::read(&kind, &data);
+    // Once for each revision: what it is called is no promise of what is in it.
+    let content = confirm::content(&kind, &data);
     let key = ((tenant, PlacedObject { kind, name }), facts.revision.clone());
     let text = data.to_string();
-    // A revision is its own fingerprint.
-    let content = String::new();
     let template = Arc::new(HubTemplate { facts, text, content });
     Ok(Stored { key, template })
 }

@@ -64,7 +64,7 @@ pub(super) fn fences(placement: &DualActivePlacement) -> Vec<FenceHere> {
 }
 
 /// The centre that runs it; `None` where nothing is decided, or every centre does.
-pub(super) fn active(placement: &DualActivePlacement) -> Option<&str> {
+pub(crate) fn active(placement: &DualActivePlacement) -> Option<&str> {
     if placement.spec.mode == PlacementMode::ActiveActive {
         return None;
     }

@@ -9,9 +9,9 @@ use serde::Serialize;
 
 use super::confirmation::{Confirmation, confirmation};
 use super::live::{Live, autoscaled, compare};
-use super::named;
 use super::scene::Scene;
 use super::seen::Seen;
+use super::{has_newest, named};
 use crate::lang::both;
 
 /// The answer.
@@ -155,7 +155,7 @@ impl Sides<'_> {
         self.objects(name, row, &mut out);
         for object in &self.target.objects {
             self.copies(name, object, row, &mut out);
-            self.generation(name, object, row, &mut out);
+            self.version(name, object, row, &mut out);
             if row.is_some() {
                 self.meant(name, object, &mut out);
             }
@@ -237,7 +237,7 @@ impl Sides<'_> {
         });
     }
 
-    fn generation(&self, centre: &str, object: &PlacedObject, row: Option<&PlacementRow>, out: &mut CentreDiff) {
+    fn version(&self, centre: &str, object: &PlacedObject, row: Option<&PlacementRow>, out: &mut CentreDiff) {
         let workload = row.and_then(|r| r.workload(object));
         let template = self
             .seen
@@ -246,15 +246,21 @@ impl Sides<'_> {
         let (Some(workload), Some(template)) = (workload, template) else {
             return;
         };
-        let newest = plan::placement::template::read(&object.kind, template).generation;
-        if workload.generation < newest {
-            let said = |n: i64| Some(both(format!("generation {n} of the template"), format!("模板版本 {n}")));
-            out.differences.push(Difference {
-                object: named(&object.kind, &object.name),
-                hub: said(newest),
-                centre: said(workload.generation),
-            });
-        }
+        let newest = plan::placement::template::read(&object.kind, template);
+        let generation = |n: i64| both(format!("generation {n} of the template"), format!("模板版本 {n}"));
+        let revision = |r: &str| both(format!("revision {r} of the template"), format!("模板指纹 {r}"));
+        let (hub, centre) = match has_newest(self.placement, workload, &newest) {
+            Some(false) => (revision(&newest.revision), revision(&workload.revision)),
+            None if workload.generation < newest.generation => {
+                (generation(newest.generation), generation(workload.generation))
+            }
+            Some(true) | None => return,
+        };
+        out.differences.push(Difference {
+            object: named(&object.kind, &object.name),
+            hub: Some(hub),
+            centre: Some(centre),
+        });
     }
 
     /// What differs from the template because this is one centre of several.

@@ -2,15 +2,15 @@
 
 use crds::{
     Amount, Drift, DualActivePlacement, Layer, PlacedObject, PlacementRow, ServiceRow, TemplateKind, WorkloadRollout,
-    condition, placement_reason as reason,
+    WorkloadRow, condition, placement_reason as reason,
 };
 use jiff::Timestamp;
 use plan::placement::decide::key;
 use serde::Serialize;
 
-use super::condition_of;
 use super::scene::Scene;
 use super::seen::Seen;
+use super::{condition_of, has_newest};
 use crate::lang::both;
 
 /// The page.
@@ -110,6 +110,8 @@ pub struct WorkloadLine {
     pub generation: i64,
     /// Generation of the template in the hub; `None` where it may not be read.
     pub template: Option<i64>,
+    /// Whether that is another version than the centre's; `None` where it may not be read.
+    pub behind: Option<bool>,
     /// Copies that should be there.
     pub wanted: i64,
     /// Copies that are ready.
@@ -244,30 +246,37 @@ fn age(row: &PlacementRow, now: Timestamp) -> Option<i64> {
 }
 
 fn workloads(placement: &DualActivePlacement, seen: &Seen) -> Vec<WorkloadLine> {
-    let generation = |kind: &TemplateKind, name: &str| {
+    let template = |w: &WorkloadRow| {
         let object = PlacedObject {
-            kind: kind.clone(),
-            name: name.to_owned(),
+            kind: w.kind.clone(),
+            name: w.name.clone(),
         };
         let template = seen.template(placement, &object)?;
-        Some(plan::placement::template::read(kind, template).generation)
+        Some(plan::placement::template::read(&w.kind, template))
     };
     let rows = placement
         .rows()
         .iter()
         .flat_map(|r| r.workloads.iter().map(move |w| (r, w)));
-    let mut all: Vec<WorkloadLine> = rows
-        .map(|(row, w)| WorkloadLine {
+    let line = |(row, w): (&PlacementRow, &WorkloadRow)| {
+        let newest = template(w);
+        let behind = newest.as_ref().map(|t| {
+            let has = has_newest(placement, w, t);
+            !has.unwrap_or(t.generation == w.generation)
+        });
+        WorkloadLine {
             kind: w.kind.clone(),
             name: w.name.clone(),
             centre: row.name.clone(),
             generation: w.generation,
-            template: generation(&w.kind, &w.name),
+            template: newest.map(|t| t.generation),
+            behind,
             wanted: w.wanted,
             ready: w.ready,
             updated: w.updated,
-        })
-        .collect();
+        }
+    };
+    let mut all: Vec<WorkloadLine> = rows.map(line).collect();
     // The sides of one workload stand together; the order of the centres stays.
     all.sort_by(|a, b| (&a.kind, &a.name).cmp(&(&b.kind, &b.name)));
     all

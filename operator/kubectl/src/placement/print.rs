@@ -109,7 +109,7 @@ fn centres(page: &Page, style: Style) -> String {
 fn workloads(all: &[WorkloadLine], style: Style) -> String {
     let row = |w: &WorkloadLine| {
         let template = match w.template {
-            Some(newest) if newest != w.generation => format!("{}/{newest}", w.generation),
+            Some(newest) if newest != w.generation && w.behind == Some(true) => format!("{}/{newest}", w.generation),
             _ => w.generation.to_string(),
         };
         let figures = [w.wanted, w.ready, w.updated].map(|n| n.to_string());

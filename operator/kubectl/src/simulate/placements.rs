@@ -9,6 +9,7 @@ use plan::placement::decide::{Decision, key};
 use plan::placement::fit::{Granted, survival};
 use serde::Serialize;
 
+use crate::failover::scheme::active;
 use crate::lang::both;
 use crate::placement::condition_of;
 use crate::placement::scene::{Scene, grants, scope};
@@ -71,9 +72,14 @@ pub fn hits(lost: &str, seen: &Seen) -> (Vec<Hit>, Vec<String>) {
     (hits.collect(), notes)
 }
 
+/// The centre that runs it, where one does: a move changes the decision and never the spec.
+fn runs(placement: &DualActivePlacement) -> Option<&str> {
+    active(placement).or(placement.spec.active.as_deref())
+}
+
 /// Whether it is lost and nothing moves it by itself.
 fn stays(placement: &DualActivePlacement, lost: &str) -> bool {
-    placement.spec.mode == PlacementMode::Exclusive && placement.spec.active.as_deref() == Some(lost)
+    placement.spec.mode == PlacementMode::Exclusive && runs(placement) == Some(lost)
 }
 
 fn hit(placement: &DualActivePlacement, lost: &str, granted: Option<&Granted>, then: Option<&Decision>) -> Hit {
@@ -128,14 +134,14 @@ fn now(placement: &DualActivePlacement) -> BTreeMap<PlacedObject, BTreeMap<Strin
 
 /// Copies that should run in all: where one centre runs it, those of the others only stand by.
 fn whole(placement: &DualActivePlacement, sides: &BTreeMap<String, i64>) -> i64 {
-    let active = placement.spec.active.as_ref().and_then(|a| sides.get(a)).copied();
+    let active = runs(placement).and_then(|a| sides.get(a)).copied();
     active.unwrap_or_else(|| sides.values().sum())
 }
 
 /// What the other centres may raise a workload to: what the grants keep there for this case.
 fn raises(placement: &DualActivePlacement, (all, rest): (i64, i64), lost: &str, granted: &Granted) -> i64 {
     let spec = &placement.spec;
-    if spec.active.as_deref().is_some_and(|active| active != lost) {
+    if runs(placement).is_some_and(|active| active != lost) {
         return all;
     }
     let others = spec.centres.iter().filter(|c| c.name != lost);
@@ -173,19 +179,28 @@ fn without(mut scene: Scene, lost: &str) -> Scene {
     }
     for placement in &mut scene.placements {
         let placement = Arc::make_mut(placement);
+        let before = runs(placement).map(str::to_owned);
         let spec = &mut placement.spec;
         spec.centres.retain(|c| c.name != lost);
-        if spec.active.as_deref() == Some(lost) {
-            let next = spec
-                .centres
-                .iter()
-                .max_by_key(|c| (c.weight, std::cmp::Reverse(&c.name)));
-            spec.active = next.map(|c| c.name.clone());
-        }
+        let next = spec
+            .centres
+            .iter()
+            .max_by_key(|c| (c.weight, std::cmp::Reverse(&c.name)))
+            .map(|c| c.name.clone());
+        let then = if before.as_deref() == Some(lost) { next } else { before };
+        let moves = |active: &mut Option<String>| {
+            if active.as_deref() == Some(lost) {
+                active.clone_from(&then);
+            }
+        };
+        moves(&mut spec.active);
         if let Some(status) = &mut placement.status {
             status.centres.retain(|r| r.name != lost);
             if let Some(assignment) = &mut status.assignment {
                 assignment.centres.retain(|c| c.name != lost);
+                // Were they otherwise than the spec, the decision would take it for an edit.
+                moves(&mut assignment.active);
+                moves(&mut assignment.home);
             }
         }
     }

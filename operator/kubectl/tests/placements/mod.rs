@@ -228,3 +228,79 @@ fn what_the_loss_of_a_centre_means_for_placements() {
     );
     assert_eq!(alarm["fits"], false);
 }
+
+#[test]
+fn a_moved_placement_is_lost_where_it_runs_now() {
+    let mut seen = seen();
+    let requests = seen.requests.clone().unwrap();
+    for (name, copies) in [("ledger", [1, 2]), ("register", [0, 1])] {
+        let mut all = seen.placements.iter_mut();
+        let moved = all.find(|p| p.metadata.name.as_deref() == Some(name)).unwrap();
+        let assignment = moved.status.as_mut().unwrap().assignment.as_mut().unwrap();
+        assignment.home = Some("jishi".to_owned());
+        assignment.active = Some("jiyidong".to_owned());
+        assignment.failover = Some("u-moved".to_owned());
+        let mut sides = vec![assignment.centres[0].clone(), assignment.centres[0].clone()];
+        sides[1].name = "jiyidong".to_owned();
+        for (side, copies) in sides.iter_mut().zip(copies) {
+            side.copies[0].copies = copies;
+        }
+        assignment.centres = sides;
+    }
+    let lose = |centre: &str| {
+        let loss = loss::lose(centre, &province(), Some((&requests, None)), Some(&seen));
+        serde_json::to_value(loss).unwrap()
+    };
+    let hit = |loss: &Value, name: &str| {
+        let mut all = loss["placements"].as_array().unwrap().iter();
+        let found = all.find(|h| h["name"] == name).unwrap();
+        json!([found["wanted"], found["left"], found["raisedTo"], found["fits"]])
+    };
+    let stays = |loss: &Value| {
+        loss["notes"]
+            .to_string()
+            .contains("dap/register of dept-jyt is Exclusive")
+    };
+    let there = lose("jiyidong");
+    assert_eq!(hit(&there, "ledger"), json!([2, 1, 2, true]));
+    assert_eq!(hit(&there, "register"), json!([1, 0, 1, true]));
+    assert!(stays(&there));
+    let home = lose("jishi");
+    assert_eq!(hit(&home, "ledger"), json!([2, 2, 2, true]));
+    assert_eq!(hit(&home, "register"), json!([1, 1, 1, true]));
+    assert!(!stays(&home));
+}
+
+#[test]
+fn a_stored_version_keeps_the_generation_of_its_storing() {
+    let mut seen = seen();
+    let web = PlacedObject {
+        kind: TemplateKind::Deployment,
+        name: "portal-web".to_owned(),
+    };
+    let key = ("dept-jyt".to_owned(), web);
+    let revision = |seen: &Seen| {
+        let template = &seen.templates.as_ref().unwrap()[&key];
+        plan::placement::template::read(&TemplateKind::Deployment, template).revision
+    };
+    let mut portal = placement(&seen, "portal");
+    let runs = revision(&seen);
+    for row in &mut portal.status.as_mut().unwrap().centres {
+        row.workloads[0].revision.clone_from(&runs);
+    }
+    // Scaled there and back.
+    seen.templates.as_mut().unwrap().get_mut(&key).unwrap()["metadata"]["generation"] = json!(5);
+    let scaled = diff(&portal, &seen, &Looked::new());
+    assert!(!scaled.differs(), "{scaled:?}");
+    let behind = |seen: &Seen| page(&portal, seen, now()).workloads[0].behind;
+    assert_eq!(behind(&seen), Some(false));
+    let web = seen.templates.as_mut().unwrap().get_mut(&key).unwrap();
+    web["spec"]["template"]["spec"]["containers"][0]["image"] = json!("registry.invalid/portal-web:2");
+    let newer = diff(&portal, &seen, &Looked::new());
+    let said = serde_json::to_string(&newer.centres).unwrap();
+    let newest = revision(&seen);
+    for version in [&runs, &newest] {
+        assert!(said.contains(&format!("revision {version} of the template")), "{said}");
+    }
+    assert_eq!(behind(&seen), Some(true));
+}

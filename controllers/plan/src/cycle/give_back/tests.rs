@@ -66,3 +66,15 @@ fn storage_is_copied_and_counted_once() {
     };
     assert_eq!(left(&snapshot), (storage, false));
 }
+
+#[test]
+fn rows_from_before_the_end_are_waited_for_and_silence_is_not() {
+    let (whole, half) = (json!({"cpu": "8"}), json!({"cpu": "4"}));
+    let mut snapshot = ended(&whole, [&half, &half], [&half, &half]);
+    let mut object = crds::ResourceRequest::clone(snapshot.requests[0].object());
+    object.status.as_mut().unwrap().centres[1].reported_at = "2026-02-01T00:00:00Z".into();
+    snapshot.requests = vec![Arc::new(Request::read(object, false).unwrap())];
+    assert!(cycle(&snapshot).swap.is_none());
+    snapshot.now = "2026-03-01T00:01:01Z".parse().unwrap();
+    assert!(cycle(&snapshot).swap.unwrap().records["r"].to.is_empty());
+}

@@ -111,6 +111,16 @@ fn what_a_shared_object_is_not_is_told() {
     assert_eq!(shared(&other), [(map(), "a".to_owned())].into());
 }
 
+/// What the first one may not carry out, the other one does.
+#[test]
+fn who_may_not_change_it_holds_nobody_up() {
+    let mut other = placement("b", &[map()], true);
+    other.status.as_mut().unwrap().assignment.as_mut().unwrap().epoch = 6;
+    let plan = decided(vec![placement("a", &[map()], true), other], &[], 6);
+    let want = &plan.wants[&("dept".to_owned(), map())];
+    assert!(!want.kept && want.here.placement == "b");
+}
+
 #[test]
 fn an_older_epoch_changes_nothing_unless_it_was_carried_out() {
     let mut old = placement("p", &[web()], true);

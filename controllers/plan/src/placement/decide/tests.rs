@@ -287,6 +287,20 @@ fn a_template_that_is_only_unseen_stays() {
 }
 
 #[test]
+fn what_an_unseen_workload_needs_stays_with_it() {
+    let mut s = stage(10);
+    let map = object(TemplateKind::ConfigMap, "map");
+    s.template(web(), 4, "web", std::slice::from_ref(&map));
+    s.template(map.clone(), 1, "other", &[]);
+    s.placement("p", "web", BOTH);
+    s.store("p", true);
+    s.templates.retain(|(_, object), _| *object == map);
+    let unseen = s.store("p", true);
+    assert!(unseen.assignment.unwrap().objects.contains(&map));
+    assert_eq!(unseen.confirm.len(), 1);
+}
+
+#[test]
 fn a_newer_leader_confirms_what_was_not_carried_out() {
     let mut s = stage(10);
     s.template(web(), 4, "web", &[]);

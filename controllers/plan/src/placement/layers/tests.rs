@@ -1,4 +1,6 @@
-use crds::{CentreRole, ServiceRow, TemplateKind, WorkloadCopies, condition_is_true, find_condition};
+use crds::{
+    CentreRole, PlacedObject, ServiceRow, TemplateKind, WorkloadCopies, WorkloadRow, condition_is_true, find_condition,
+};
 
 use super::super::template::object;
 use super::super::testing::centre;
@@ -42,8 +44,6 @@ fn stage() -> Stage {
 
 /// States in the order of the layers, and the condition.
 fn said(stage: &mut Stage) -> (String, Option<bool>) {
-    let text = r#"{"displayName": "p", "pool": "x86", "mode": "ActiveActive", "select": {"matchLabels": {"a": "b"}}, "centres": [{"name": "a"}]}"#;
-    let placement = DualActivePlacement::new("p", serde_json::from_str(text).unwrap());
     let copies = vec![WorkloadCopies {
         kind: TemplateKind::Deployment,
         name: "web".into(),
@@ -58,9 +58,16 @@ fn said(stage: &mut Stage) -> (String, Option<bool>) {
         centres: vec![part("a"), part("b")],
         ..Assignment::default()
     };
+    said_of(stage, assignment, &["web"])
+}
+
+/// The same of this decision, with Services of these names.
+fn said_of(stage: &mut Stage, assignment: Assignment, services: &[&str]) -> (String, Option<bool>) {
+    let text = r#"{"displayName": "p", "pool": "x86", "mode": "ActiveActive", "select": {"matchLabels": {"a": "b"}}, "centres": [{"name": "a"}]}"#;
+    let placement = DualActivePlacement::new("p", serde_json::from_str(text).unwrap());
     let decision = Decision {
         assignment: Some(assignment),
-        services: ["web".to_owned()].into(),
+        services: services.iter().map(|name| (*name).to_owned()).collect(),
         devices: [object(TemplateKind::Deployment, "web")].into(),
         ..Decision::default()
     };
@@ -170,4 +177,94 @@ fn endpoints_decide_where_requests_are_not_known_or_few() {
         );
         assert!(message.contains(words) && message.contains(" | "), "{message}");
     }
+}
+
+/// A decision on one object whose copies are not divided.
+fn undivided(object: &PlacedObject) -> Assignment {
+    let part = |name: &str| CentreAssignment {
+        name: name.into(),
+        ..CentreAssignment::default()
+    };
+    Assignment {
+        objects: vec![object.clone()],
+        centres: vec![part("a"), part("b")],
+        ..Assignment::default()
+    }
+}
+
+fn reason_and_words(stage: &Stage) -> (String, String) {
+    let said = find_condition(&stage.status.conditions, condition::EFFECTIVELY_ACTIVE_ACTIVE).unwrap();
+    (said.reason.clone(), said.message.clone())
+}
+
+#[test]
+fn a_daemon_set_is_counted_by_its_row() {
+    let daemon = object(TemplateKind::DaemonSet, "web");
+    let assignment = undivided(&daemon);
+    let with = |ready: i64, endpoints: i64| {
+        let mut s = stage();
+        for row in &mut s.status.centres {
+            row.workloads = vec![WorkloadRow {
+                kind: daemon.kind.clone(),
+                name: daemon.name.clone(),
+                generation: 1,
+                revision: String::new(),
+                wanted: 2,
+                replicas: 2,
+                updated: 2,
+                ready: 2,
+                available: 2,
+            }];
+        }
+        s.status.centres[1].ready = ready;
+        s.status.centres[1].services[0].ready = endpoints;
+        s
+    };
+    let mut s = with(2, 2);
+    assert_eq!(
+        said_of(&mut s, assignment.clone(), &["web"]),
+        ("unnnun".into(), Some(true))
+    );
+    assert_eq!(said_of(&mut s, assignment.clone(), &[]), ("unnuun".into(), Some(true)));
+    let mut s = with(2, 0);
+    assert_eq!(
+        said_of(&mut s, assignment.clone(), &["web"]),
+        ("unndun".into(), Some(false))
+    );
+    assert!(
+        reason_and_words(&s)
+            .1
+            .starts_with("Service web has no ready endpoint in b")
+    );
+    let mut s = with(0, 0);
+    assert_eq!(said_of(&mut s, assignment, &["web"]), ("unddun".into(), Some(false)));
+    assert!(reason_and_words(&s).1.starts_with("no copy is ready in b"));
+}
+
+#[test]
+fn what_nobody_counts_is_unknown() {
+    let custom = object(TemplateKind::custom("Cache", "cache.example.org"), "web");
+    let assignment = undivided(&custom);
+    let mut s = stage();
+    for row in &mut s.status.centres {
+        (row.wanted, row.ready) = (0, 0);
+    }
+    assert_eq!(said_of(&mut s, assignment.clone(), &[]), ("unuuun".into(), None));
+    let (why, words) = reason_and_words(&s);
+    assert!(why == "NotMeasured" && words.contains(" | "), "{words}");
+    // Endpoints are counted whatever is behind them.
+    assert_eq!(
+        said_of(&mut s, assignment.clone(), &["web"]),
+        ("ununun".into(), Some(true))
+    );
+    assert!(reason_and_words(&s).1.starts_with("ready endpoints in every centre"));
+    s.status.centres[1].services[0].ready = 0;
+    assert_eq!(said_of(&mut s, assignment.clone(), &["web"]).1, Some(false));
+    assert_eq!(reason_and_words(&s).0, "CentreDoesNotServe");
+    // What waits in a standby is no fault.
+    let standby = Assignment {
+        active: Some("a".into()),
+        ..assignment
+    };
+    assert_eq!(said_of(&mut s, standby, &["web"]), ("ununun".into(), Some(true)));
 }

@@ -92,6 +92,30 @@ fn is(b: &str, a: &str) -> [Option<String>; 2] {
     [b, a].map(|r| Some(r.to_owned()).filter(|r| !r.is_empty()))
 }
 
+/// Neither a pause nor a version that failed keeps a centre from taking over what ran.
+#[test]
+fn who_takes_over_runs_what_ran() {
+    let object = object(TemplateKind::Deployment, "web");
+    for (paused, failed) in [(true, None), (false, Some("2".to_owned()))] {
+        let mut stage = Stage::new(RolloutOrder::BackupFirst, OnFailure::Stop);
+        stage.runs("1");
+        stage.rollout.paused = paused;
+        let mut before = stage.state.unwrap();
+        before.centres.retain(|c| c.name == "b");
+        before.failed = failed;
+        let (next, _) = next(&Look {
+            rollout: &stage.rollout,
+            object: &object,
+            newest: "2",
+            centres: &["a"],
+            old: Some(&before),
+            rows: &[],
+            now: Timestamp::UNIX_EPOCH,
+        });
+        assert_eq!((next.of("a"), next.of("b")), (Some("1"), None), "{paused}");
+    }
+}
+
 #[test]
 fn the_backup_comes_first_and_the_primary_when_it_is_healthy() {
     let mut stage = Stage::new(RolloutOrder::BackupFirst, OnFailure::Stop);

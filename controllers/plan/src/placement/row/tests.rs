@@ -84,6 +84,87 @@ fn a_row_carries_the_number_only_when_all_is_done() {
     assert_eq!(make(&part(false), Some(&old), done(7), 0).reason, "Removed");
 }
 
+/// The row of a centre whose API server refuses every object, of which none stands.
+fn refused(part: &Part, old: Option<&PlacementRow>) -> PlacementRow {
+    let state = |o: &PlacedObject| {
+        let state = State::Failed(reason::APPLY_FAILED, "refused | 已拒绝".to_owned());
+        (("dept".to_owned(), o.clone()), state)
+    };
+    let states = part.assignment.objects.iter().map(state).collect();
+    let seen = Seen {
+        states: &states,
+        progress: &BTreeMap::new(),
+        jobs: &BTreeMap::new(),
+        ready: &BTreeMap::new(),
+        requests: &Known::NotAsked,
+        unready: &BTreeMap::new(),
+        forbidden: &BTreeMap::new(),
+        left: 0,
+        fence: None,
+    };
+    row("a", part, old, &seen, Timestamp::UNIX_EPOCH).unwrap()
+}
+
+fn with_copies(objects: Vec<PlacedObject>, copies: i64) -> Part {
+    let mut part = part(true);
+    let divided = |o: &PlacedObject| crds::WorkloadCopies {
+        kind: o.kind.clone(),
+        name: o.name.clone(),
+        copies,
+    };
+    part.assignment.centres[0].copies = objects.iter().map(divided).collect();
+    part.assignment.objects = objects;
+    part
+}
+
+#[test]
+fn what_does_not_stand_is_wanted_as_decided() {
+    let web = object(TemplateKind::Deployment, "web");
+    let widget = object(TemplateKind::custom("Widget", "example.org"), "blue");
+    let mut part = with_copies(vec![web.clone(), widget], 4);
+    let gone = refused(&part, None);
+    assert_eq!((gone.wanted, gone.applied, gone.ready), (8, 0, 0));
+    assert!(gone.workloads.iter().all(|w| w.available == 0 && w.revision.is_empty()));
+    part.held = Some(super::super::exclusive::Held::default());
+    assert_eq!(refused(&part, None).wanted, 0, "without its right it is to run none");
+    // Where it stands its autoscaler may want fewer than were divided.
+    let part = with_copies(vec![web], 4);
+    assert_eq!(make(&part, None, done(7), 3).wanted, 3);
+}
+
+/// A Deployment that was deleted and is refused since: the version that it had is not healthy there.
+#[test]
+fn what_went_is_of_no_version_and_holds_the_next_centre_back() {
+    use super::super::rollout::{Look, Phase, next};
+
+    let web = object(TemplateKind::Deployment, "web");
+    let part = with_copies(vec![web.clone()], 3);
+    let stood = make(&part, None, done(7), 3);
+    let gone = refused(&part, Some(&stood));
+    let workload = &gone.workloads[0];
+    assert_eq!((workload.generation, workload.revision.as_str()), (0, ""));
+    let rollout = crds::Rollout {
+        order: crds::RolloutOrder::BackupFirst,
+        paused: false,
+        deadline: "60s".into(),
+        on_failure: crds::OnFailure::Stop,
+    };
+    let step = |old: Option<&crds::WorkloadRollout>, row: &PlacementRow| {
+        next(&Look {
+            rollout: &rollout,
+            object: &web,
+            newest: "r",
+            centres: &["a"],
+            old,
+            rows: &[row],
+            now: Timestamp::UNIX_EPOCH,
+        })
+    };
+    let (before, phase) = step(None, &stood);
+    assert_eq!(phase, Phase::Done);
+    assert_eq!(step(Some(&before), &gone).1, Phase::Going("a".into(), 0, 3));
+}
+
 #[test]
 fn every_drifted_object_is_told() {
     let mut part = part(true);

@@ -47,7 +47,13 @@ fn a_kind_that_the_hub_does_not_show_takes_nothing_away() {
     // The watch of the kind is complete, so the object itself is asked for.
     let seen = s.store("w", true);
     assert_eq!((why(&seen), seen.confirm.len()), (None, 1));
-    for (unseen, reason) in [(Unseen::Missing, "KindMissing"), (Unseen::Forbidden, "RoleMissing")] {
+    let failing = Unseen::Failing("500 no".to_owned());
+    let all = [
+        (Unseen::Missing, "KindMissing"),
+        (Unseen::Forbidden, "RoleMissing"),
+        (failing, "KindMissing"),
+    ];
+    for (unseen, reason) in all {
         s.blind = [(widget().kind, unseen)].into();
         let blind = s.store("w", true);
         assert_eq!((why(&blind), blind.confirm.len()), (Some(reason), 0));

@@ -54,11 +54,11 @@ impl<T: Published + Send + Sync + 'static> Watched<T> {
 
     /// The kind, and why nothing can be known of it.
     pub(super) fn unseen(&self) -> Option<(&'static str, Unseen)> {
-        let shelf = &self.watch.as_ref()?.shelf;
-        let why = match shelf.refused() {
+        let rows = &self.watch.as_ref()?.shelf;
+        let why = match rows.refused() {
             Some(404) => Unseen::Missing,
             Some(_) => Unseen::Forbidden,
-            None => Unseen::Failing(shelf.failing()?),
+            None => Unseen::Failing(rows.failing()?),
         };
         Some((T::KIND.2, why))
     }

@@ -11,6 +11,7 @@ use kube::runtime::utils::Backoff;
 use kube::runtime::watcher::DefaultBackoff;
 use kube::runtime::{WatchStreamExt as _, watcher};
 use kube::{Api, Resource};
+use plan::placement::kinds::Unseen;
 use serde::de::DeserializeOwned;
 use tokio::sync::{Notify, watch};
 
@@ -102,6 +103,15 @@ impl<K: Ord, V> Shelf<K, V> {
             .borrow()
             .as_ref()
             .map(|(code, said)| format!("{code} {said}"))
+    }
+
+    /// Why what stands cannot be known, where the server has answered so.
+    pub fn unseen(&self) -> Option<Unseen> {
+        Some(match self.refused() {
+            Some(404) => Unseen::Missing,
+            Some(_) => Unseen::Forbidden,
+            None => Unseen::Failing(self.failing()?),
+        })
     }
 
     /// Waits for the first complete list. Answers whether it came before the task ended.

@@ -9,7 +9,7 @@ use kube::api::{Api, DynamicObject, TypeMeta};
 use kube::core::ApiResource;
 use kube::runtime::watcher;
 use kube::{Client, ResourceExt as _};
-use plan::placement::kinds::{Blind, Kinds, Unseen};
+use plan::placement::kinds::{Blind, Kinds};
 use plan::placement::template::Key;
 use serde_json::Value;
 use tokio::sync::Notify;
@@ -108,23 +108,15 @@ impl<T: Send + Sync + 'static> Templates<T> {
     /// Custom kinds that the cluster does not serve, does not let us read, or cannot list. The others are not held up by them.
     pub fn blind(&self) -> Blind {
         let custom = self.watched.iter().filter(|(kind, _)| kind.is_custom());
-        let unseen = custom.filter_map(|(kind, watched)| {
-            let unseen = match watched.shelf.refused() {
-                Some(404) => Unseen::Missing,
-                Some(_) => Unseen::Forbidden,
-                None => Unseen::Failing(watched.shelf.failing()?),
-            };
-            Some((kind.clone(), unseen))
-        });
+        let unseen = custom.filter_map(|(kind, watched)| Some((kind.clone(), watched.shelf.unseen()?)));
         unseen.collect()
     }
 
     /// Whether the first list of every kind is complete, or cannot be had. Before that, absence says nothing.
     pub fn complete(&self) -> bool {
-        let hopeless = |shelf: &Shelf<Key, Arc<T>>| shelf.refused().is_some() || shelf.failing().is_some();
         self.watched
             .iter()
-            .all(|(kind, watched)| watched.shelf.is_complete() || kind.is_custom() && hopeless(&watched.shelf))
+            .all(|(kind, w)| w.shelf.is_complete() || kind.is_custom() && w.shelf.unseen().is_some())
     }
 
     /// Every object, by namespace, kind and name.

@@ -9,7 +9,7 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 use kube::api::{DeleteParams, DynamicObject, ListParams, PostParams};
 use kube::core::ApiResource;
 use kube::{Api, Client};
-use playground::{Cloud, eventually};
+use playground::{Cloud, created, eventually};
 use serde_json::{Map, Value, json};
 
 use crate::cloud::{granted, province};
@@ -97,7 +97,7 @@ impl Bench<'_> {
         let before = [self.resident(OPERATOR)?, self.resident(AGENT)?];
         let templates = &templates;
         stream::iter(0..number)
-            .map(|i| async move { create(templates, &template(kind, &format!("idle-{i:05}"), "no")?).await })
+            .map(|i| async move { created(templates, &template(kind, &format!("idle-{i:05}"), "no")?, LONG).await })
             .buffer_unordered(AT_ONCE)
             .try_for_each(|()| async { Ok(()) })
             .await?;
@@ -119,7 +119,7 @@ impl Bench<'_> {
 
     /// Makes a template that is wanted, and waits until it is in the centre.
     async fn placed(&self, templates: &Api<DynamicObject>, kind: &TemplateKind, name: &str) -> Result<()> {
-        create(templates, &template(kind, name, "yes")?).await?;
+        created(templates, &template(kind, name, "yes")?, LONG).await?;
         let there = api(&self.centre, kind)?;
         eventually(LONG, &format!("{name} {} is in the centre", kind.name()), || async {
             ensure!(there.get_metadata_opt(name).await?.is_some(), "not yet");
@@ -155,17 +155,6 @@ impl Bench<'_> {
         let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:")).context("VmRSS")?;
         Ok(line.trim().trim_end_matches("kB").trim().parse::<f64>()? * 1024.0)
     }
-}
-
-/// Creates it. A connection that the server closed meanwhile says nothing: it is tried again, and may be there by then.
-async fn create(api: &Api<DynamicObject>, object: &DynamicObject) -> Result<()> {
-    eventually(LONG, "a template is created", || async {
-        match api.create(&PostParams::default(), object).await {
-            Err(kube::Error::Api(status)) if status.code == 409 => Ok(()),
-            other => Ok(other.map(drop)?),
-        }
-    })
-    .await
 }
 
 fn placement() -> Result<crds::DualActivePlacement> {

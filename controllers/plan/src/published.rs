@@ -1,6 +1,8 @@
 //! What the operator publishes besides conditions: the figures of pools, what tenants hold, the largest possible
 //! grants, and the queues.
 
+mod commitment;
+
 use std::collections::BTreeMap;
 
 use crds::{
@@ -18,6 +20,8 @@ use crate::refusal::Refusal;
 use crate::request::Request;
 use crate::subtree::{Node, Subtrees};
 use crate::terms::free_from;
+
+pub use commitment::commitment;
 
 /// Figures of a pool.
 #[derive(Clone, Debug, PartialEq)]

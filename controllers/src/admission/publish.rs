@@ -9,7 +9,6 @@ use crds::{
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Client, Resource, ResourceExt as _};
 use plan::cycle::{CyclePlan, Snapshot};
-use plan::ledger::{Ledger, TenantEntry};
 use plan::pool::{Pool, PoolError};
 use plan::published::{self, Figures};
 use plan::subtree::Subtrees;
@@ -120,7 +119,7 @@ fn pool_status<'a>(
             if let Some((drained, words)) = published::drained(&read, snapshot, said) {
                 set(condition::DRAINED, Some(drained), pool_reason::ON_HOLD, words);
             }
-            let (over, reason, words) = commitment(&read, &snapshot.ledger);
+            let (over, reason, words) = published::commitment(&read, &snapshot.ledger);
             set(condition::OVER_COMMITTED, Some(over), reason, words);
             let (waits, reason, words) = published::nodes_that_wait(&read);
             set(condition::AWAITING_ACCEPTANCE, Some(waits), reason, words);
@@ -196,33 +195,6 @@ fn readiness(figures: &Figures, pool: &Pool) -> (bool, &'static str, String) {
     )
 }
 
-/// Whether more is charged than can be committed: where, who holds it, and what helps.
-fn commitment(pool: &Pool, ledger: &Ledger) -> (bool, &'static str, String) {
-    let beyond = pool.slots.iter().filter_map(|slot| {
-        let committable = pool.capacity.get(&*slot.name)?.committable();
-        let charged = ledger.centre(&pool.name, &slot.name)?.charged;
-        (!charged.fits(committable)).then_some((&slot.name, charged, committable))
-    });
-    let (mut places, mut places_zh) = (Vec::new(), Vec::new());
-    for (centre, charged, committable) in beyond {
-        places.push(format!("{centre}: charged {charged}, committable {committable}"));
-        places_zh.push(format!("{centre}：已占用 {charged}，可承诺 {committable}"));
-    }
-    if places.is_empty() {
-        let words = "no more is charged than can be committed | 未超出可承诺量";
-        return (false, pool_reason::WITHIN_COMMITTABLE, words.to_owned());
-    }
-    let holds = |(_, t): &(&String, &TenantEntry)| t.charged.get(&pool.name).is_some_and(|held| !held.is_zero());
-    let holders = ledger.tenants.iter().filter(holds).map(|(name, _)| name.as_str());
-    let holders: Vec<&str> = holders.collect();
-    let (places, places_zh, count) = (places.join("; "), places_zh.join("；"), holders.len());
-    let first = holders.get(..5).unwrap_or(&holders).join(", ");
-    let words = format!(
-        "{places}; held by {count} tenants, of them {first}; nothing is evicted, nothing more is granted; bring nodes back, add some, or have grants released | {places_zh}；由 {count} 个租户占用，包括 {first}；不驱逐，也不再授予；请恢复或增加节点，或协调释放配额"
-    );
-    (true, pool_reason::OVER_COMMITTED, words)
-}
-
 /// The status without the times that change while nothing happens.
 fn without_times(status: &QuotaPoolStatus) -> QuotaPoolStatus {
     let mut status = status.clone();
@@ -277,6 +249,3 @@ fn tenant_status<'a>(
         Ok(())
     }))
 }
-
-#[cfg(test)]
-mod tests;

@@ -47,20 +47,13 @@ impl<T: Published + Send + Sync + 'static> Watched<T> {
         if wanted && self.watch.is_none() {
             self.watch = Some(start(self.client.clone(), Arc::clone(&self.changed)));
         }
-        let settled =
-            |w: &Watch<T>| w.shelf.is_complete() || w.shelf.refused().is_some() || w.shelf.failing().is_some();
+        let settled = |w: &Watch<T>| w.shelf.is_complete() || w.shelf.unseen().is_some();
         self.watch.as_ref().is_none_or(settled)
     }
 
     /// The kind, and why nothing can be known of it.
     pub(super) fn unseen(&self) -> Option<(&'static str, Unseen)> {
-        let rows = &self.watch.as_ref()?.shelf;
-        let why = match rows.refused() {
-            Some(404) => Unseen::Missing,
-            Some(_) => Unseen::Forbidden,
-            None => Unseen::Failing(rows.failing()?),
-        };
-        Some((T::KIND.2, why))
+        Some((T::KIND.2, self.watch.as_ref()?.shelf.unseen()?))
     }
 
     /// What stands there.

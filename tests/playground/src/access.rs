@@ -1,11 +1,16 @@
 //! How the clusters are reached: kubeconfig files, clients, and waiting for a condition.
 
+use std::fmt::Debug;
 use std::future::Future;
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use kube::Api;
+use kube::api::PostParams;
 use kube::config::{KubeConfigOptions, Kubeconfig};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::users::User;
@@ -77,6 +82,23 @@ where
         }
         sleep(PAUSE).await;
     }
+}
+
+/// Creates it. Where the answer was lost or a busy server gave none it is tried again, and may be there by then.
+///
+/// # Errors
+/// The last one, when the deadline passes.
+pub async fn created<K>(api: &Api<K>, object: &K, deadline: Duration) -> Result<()>
+where
+    K: Clone + Debug + DeserializeOwned + Serialize,
+{
+    eventually(deadline, "an object is created", || async {
+        match api.create(&PostParams::default(), object).await {
+            Err(kube::Error::Api(status)) if status.code == 409 => Ok(()),
+            other => Ok(other.map(drop)?),
+        }
+    })
+    .await
 }
 
 #[cfg(test)]

@@ -39,7 +39,7 @@ mod voters;
 mod work;
 mod workers;
 
-pub use access::eventually;
+pub use access::{created, eventually};
 pub use cloud::{Cloud, Options};
 pub use fault::{Cut, Fault};
 pub use mode::Mode;

@@ -7,10 +7,10 @@ use anyhow::{Context, Result, bail};
 use futures::{StreamExt, TryStreamExt, stream};
 use k8s_openapi::api::core::v1::Node;
 use kube::Api;
-use kube::api::{ListParams, PostParams};
+use kube::api::ListParams;
 use serde_json::json;
 
-use crate::access::eventually;
+use crate::access::{created, eventually};
 use crate::place::{Place, Profile};
 use crate::state::Runners;
 
@@ -172,11 +172,10 @@ pub(crate) async fn create(client: &kube::Client, place: Place, metro: u32, runn
     let table = table(place, metro, runners)?;
     let count = table.len();
     let api: Api<Node> = Api::all(client.clone());
-    let created = stream::iter(&table)
-        .map(|node| create_one(&api, node))
+    let all = stream::iter(&table)
+        .map(|node| created(&api, node, READY))
         .buffer_unordered(IN_FLIGHT);
-    created
-        .try_for_each(|()| async { Ok(()) })
+    all.try_for_each(|()| async { Ok(()) })
         .await
         .with_context(|| format!("cannot create the nodes of {place}"))?;
     eventually(READY, &format!("nodes of {place} are Ready"), || async {
@@ -186,17 +185,6 @@ pub(crate) async fn create(client: &kube::Client, place: Place, metro: u32, runn
             bail!("{ready} of {count}");
         }
         Ok(count)
-    })
-    .await
-}
-
-/// Tried again where a busy server did not answer; it may be there by then.
-async fn create_one(api: &Api<Node>, node: &Node) -> Result<()> {
-    eventually(READY, "a node is created", || async {
-        match api.create(&PostParams::default(), node).await {
-            Err(kube::Error::Api(status)) if status.code == 409 => Ok(()),
-            created => Ok(created.map(drop)?),
-        }
     })
     .await
 }

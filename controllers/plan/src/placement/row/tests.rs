@@ -84,12 +84,9 @@ fn a_row_carries_the_number_only_when_all_is_done() {
     assert_eq!(make(&part(false), Some(&old), done(7), 0).reason, "Removed");
 }
 
-/// The row of a centre whose API server refuses every object, of which none stands.
-fn refused(part: &Part, old: Option<&PlacementRow>) -> PlacementRow {
-    let state = |o: &PlacedObject| {
-        let state = State::Failed(reason::APPLY_FAILED, "refused | 已拒绝".to_owned());
-        (("dept".to_owned(), o.clone()), state)
-    };
+/// The row of a centre that says that of every object, of which none stands.
+fn with_state(part: &Part, old: Option<&PlacementRow>, state: impl Fn(&PlacedObject) -> State) -> PlacementRow {
+    let state = |o: &PlacedObject| (("dept".to_owned(), o.clone()), state(o));
     let states = part.assignment.objects.iter().map(state).collect();
     let seen = Seen {
         states: &states,
@@ -103,6 +100,13 @@ fn refused(part: &Part, old: Option<&PlacementRow>) -> PlacementRow {
         fence: None,
     };
     row("a", part, old, &seen, Timestamp::UNIX_EPOCH).unwrap()
+}
+
+/// One whose API server refuses every object.
+fn refused(part: &Part, old: Option<&PlacementRow>) -> PlacementRow {
+    with_state(part, old, |_| {
+        State::Failed(reason::APPLY_FAILED, "refused | 已拒绝".to_owned())
+    })
 }
 
 fn with_copies(objects: Vec<PlacedObject>, copies: i64) -> Part {
@@ -169,24 +173,11 @@ fn what_went_is_of_no_version_and_holds_the_next_centre_back() {
 fn every_drifted_object_is_told() {
     let mut part = part(true);
     part.assignment.objects = ["a", "b"].map(|name| object(TemplateKind::ConfigMap, name)).into();
-    let drifted = |o: &PlacedObject| {
+    let row = with_state(&part, None, |o| {
         let name = &o.name;
         let message = format!("{o}: data.{name} changed by kubectl | {o}: data.{name} 已被 kubectl 修改");
-        (("dept".to_owned(), o.clone()), State::Failed(reason::DRIFTED, message))
-    };
-    let states = part.assignment.objects.iter().map(drifted).collect();
-    let seen = Seen {
-        states: &states,
-        progress: &BTreeMap::new(),
-        jobs: &BTreeMap::new(),
-        ready: &BTreeMap::new(),
-        requests: &Known::NotAsked,
-        unready: &BTreeMap::new(),
-        forbidden: &BTreeMap::new(),
-        left: 0,
-        fence: None,
-    };
-    let row = row("a", &part, None, &seen, Timestamp::UNIX_EPOCH).unwrap();
+        State::Failed(reason::DRIFTED, message)
+    });
     assert_eq!((row.reason.as_str(), row.number), ("Drifted", 4));
     let said = row.message.unwrap();
     assert!(

@@ -1,9 +1,10 @@
 //! What is said of a pool that has less than is charged.
 
-use crds::Resources;
-use plan::ledger::{CentreEntry, PoolEntry};
+use crds::{DataCenter, Resources};
+use serde_json::json;
 
 use super::*;
+use crate::ledger::{CentreEntry, PoolEntry};
 
 fn cpu(vcpu: i128) -> Resources {
     Resources {

@@ -14,6 +14,7 @@ use kube::{Api, Resource};
 use plan::placement::kinds::Unseen;
 use serde::de::DeserializeOwned;
 use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
 
 /// Wait before the next list where a list was granted and the watch refused.
 const AFTER_REFUSAL: Duration = Duration::from_secs(2);
@@ -21,6 +22,11 @@ const AFTER_REFUSAL: Duration = Duration::from_secs(2);
 /// A server that was away for minutes is followed again this soon after it is back; kube waits for up to half a minute, and
 /// twice where the place in its history is gone. Of ten processes with twenty watches each that is twenty questions a second.
 const LONGEST: Duration = Duration::from_secs(10);
+
+/// For so long a list counts of which the server answers with errors only; and two errors further apart have to do with
+/// different things, because in between the watch stood.
+const STALE: Duration = Duration::from_secs(120);
+const APART: Duration = Duration::from_secs(60);
 
 /// Values by key.
 pub type Values<K, V> = BTreeMap<K, V>;
@@ -54,8 +60,21 @@ pub struct Filler<K, V> {
     complete: watch::Sender<bool>,
     refused: watch::Sender<Option<u16>>,
     failing: watch::Sender<Option<Failure>>,
+    /// For how long what was listed counts, while the server answers with errors.
+    stale: Duration,
     /// Whom to tell of news.
     changed: Vec<Arc<Notify>>,
+}
+
+/// The first and the last of errors that came one soon after the other.
+type Errors = Option<(Instant, Instant)>;
+
+/// With one more. Answers when the first one came.
+fn first_of(errors: &mut Errors, now: Instant) -> Instant {
+    let first = errors.filter(|(_, last)| now.duration_since(*last) < APART);
+    let first = first.map_or(now, |(first, _)| first);
+    *errors = Some((first, now));
+    first
 }
 
 impl<K: Ord, V> Shelf<K, V> {
@@ -70,6 +89,7 @@ impl<K: Ord, V> Shelf<K, V> {
             complete: sender,
             refused: refusals,
             failing: failures,
+            stale: STALE,
             changed,
         };
         let shelf = Self {
@@ -96,8 +116,8 @@ impl<K: Ord, V> Shelf<K, V> {
         *self.refused.borrow()
     }
 
-    /// With what other error the server answers the first list, in its words; `None` before it answered and once it succeeds.
-    /// Of what was listed once the last list counts, and a server that stumbles says nothing about it.
+    /// With what other error the server answers, in its words; `None` before it answered and once a list succeeds. Of what was
+    /// listed once the last list counts, and a server that stumbles says nothing about it: only one that does so for minutes.
     pub fn failing(&self) -> Option<String> {
         self.failing
             .borrow()
@@ -157,8 +177,8 @@ impl<K: Ord, V> Filler<K, V> {
         }
     }
 
-    /// Until a watch that stood is refused. It has to begin with a list again: a watch that goes on brings no event by
-    /// itself, so nobody would learn that it is no longer refused.
+    /// Until a watch that stood is refused, or fails for too long. It has to begin with a list again: a watch that goes on
+    /// brings no event by itself, so nobody would learn that it is no longer refused.
     async fn fill<O>(
         &self,
         kind: &impl Display,
@@ -166,15 +186,18 @@ impl<K: Ord, V> Filler<K, V> {
         key: &impl Fn(&O) -> K,
         place: &impl Fn(&mut Values<K, V>, O) -> bool,
     ) {
-        let mut first = Values::new();
+        let (mut first, mut errors) = (Values::new(), None);
         while let Some(event) = stream.next().await {
             let refused = event.as_ref().err().and_then(refusal);
             let failing = event.as_ref().err().and_then(failure);
-            let failing = failing.filter(|_| !*self.complete.borrow());
+            let failing = failing.filter(|_| !*self.complete.borrow() || self.is_stale(&mut errors));
             let answered = refused.is_some() || failing.is_some();
             let stood = matches!(event, Err(watcher::Error::WatchStartFailed(_)));
             // What does not answer at all takes back nothing that an answer said.
             let begins = matches!(event, Ok(watcher::Event::Init | watcher::Event::InitApply(_)));
+            if event.is_ok() && !begins {
+                errors = None;
+            }
             let values = || self.values.write().unwrap_or_else(PoisonError::into_inner);
             if matches!(event, Ok(watcher::Event::InitDone)) {
                 // Before it is said: whoever no longer hears of a failure finds what stands.
@@ -209,10 +232,17 @@ impl<K: Ord, V> Filler<K, V> {
                     who.notify_one();
                 }
             }
-            if stood && refused.is_some() {
+            if stood && answered {
                 return;
             }
         }
+    }
+
+    /// Whether one more error means that what was listed once counts no more.
+    fn is_stale(&self, errors: &mut Errors) -> bool {
+        let now = Instant::now();
+        let since = first_of(errors, now);
+        self.failing.borrow().is_some() || now.duration_since(since) >= self.stale
     }
 
     /// Keeps what the last answer said. Answers whether that is news: the words of one failure are those that came first.
@@ -244,10 +274,11 @@ fn refusal(error: &watcher::Error) -> Option<u16> {
     [403, 404].contains(&code).then_some(code)
 }
 
-/// Code and words of an answer to a list that is an error of the server. Others pass by themselves: it does not know us yet,
-/// is busy, or our place in its history is gone.
+/// Code and words of an answer to a list or a watch that is an error of the server. Others pass by themselves: it does not
+/// know us yet, is busy, or our place in its history is gone.
 fn failure(error: &watcher::Error) -> Option<Failure> {
-    let watcher::Error::InitialListFailed(kube::Error::Api(status)) = error else {
+    use watcher::Error::{InitialListFailed, WatchStartFailed};
+    let (InitialListFailed(kube::Error::Api(status)) | WatchStartFailed(kube::Error::Api(status))) = error else {
         return None;
     };
     let passes = match status.code {
@@ -275,7 +306,13 @@ mod tests {
 
     /// What a shelf says after those events.
     async fn after(events: Vec<Event>) -> (bool, Option<u16>, Option<String>) {
-        let (shelf, filler) = Shelf::<String, ConfigMap>::new(Vec::new());
+        after_within(STALE, events).await
+    }
+
+    /// The same where a list counts for so long.
+    async fn after_within(stale: Duration, events: Vec<Event>) -> (bool, Option<u16>, Option<String>) {
+        let (shelf, mut filler) = Shelf::<String, ConfigMap>::new(Vec::new());
+        filler.stale = stale;
         let stream = std::pin::pin!(futures::stream::iter(events));
         let key = |map: &ConfigMap| map.metadata.name.clone().unwrap_or_default();
         let place = |all: &mut Values<String, ConfigMap>, map: ConfigMap| all.insert(key(&map), map).is_none();
@@ -287,13 +324,20 @@ mod tests {
         Err(InitialListFailed(answer(code, message)))
     }
 
+    fn watch_failed(code: u16, message: &str) -> Event {
+        Err(WatchStartFailed(answer(code, message)))
+    }
+
+    fn list() -> [Event; 2] {
+        [Ok(watcher::Event::Init), Ok(watcher::Event::InitDone)]
+    }
+
     #[tokio::test]
     async fn an_error_of_the_server_is_said_until_a_list_comes() {
         let said = after(vec![failed(500, "no route"), failed(500, "no answer")]).await;
         assert_eq!(said, (false, None, Some("500 no route".to_owned())));
         let said = after(vec![failed(500, "no route"), failed(503, "away")]).await;
         assert_eq!(said.2.as_deref(), Some("503 away"));
-        let list = || [Ok(watcher::Event::Init), Ok(watcher::Event::InitDone)];
         let said = after([failed(503, "away")].into_iter().chain(list()).collect()).await;
         assert_eq!(said, (true, None, None));
         // Whoever began to list anew has no list yet.
@@ -312,8 +356,37 @@ mod tests {
         assert_eq!(said.2.as_deref(), Some("429 storage is (re)initializing"));
         let silent = Err(InitialListFailed(kube::Error::LinesCodecMaxLineLengthExceeded));
         assert_eq!(after(vec![silent]).await, (false, None, None));
-        let watch = Err(WatchStartFailed(answer(500, "no")));
-        assert_eq!(after(vec![watch]).await, (false, None, None));
+        let watch = list().into_iter().chain([watch_failed(500, "no")]);
+        assert_eq!(after(watch.collect()).await, (true, None, None));
+    }
+
+    #[tokio::test]
+    async fn what_fails_for_long_after_its_list_is_said() {
+        let stale = async |more: Vec<Event>| {
+            let events = list().into_iter().chain(more).collect();
+            after_within(Duration::ZERO, events).await
+        };
+        let said = stale(vec![watch_failed(429, "storage is (re)initializing")]).await;
+        assert_eq!(said, (true, None, Some("429 storage is (re)initializing".to_owned())));
+        let said = stale(vec![failed(500, "no answer")]).await;
+        assert_eq!(said.2.as_deref(), Some("500 no answer"));
+        let [init, done] = list();
+        let said = stale(vec![failed(500, "no answer"), init, done]).await;
+        assert_eq!(said, (true, None, None), "a list takes it back");
+        // A watch that failed begins with a list: what is still to come is not read any more.
+        let said = stale(vec![watch_failed(500, "no"), failed(404, "none")]).await;
+        assert_eq!(said, (true, None, Some("500 no".to_owned())));
+        assert_eq!(stale(vec![failed(429, "later")]).await, (true, None, None));
+    }
+
+    #[test]
+    fn errors_far_apart_do_not_add_up() {
+        let (begin, mut errors) = (Instant::now(), None);
+        let mut first = |seconds: u64| first_of(&mut errors, begin + Duration::from_secs(seconds));
+        assert_eq!([first(0), first(50), first(100)], [begin; 3]);
+        let later = begin + Duration::from_secs(170);
+        assert_eq!(first(170), later, "in between the watch stood");
+        assert_eq!(first(180), later);
     }
 
     #[tokio::test]

@@ -18,8 +18,10 @@ pub mod reason {
     pub const RUNNING: &str = "Running";
     /// A centre has not said yet that it holds what was decided.
     pub const APPLYING: &str = "Applying";
-    /// Everything is applied; copies, or in a row custom resources, a failed Job or a lost claim, are not ready.
+    /// Everything is applied; copies, or in a row custom resources, are not ready.
     pub const STARTING: &str = "Starting";
+    /// Everything is applied and runs, and a Job failed for good or a claim lost its volume: somebody has to look.
+    pub const OBJECT_FAILED: &str = "ObjectFailed";
     /// Copies move: what is lowered waits for what was raised.
     pub const REBALANCING: &str = "Rebalancing";
     /// Nothing in the namespace is selected.
@@ -112,6 +114,8 @@ pub mod reason {
     pub const ONE_SIDED_TRAFFIC: &str = "OneSidedTraffic";
     /// A centre has no ready copy, or no endpoint behind a service.
     pub const CENTRE_DOES_NOT_SERVE: &str = "CentreDoesNotServe";
+    /// Of EffectivelyActiveActive: the decision itself gives a centre no copy, so nothing is wrong in that centre.
+    pub const NOT_EVERYWHERE: &str = "NotEverywhere";
     /// Of RestartOnly: pods hold devices of their node.
     pub const PASSTHROUGH_DEVICES: &str = "PassthroughDevices";
     /// Of a layer: as it should be.

@@ -7,6 +7,7 @@
 mod admission_limits;
 mod allocation;
 mod amounts;
+mod assignment;
 mod conditions;
 mod data_center;
 mod dual_active_placement;
@@ -34,9 +35,10 @@ mod template_kind;
 mod tenant;
 mod usage_report;
 
-pub use admission_limits::{AdmissionLimits, AdmissionLimitsSpec, LargestGrant, NeedKind};
+pub use admission_limits::{AdmissionLimits, AdmissionLimitsSpec, LargestGrant, NeedKind, Units};
 pub use allocation::{Allocation, AllocationPool, CentreRow, CentreShare, InForce};
 pub use amounts::{Amount, AmountError, Amounts};
+pub use assignment::{Assignment, CentreAssignment, CheckedTemplate, PlacedObject, WorkloadCopies};
 pub use conditions::{Condition, find as find_condition, is_true as condition_is_true, set as set_condition};
 pub use data_center::{
     CardNodes, CentreReport, CentreRole, DataCenter, DataCenterSpec, DataCenterStatus, MetricLabel, MetricSource,
@@ -68,14 +70,14 @@ pub use placement_failover::{
 pub use placement_override::{ArgsOverride, EnvOverride, ImageOverride, Override, OverrideTarget, PatchOp, PatchStep};
 pub use placement_rollout::{CentreRevision, OnFailure, Rollout, RolloutOrder, WorkloadRollout};
 pub use placement_status::{
-    Assignment, CentreAssignment, DualActivePlacementStatus, JobEnd, JobOutcome, JobRow, Layer, LayerName, LayerState,
-    PlacedObject, PlacementRow, PlacementTotal, ServiceRow, ShortCentre, WorkloadCopies, WorkloadRow,
+    DualActivePlacementStatus, JobEnd, JobOutcome, JobRow, Layer, LayerName, LayerState, PlacementRow, PlacementTotal,
+    ServiceRow, ShortCentre, WorkloadRow,
 };
 pub use pool_queue::{CentreAmounts, EndingGrant, KeptAmounts, PoolQueue, PoolQueueSpec, WaitingRequest};
 pub use price::{Currency, MonthlyPrice, Normalization, Price, UnitPrice};
 pub use quota_ledger::{
-    LedgerCeiling, LedgerCentre, LedgerCharge, LedgerPool, LedgerRecord, LedgerState, LedgerTenant, QuotaLedger,
-    QuotaLedgerSpec,
+    LedgerCeiling, LedgerCentre, LedgerCharge, LedgerGrowth, LedgerPool, LedgerRecord, LedgerState, LedgerTenant,
+    QuotaLedger, QuotaLedgerSpec,
 };
 pub use quota_pool::{
     AcceleratorSpec, AcceleratorUse, ApprovalLevel, ApprovalPolicy, Architecture, CapacitySource, CentrePool, Intake,

@@ -1,114 +1,10 @@
-//! What was decided for a placement, and what the centres say of it.
-
-use std::fmt;
+//! What the centres say of a placement, and what is told of it in all.
 
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Amount, Condition, FenceRow, LastFailover, Override, Removal, RightEpoch, TemplateKind, WorkloadRollout};
-
-/// Copies of one workload in one centre | 一个工作负载在一个中心的副本
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-pub struct WorkloadCopies {
-    /// Kind | 类型
-    pub kind: TemplateKind,
-    /// Its name | 名称
-    pub name: String,
-    /// Copies | 副本数
-    pub copies: i64,
-}
-
-/// A centre's part of the decision | 一个中心的分派
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct CentreAssignment {
-    /// Centre | 中心
-    pub name: String,
-    /// Copies of what has copies; anything else of the objects is there once | 各工作负载的副本
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub copies: Vec<WorkloadCopies>,
-    /// Whether jobs run here; elsewhere they are suspended | 是否在此运行任务
-    #[serde(default)]
-    pub jobs: bool,
-}
-
-impl CentreAssignment {
-    /// Copies of that workload; `None` where none are divided to this centre.
-    pub fn copies_of(&self, object: &PlacedObject) -> Option<i64> {
-        let mut all = self.copies.iter();
-        all.find(|w| w.kind == object.kind && w.name == object.name)
-            .map(|w| w.copies)
-    }
-}
-
-/// One object of a decision | 所含对象
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-pub struct PlacedObject {
-    /// Kind | 类型
-    pub kind: TemplateKind,
-    /// Its name | 名称
-    pub name: String,
-}
-
-impl fmt::Display for PlacedObject {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.kind.name(), self.name)
-    }
-}
-
-/// What was decided; written by the operator alone | 分派结果，仅由控制器写入
-#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[x_kube(validation = ("self.ledger != oldSelf.ledger || self.epoch >= oldSelf.epoch", "StaleEpoch: the epoch of a placement never falls | epoch 只增不减"))]
-pub struct Assignment {
-    /// Counts decisions on this placement | 分派序号
-    pub number: i64,
-    /// Uid of the ledger whose leadership decided | 台账uid
-    #[serde(default)]
-    pub ledger: String,
-    /// Epoch of the decision | 决策的epoch
-    pub epoch: i64,
-    /// Everything that is placed, in the order in which it is applied | 全部对象，按落实顺序
-    #[serde(default)]
-    #[schemars(length(max = 2000))]
-    pub objects: Vec<PlacedObject>,
-    /// The centres that hold it; another one holds nothing of it | 承载的中心
-    #[serde(default)]
-    pub centres: Vec<CentreAssignment>,
-    /// What differs in the centres; each was tried on its template before it came here | 已校验的差异
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 64))]
-    pub overrides: Vec<Override>,
-    /// Versions of workloads, where they reach the centres in an order | 各工作负载的版本
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 2000))]
-    pub rollouts: Vec<WorkloadRollout>,
-    /// Centre that the user named as the active one when this was decided | 决策时用户指定的主侧
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub home: Option<String>,
-    /// Centre that runs it; not with `ActiveActive` | 实际主侧
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub active: Option<String>,
-    /// Uid of the last Failover that it follows | 所依据的切换uid
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub failover: Option<String>,
-    /// Set when the placement is being deleted: what becomes of the objects | 删除中：对象的处理
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub leaving: Option<Removal>,
-}
-
-impl Assignment {
-    /// A centre's part.
-    pub fn centre(&self, name: &str) -> Option<&CentreAssignment> {
-        self.centres.iter().find(|c| c.name == name)
-    }
-
-    /// The versions of a workload; `None` where they reach the centres in no order.
-    pub fn rollout(&self, object: &PlacedObject) -> Option<&WorkloadRollout> {
-        let mut all = self.rollouts.iter();
-        all.find(|r| r.kind == object.kind && r.name == object.name)
-    }
-}
+use crate::{Amount, Assignment, Condition, FenceRow, LastFailover, PlacedObject, RightEpoch, TemplateKind};
 
 /// How far a workload is in a centre | 工作负载在一个中心的进度
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -305,10 +201,11 @@ pub struct PlacementRow {
     /// Of a member cloud: the same of what it last carried out | 最近落实的分派与内容
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<String>,
-    /// `Applied`, `Applying`, `Starting`, `ObjectExists`, `Drifted`, `ApplyFailed`, `NamespaceMissing`, `KindMissing`,
-    /// `RoleMissing`, `StaleEpoch`, `Removed`; of a member cloud also `AwaitingConfirmation`, `StageObserved` | 原因
+    /// `Applied`, `Applying`, `Starting`, `ObjectFailed`, `ObjectExists`, `OverrideFailed`, `Drifted`, `ApplyFailed`,
+    /// `NamespaceMissing`, `KindMissing`, `RoleMissing`, `StaleEpoch`, `Removed`; with `Exclusive` also `NoRight`, `Fenced`;
+    /// of a member cloud also `AwaitingConfirmation`, `StageObserved` | 原因
     pub reason: String,
-    /// In words where it is not `Applied` | 说明
+    /// In words where it is not `Applied`, or where there is something to note | 说明
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
     /// When a fact last changed | 最近变化时间

@@ -4,7 +4,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{AllocationPool, Amounts};
+use crate::{AllocationPool, Amounts, CentreAmounts};
 
 /// Whether the ledger may decide | 台账状态
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -63,6 +63,21 @@ pub struct LedgerPool {
     /// Phases of expansion whose capacity is in it | 已计入的扩容期次
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub phases: Vec<String>,
+    /// What it gained by phases, oldest first, while the requests that waited for it start | 扩容到位记录，在排队申请开通期间保留
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub growths: Vec<LedgerGrowth>,
+}
+
+/// Capacity that came by a phase of expansion | 一次扩容到位
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct LedgerGrowth {
+    /// Phase | 扩容期次
+    pub phase: String,
+    /// When the ledger took it in | 计入时间
+    pub at: String,
+    /// Committable before, by centre | 计入前各中心的可承诺量
+    #[serde(default)]
+    pub before: Vec<CentreAmounts>,
 }
 
 /// A pool in one centre | 一个中心
@@ -152,4 +167,7 @@ pub struct LedgerRecord {
     /// Uid of the request (Change, Renew) that asked for it | 提出变更的申请
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub change: Option<String>,
+    /// Phase of expansion that made room for it | 为其腾出容量的扩容期次
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phase: Option<String>,
 }

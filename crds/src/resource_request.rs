@@ -193,8 +193,8 @@ pub struct AllocationRef {
     derive = "PartialEq",
     doc = "What a department asks, and in status.allocation what it was granted | 资源申请；授予结果见 status.allocation",
     printcolumn(name = "Type", type_ = "string", json_path = ".spec.type"),
-    printcolumn(name = "CPU", type_ = "string", json_path = ".spec.resources.cpu"),
-    printcolumn(name = "Mem", type_ = "string", json_path = ".spec.resources.memory"),
+    printcolumn(name = "CPU", type_ = "string", json_path = ".status.cpu"),
+    printcolumn(name = "Mem", type_ = "string", json_path = ".status.memory"),
     printcolumn(name = "GPU", type_ = "string", json_path = ".status.gpu"),
     printcolumn(name = "Phase", type_ = "string", json_path = ".status.phase"),
     printcolumn(
@@ -215,6 +215,18 @@ pub struct AllocationRef {
         name = "Requested-By",
         type_ = "string",
         json_path = ".spec.requestedBy",
+        priority = 1
+    ),
+    printcolumn(
+        name = "Asked-CPU",
+        type_ = "string",
+        json_path = ".spec.resources.cpu",
+        priority = 1
+    ),
+    printcolumn(
+        name = "Asked-Mem",
+        type_ = "string",
+        json_path = ".spec.resources.memory",
         priority = 1
     ),
     printcolumn(name = "Used", type_ = "string", json_path = ".status.used", priority = 1),
@@ -324,7 +336,15 @@ pub struct ResourceRequestStatus {
     /// For people; programs read conditions | 阶段，供人查看
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phase: Option<String>,
-    /// Cards in one word, such as `Inference:2` | 加速卡摘要
+    /// vCPU that it holds, or asks until it is granted; not what comes with cards | 持有的 vCPU，授予前为申请量，不含随卡部分
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 24))]
+    pub cpu: Option<String>,
+    /// Memory that it holds, or asks until it is granted; not what comes with cards | 持有的内存，授予前为申请量，不含随卡部分
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 24))]
+    pub memory: Option<String>,
+    /// Cards that it holds, or asks until it is granted, in one word such as `Inference:2` | 持有的加速卡，授予前为申请量
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gpu: Option<String>,
     /// Date of the end | 到期日

@@ -41,6 +41,7 @@ pub struct HistoryEntry {
     printcolumn(name = "Price", type_ = "string", json_path = ".status.totals.price"),
     printcolumn(name = "Complete", type_ = "boolean", json_path = ".status.complete"),
     printcolumn(name = "As-Of", type_ = "string", json_path = ".status.asOf"),
+    printcolumn(name = "Left-Out", type_ = "integer", json_path = ".status.leftOut", priority = 1),
     printcolumn(
         name = "Normalized-vCPU-h",
         type_ = "string",
@@ -151,6 +152,10 @@ pub struct UsageReportStatus {
     pub complete: bool,
     /// Currency of its prices | 币种
     pub currency: Currency,
+    /// How many rows the report has no room for; the totals count them | 因篇幅未列出的行数，合计已计入
+    #[serde(default)]
+    #[schemars(range(min = 0))]
+    pub left_out: i32,
     /// By request and pool; requests that are gone stay | 明细；已删除的申请仍保留
     #[serde(default)]
     #[schemars(length(max = 2000))]

@@ -77,6 +77,45 @@ pub(crate) const CASES: &[Case] = &[
         20,
         false,
     ),
+    // A decision that gives a centre nothing is nobody's fault there.
+    (
+        "CentreDoesNotServe",
+        &[("xiangyun_placements_serving{reason=\"NotEverywhere\"}", "1x30")],
+        20,
+        false,
+    ),
+    // What has failed for good waits for somebody, not for time.
+    (
+        "PlacementHeld",
+        &[("xiangyun_placements{reason=\"ObjectFailed\"}", "1x30")],
+        20,
+        true,
+    ),
+    (
+        "PlacementNotReady",
+        &[("xiangyun_placements{reason=\"ObjectFailed\"}", "1x30")],
+        20,
+        false,
+    ),
+    (
+        "CorrectedAgainAndAgain",
+        &[(
+            "xiangyun_agent_drift_corrected_total{place=\"jishi\",kind=\"Deployment\"}",
+            "0+3x60",
+        )],
+        45,
+        true,
+    ),
+    // Somebody who tries something for a while is none of it.
+    (
+        "CorrectedAgainAndAgain",
+        &[(
+            "xiangyun_agent_drift_corrected_total{place=\"jishi\",kind=\"Deployment\"}",
+            "0+3x10 30x50",
+        )],
+        45,
+        false,
+    ),
     // Their copies are ready, so that nothing else is said.
     (
         "CentreDoesNotServe",

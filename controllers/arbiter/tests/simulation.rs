@@ -20,6 +20,8 @@ mod faults;
 mod net;
 #[path = "simulation/operators.rs"]
 mod operators;
+#[path = "../../plan/tests/interleavings/page.rs"]
+mod page;
 #[path = "simulation/random.rs"]
 mod random;
 #[path = "simulation/rules.rs"]
@@ -64,6 +66,10 @@ fn an_exclusive_scope_never_communicates_in_two_places() {
 #[test]
 fn each_rule_left_out_is_found() {
     let mut missed = Vec::new();
+    let mut lines = vec![
+        "| left out | seed | what goes wrong |".to_owned(),
+        "|---|---|---|".to_owned(),
+    ];
     let only = std::env::var("RULE").ok();
     let wanted = |rule: &Rule| only.as_ref().is_none_or(|only| *only == format!("{rule:?}"));
     for rule in Rule::ALL.into_iter().filter(wanted) {
@@ -72,10 +78,17 @@ fn each_rule_left_out_is_found() {
         let found = seeds.find_map(|seed| Some((seed, run(seed, Some(rule)).0?)));
         if let Some((seed, what)) = found {
             println!("{rule:?} | {what} | seed {seed}");
+            lines.push(format!(
+                "| {} | {seed} | {what} |",
+                page::in_words(&format!("{rule:?}"))
+            ));
         } else {
             println!("{rule:?} | -");
             missed.push(rule);
         }
     }
     assert!(missed.is_empty(), "never missed: {missed:?}");
+    if only.is_none() && number("SEEDS").is_none() {
+        page::section("simulation", &lines);
+    }
 }

@@ -158,7 +158,7 @@ fn asked(case: &Case<'_>, market: Market<'_>) -> Result<Vec<Choice>, Refusal> {
 /// Why no choice can ever be right.
 pub fn choices(case: &Case<'_>, lowered: &BTreeMap<String, i128>, market: Market<'_>) -> Result<Vec<Choice>, Refusal> {
     if case.request.kind() == RequestType::Exception {
-        return Ok(Vec::new());
+        return somebody_agrees(case).map(|()| Vec::new());
     }
     let nothing = Grant::new();
     let base = case.target.map_or(&nothing, |t| &t.holds);
@@ -172,6 +172,21 @@ pub fn choices(case: &Case<'_>, lowered: &BTreeMap<String, i128>, market: Market
         base,
     };
     market::resolve(asker, market)
+}
+
+/// Somebody must be there to agree to an exception: by the tenant's own policy, or by those of the pools that are open to it.
+/// What was agreed to once stays.
+fn somebody_agrees(case: &Case<'_>) -> Result<(), Refusal> {
+    let own = case.tenant.policy.is_some_and(Policy::has_levels);
+    let status = case.request.object().status.as_ref();
+    if own || !case.tenant.open.is_empty() || status.is_some_and(|s| s.approved_at.is_some()) {
+        return Ok(());
+    }
+    let text = format!(
+        "no pool is open to tenant {tenant}, so nobody is named who could agree to an exception; ask the platform team for a ceiling in a pool, or for approval levels of the tenant | 租户 {tenant} 无可用资源池，无人可审批自行建设例外，请联系平台组开通资源池上限或设置租户审批级别",
+        tenant = case.tenant.name,
+    );
+    Err(Refusal::new(reason::NO_MATCHING_POOL, text))
 }
 
 /// The last day of what is asked.

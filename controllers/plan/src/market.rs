@@ -22,7 +22,7 @@ use crate::subtree::Subtrees;
 
 use offer::{Offer, never_fits, offer};
 
-pub(crate) use largest::{homes, largest};
+pub(crate) use largest::{homes, largest, shared, whole};
 
 /// What the first of a queue keeps for itself, by pool and centre.
 pub type Kept = BTreeMap<String, BTreeMap<String, Resources>>;

@@ -2,26 +2,26 @@
 //! grants, and the queues.
 
 mod commitment;
+mod limits;
 
 use std::collections::BTreeMap;
 
 use crds::{
-    AdmissionLimitsSpec, Amounts, CentreAmounts, CentrePool, EndingGrant, KeptAmounts, LargestGrant, PoolAmounts,
-    PoolFigures, PoolQueueSpec, Resources, WaitingRequest, pool_reason,
+    Amounts, CentreAmounts, CentrePool, EndingGrant, KeptAmounts, PoolAmounts, PoolFigures, PoolQueueSpec, Resources,
+    WaitingRequest, pool_reason,
 };
 
 use crate::by_name::Name;
 use crate::cycle::{CyclePlan, Snapshot, approved_at};
 use crate::ledger::Ledger;
-use crate::market;
-use crate::pool::{Capacity, Pool, Sort};
-use crate::quota::SurvivalRule;
+use crate::pool::{Capacity, Pool};
 use crate::refusal::Refusal;
 use crate::request::Request;
 use crate::subtree::{Node, Subtrees};
 use crate::terms::free_from;
 
 pub use commitment::commitment;
+pub use limits::limits;
 
 /// Figures of a pool.
 #[derive(Clone, Debug, PartialEq)]
@@ -168,64 +168,6 @@ pub fn tenant_charged(tenant: &str, subtrees: &Subtrees) -> Vec<PoolAmounts> {
     .collect()
 }
 
-/// The largest grant n that the empty pool could give, resource by resource.
-fn largest(pool: &Pool, ledger: &Ledger, rule: SurvivalRule) -> Resources {
-    let committable = |centre: &str| Some(ledger.centre(&pool.name, centre)?.committable);
-    let homes = market::homes(pool, rule).map(|home| market::largest(home, rule, 1, committable));
-    homes.reduce(Resources::each_max).unwrap_or_default()
-}
-
-/// What no grant with a weaker survival than `Full` can exceed, whatever its percentage and however its cards lie. The row has
-/// no figure for each percentage: what exceeds only its own is refused by the reconcile.
-fn largest_of_any(pool: &Pool, ledger: &Ledger) -> Resources {
-    match pool.sort {
-        // It is copied to each centre, or lies in one.
-        Sort::Storage(_) => largest(pool, ledger, SurvivalRule::None),
-        Sort::Compute(_) | Sort::Accelerator { .. } => {
-            let rows = pool.slots.iter().filter_map(|s| ledger.centre(&pool.name, &s.name));
-            rows.map(|c| c.committable).fold(Resources::ZERO, Resources::plus)
-        }
-    }
-}
-
-/// One row for each pool whose capacity the ledger adopted in all its centres, the largest first within its kind. A pool that is
-/// not fully known has no row, and a policy without a row lets the reconcile decide.
-pub fn limits(snapshot: &Snapshot, ledger: &Ledger) -> AdmissionLimitsSpec {
-    // A pool with nothing to commit, as before its first node is ready, says nothing about what will ever fit.
-    let known = |p: &&Pool| {
-        p.slots.iter().all(|s| ledger.centre(&p.name, &s.name).is_some())
-            && !largest(p, ledger, SurvivalRule::Full).is_zero()
-    };
-    let mut rows: Vec<(Resources, LargestGrant)> = snapshot
-        .pools
-        .values()
-        .filter(known)
-        .map(|pool| {
-            let full = largest(pool, ledger, SurvivalRule::Full);
-            let (use_, tier) = match &pool.sort {
-                Sort::Accelerator { use_, .. } => (Some(*use_), None),
-                Sort::Storage(tier) => (None, Some(*tier)),
-                Sort::Compute(_) => (None, None),
-            };
-            let row = LargestGrant {
-                name: pool.name.to_string(),
-                kind: pool.sort.kind(),
-                architecture: pool.architecture(),
-                zone: pool.zone,
-                use_,
-                tier,
-                full: full.to_amounts(),
-                any: largest_of_any(pool, ledger).to_amounts(),
-            };
-            (full, row)
-        })
-        .collect();
-    rows.sort_by(|(a, x), (b, y)| x.kind.cmp(&y.kind).then(b.cmp(a)).then_with(|| x.name.cmp(&y.name)));
-    AdmissionLimitsSpec {
-        pools: rows.into_iter().map(|(_, row)| row).collect(),
-    }
-}
-
 /// The queue of each pool: the first 200 that wait, what is kept for one of them, and the next five ends.
 pub fn queues(snapshot: &Snapshot, plan: &CyclePlan) -> BTreeMap<String, PoolQueueSpec> {
     let mut queues: BTreeMap<String, PoolQueueSpec> = snapshot
@@ -291,49 +233,4 @@ fn by_centre<'a>(charges: impl Iterator<Item = (&'a Name, Resources)>) -> Vec<Ce
         amounts: charge.each_max(Resources::ZERO).to_amounts(),
     };
     charges.map(row).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use crds::{Architecture, StorageTier};
-
-    use super::*;
-    use crate::ledger::{CentreEntry, PoolEntry};
-    use crate::quota::Slot;
-
-    const CENTRES: [&str; 2] = ["jishi", "jiyidong"];
-
-    #[test]
-    fn a_weaker_survival_lets_more_compute_in_and_no_more_storage() {
-        let row = |n| Resources {
-            cpu: n,
-            storage: n,
-            ..Resources::ZERO
-        };
-        let mut pool = crate::pool::testing::cards();
-        let mut entry = PoolEntry::default();
-        for (name, n) in CENTRES.into_iter().zip([30, 20]) {
-            pool.slots.push(Slot {
-                name: name.into(),
-                weight: 1,
-                primary: false,
-            });
-            let centre = CentreEntry {
-                charged: row(10),
-                committable: row(n),
-                report: 1,
-                reported_at: None,
-            };
-            entry.centres.insert(name.to_owned(), centre);
-        }
-        let mut ledger = Ledger::default();
-        ledger.pools.insert(pool.name.to_string(), entry);
-        pool.sort = Sort::Compute(Architecture::Amd64);
-        assert_eq!(largest(&pool, &ledger, SurvivalRule::Full).cpu, 20);
-        assert_eq!(largest(&pool, &ledger, SurvivalRule::None).cpu, 30);
-        assert_eq!(largest_of_any(&pool, &ledger).cpu, 50);
-        pool.sort = Sort::Storage(StorageTier::Hot);
-        assert_eq!(largest(&pool, &ledger, SurvivalRule::Full).storage, 20);
-        assert_eq!(largest_of_any(&pool, &ledger).storage, 30);
-    }
 }

@@ -1,6 +1,7 @@
 //! The status of a request, from what it holds and what was found out about it. Durable facts only: a figure that
 //! changes while nothing happens to the request is left to those who read.
 
+mod amounts;
 mod approvals;
 mod quote;
 
@@ -9,7 +10,7 @@ use std::sync::Arc;
 use crds::{
     LedgerState, RequestType, ResourceRequestStatus, condition, reclaim_reason, request_reason as reason, set_condition,
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::admission::Assessment;
 use crate::centre::rows::Reason;
@@ -17,6 +18,7 @@ use crate::cycle::Snapshot;
 use crate::metering;
 use crate::reclaim;
 use crate::request::{Request, date_at};
+use crate::retention;
 use crate::terms::{Stage, stage};
 
 pub use quote::quoted;
@@ -58,8 +60,8 @@ pub fn status(request: &Request, assessment: Option<&Assessment>, snapshot: &Sna
     }
     let stage = current_stage(request, snapshot);
     let summary = match request.kind() {
-        RequestType::Release => release(request, &snapshot.requests),
-        RequestType::Change | RequestType::Renew => change(request, assessment, &snapshot.requests),
+        RequestType::Release => release(request, snapshot),
+        RequestType::Change | RequestType::Renew => change(request, assessment, snapshot),
         RequestType::Exception => exception(request, assessment, now),
         RequestType::Keep => keep(request, &snapshot.requests),
         _ if uncounted(request, snapshot) => recounting(),
@@ -71,7 +73,7 @@ pub fn status(request: &Request, assessment: Option<&Assessment>, snapshot: &Sna
         reclaim::status(&mut status, request, snapshot);
     }
     status.phase = Some(summary.phase.to_owned());
-    status.gpu = gpu(request);
+    amounts::show(&mut status, request, snapshot);
     let until = request.until().map(|d| d.to_string());
     status.until = until.or_else(|| request.object().spec.until.clone().filter(|_| !request.asks_grant()));
     status.observed_generation = generation;
@@ -153,17 +155,6 @@ fn ending(status: &mut ResourceRequestStatus, request: &Request, stage: Stage, n
         request.object().metadata.generation,
         now,
     );
-}
-
-fn gpu(request: &Request) -> Option<String> {
-    let cards = request.object().spec.resources.as_ref()?.accelerators.as_ref()?;
-    Some(
-        cards
-            .iter()
-            .map(|c| format!("{:?}:{}", c.use_, c.count))
-            .collect::<Vec<_>>()
-            .join(","),
-    )
 }
 
 fn new(request: &Request, assessment: Option<&Assessment>, stage: Stage, now: Timestamp) -> Summary {
@@ -292,15 +283,43 @@ fn completed_before(request: &Request) -> bool {
         .is_some_and(|c| c.reason == reason::COMPLETED && c.status == "True")
 }
 
+/// By then every cache and every API server's clock has caught up with what was there before a request.
+const CAUGHT_UP: SignedDuration = SignedDuration::from_hours(1);
+
+/// Whether no grant will ever be what it speaks of: what that was is over, or there is none that is older, and what comes
+/// later is not meant. A target that still waits for its grant may get it.
+fn in_vain(request: &Request, target: Option<&Arc<Request>>, now: Timestamp) -> bool {
+    let caught_up = request.created().is_some_and(|at| now.duration_since(at) >= CAUGHT_UP);
+    target.map_or(caught_up, |t| {
+        t.holds.is_empty() && (t.ended() || retention::over(t.object()))
+    })
+}
+
+/// The phase of what has no target now.
+fn without_target(request: &Request, target: Option<&Arc<Request>>, now: Timestamp) -> &'static str {
+    if in_vain(request, target, now) {
+        "Rejected"
+    } else {
+        "Submitted"
+    }
+}
+
 /// A change of another request's grant.
-fn change(request: &Request, assessment: Option<&Assessment>, all: &[Arc<Request>]) -> Summary {
+fn change(request: &Request, assessment: Option<&Assessment>, snapshot: &Snapshot) -> Summary {
     let name = request.target().unwrap_or_default();
-    let target = all.iter().find(|t| request.speaks_of(t));
+    let target = snapshot.requests.iter().find(|t| request.speaks_of(t));
     if completed_before(request) || target.is_some_and(|t| t.was_altered_by(request.uid())) {
         let words = format!("{name} was altered; its status says what it holds now | {name} 已变更，现有配额见其状态");
         return Summary::ready("Completed", reason::COMPLETED, words);
     }
-    waiting(assessment)
+    let summary = waiting(assessment);
+    if summary.reason != reason::TARGET_NOT_FOUND {
+        return summary;
+    }
+    Summary {
+        phase: without_target(request, target, snapshot.now),
+        ..summary
+    }
 }
 
 /// Leave to build apart from this cloud: it takes no quota.
@@ -339,7 +358,8 @@ fn keep(request: &Request, all: &[Arc<Request>]) -> Summary {
             let words = format!(
                 "{name} has no notice that is older than this; wait for its condition Idle to say Notified | {name} 无可申诉的回收通知，请在收到通知后申诉"
             );
-            Summary::new("Submitted", reclaim_reason::NOTHING_TO_KEEP, words)
+            // A later notice is another one.
+            Summary::new("Rejected", reclaim_reason::NOTHING_TO_KEEP, words)
         }
         None => Summary::new(
             "Submitted",
@@ -349,9 +369,9 @@ fn keep(request: &Request, all: &[Arc<Request>]) -> Summary {
     }
 }
 
-fn release(request: &Request, all: &[Arc<Request>]) -> Summary {
+fn release(request: &Request, snapshot: &Snapshot) -> Summary {
     let wanted = request.target().unwrap_or_default();
-    let target = all.iter().find(|t| request.speaks_of(t));
+    let target = snapshot.requests.iter().find(|t| request.speaks_of(t));
     let completed = || {
         let words = format!("{wanted} was given back | {wanted} 已归还");
         Summary::ready("Released", reason::COMPLETED, words)
@@ -368,7 +388,8 @@ fn release(request: &Request, all: &[Arc<Request>]) -> Summary {
             let words = format!(
                 "{wanted} holds no grant in this namespace; name a granted request in allocationRef | {wanted} 无可释放的配额，请检查 allocationRef"
             );
-            Summary::new("Submitted", reason::TARGET_NOT_FOUND, words)
+            let phase = without_target(request, target, snapshot.now);
+            Summary::new(phase, reason::TARGET_NOT_FOUND, words)
         }
     }
 }

@@ -9,6 +9,12 @@ use jiff::{SignedDuration, Timestamp};
 /// Phases after which nothing happens any more. Not `Refused`: what can never fit may fit after an expansion.
 const OVER: [&str; 4] = ["Released", "Expired", "Rejected", "Completed"];
 
+/// Whether nothing happens to it any more.
+pub(crate) fn over(request: &ResourceRequest) -> bool {
+    let phase = request.status.as_ref().and_then(|s| s.phase.as_deref());
+    phase.is_some_and(|phase| OVER.contains(&phase))
+}
+
 /// Requests that ended before `now - keep`, by index. `None` keeps them for ever.
 pub fn outlived(requests: &[Arc<ResourceRequest>], now: Timestamp, keep: Option<SignedDuration>) -> Vec<usize> {
     let Some(before) = keep.and_then(|keep| now.checked_sub(keep).ok()) else {
@@ -38,10 +44,7 @@ pub fn orphaned<'a>(
 
 /// When it ended: the last that is known to have happened to it. `None` while it goes on, or where a time cannot be read.
 fn ended(request: &ResourceRequest) -> Option<Timestamp> {
-    let status = request.status.as_ref()?;
-    if !status.phase.as_deref().is_some_and(|phase| OVER.contains(&phase)) {
-        return None;
-    }
+    let status = request.status.as_ref().filter(|_| over(request))?;
     let mut last = request.metadata.creation_timestamp.as_ref()?.0;
     if let Some(ready) = find_condition(&status.conditions, condition::READY) {
         last = last.max(ready.last_transition_time.0);

@@ -17,6 +17,8 @@ mod broken;
 mod decisions;
 #[path = "interleavings/fixtures.rs"]
 mod fixtures;
+#[path = "interleavings/page.rs"]
+mod page;
 #[path = "interleavings/world.rs"]
 mod world;
 
@@ -30,6 +32,8 @@ use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 use world::World;
 
 const REQUESTS: usize = 4;
+/// Lives of one seed that are looked at for what is broken.
+const LIVES: u32 = 10;
 
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
@@ -155,20 +159,29 @@ proptest! {
 #[test]
 fn each_broken_rule_is_found() {
     let mut missed = Vec::new();
+    let mut lines = vec![
+        "| broken | found in life | seed |".to_owned(),
+        "|---|---|---|".to_owned(),
+    ];
     for broken in Broken::ALL {
         let found = (0u8..=255).find_map(|seed| {
             let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[seed; 32]);
             let mut runner = TestRunner::new_with_rng(ProptestConfig::default(), rng);
-            (0..10).find_map(|number| {
+            (0..LIVES).find_map(|number| {
                 let life = lives(broken.mix()).new_tree(&mut runner).unwrap().current();
                 let wrong = live(&life, Some(broken)).err()?;
                 Some((seed, number, wrong))
             })
         });
         match found {
-            Some((seed, life, wrong)) => println!("{broken:?}: seed {seed}, life {life}: {wrong}"),
+            Some((seed, life, wrong)) => {
+                println!("{broken:?}: seed {seed}, life {life}: {wrong}");
+                let words = page::in_words(&format!("{broken:?}"));
+                lines.push(format!("| {words} | {} | {seed} |", u32::from(seed) * LIVES + life + 1));
+            }
             None => missed.push(broken),
         }
     }
     assert!(missed.is_empty(), "not found: {missed:?}");
+    page::section("interleavings", &lines);
 }

@@ -11,6 +11,8 @@
 mod idle;
 #[path = "life/queue.rs"]
 mod queue;
+#[path = "life/shown.rs"]
+mod shown;
 #[path = "life/world.rs"]
 mod world;
 

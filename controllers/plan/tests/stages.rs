@@ -106,6 +106,7 @@ impl Cloud {
             requests: &Known::NotAsked,
             unready: &BTreeMap::new(),
             forbidden: &BTreeMap::new(),
+            fought: &BTreeMap::new(),
             left: 0,
             fence: None,
         };

@@ -1,6 +1,5 @@
 //! Writes on requests, each conditional on the copy it was decided on: uid and resourceVersion.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crds::{ResourceRequest, condition, request_reason as reason};
@@ -9,6 +8,7 @@ use kube::api::{Patch, PatchParams};
 use kube::{Api, Client};
 use plan::admission::Assessment;
 use plan::cycle::{Apply, CyclePlan, Snapshot};
+use plan::phase::started;
 use plan::request::Request;
 use plan::request_status;
 use serde_json::{Value, json};
@@ -46,7 +46,6 @@ pub(super) async fn allocation(
     snapshot: &Snapshot,
     plan: &CyclePlan,
     apply: &Apply,
-    started: &BTreeMap<String, String>,
     own: &Mutex<Own>,
 ) -> Result<(), Error> {
     let Some(request) = snapshot.requests.get(apply.request) else {
@@ -55,7 +54,11 @@ pub(super) async fn allocation(
     let mut object = ResourceRequest::clone(request.object());
     object.status.get_or_insert_default().allocation = Some(apply.allocation.clone());
     let granted = Request::read(object, true)?;
-    let status = request_status::status(&granted, plan.assessment(apply.request), snapshot);
+    let mut status = request_status::status(&granted, plan.assessment(apply.request), snapshot);
+    let starts = starts(snapshot, plan, request);
+    if let Some((_, phase)) = starts {
+        started::explain(&mut status, phase);
+    }
     let patch =
         json!({"metadata": precondition(request), "status": own_part(request.object().status.as_ref(), &status)});
     let api = requests(options.client.clone(), request);
@@ -73,10 +76,8 @@ pub(super) async fn allocation(
         "allocation written"
     );
     options.fail_points.reached(Step::AfterApply);
-    let asked = asked(snapshot, plan, request);
-    if let Some(phase) = started.get(asked.uid()) {
-        let words = format!("{phase} was accepted and made room; the grant follows | {phase} 扩容到位，转入开通");
-        options.events.publish(&**asked.object(), false, CAPACITY_ADDED, &words);
+    if let Some((asked, phase)) = starts {
+        tell(&options.events, asked, phase);
     }
     announce(
         &options.events,
@@ -91,12 +92,19 @@ pub(super) async fn allocation(
     Ok(())
 }
 
-/// The request that asked for what is written: the change, where it is one of this grant.
-fn asked<'a>(snapshot: &'a Snapshot, plan: &CyclePlan, request: &'a Request) -> &'a Request {
-    let record = plan.swap.as_ref().and_then(|l| l.records.get(request.uid()));
-    let change = record.and_then(|r| r.change.as_deref());
-    let change = change.and_then(|uid| snapshot.requests.iter().find(|r| r.uid() == uid));
-    change.map_or(request, |r| r)
+/// The request that starts with what is written, and the phase that made room for it; nothing where this was written before
+/// and is only confirmed.
+fn starts<'a>(snapshot: &'a Snapshot, plan: &'a CyclePlan, request: &Request) -> Option<(&'a Request, &'a str)> {
+    let record = plan.swap.as_ref()?.records.get(request.uid())?;
+    if request.record() == Some(record.id.as_str()) {
+        return None;
+    }
+    started::started(snapshot, request.uid(), record)
+}
+
+/// Tells a request that it starts because a phase was accepted.
+pub(super) fn tell(events: &Events, request: &Request, phase: &str) {
+    events.publish(&**request.object(), false, CAPACITY_ADDED, &started::words(phase));
 }
 
 /// Tells on the request what it was quoted, that it is charged and in force, and what its condition Ready says now.

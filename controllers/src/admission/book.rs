@@ -4,19 +4,26 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crds::{AmountError, LedgerState, QuotaLedger, QuotaLedgerSpec, ResourceRequest, label, object};
+use crds::{
+    AmountError, DataCenter, ExpansionPhase, LedgerState, QuotaLedger, QuotaLedgerSpec, QuotaPool, ResourceRequest,
+    label, object,
+};
 use futures::future::BoxFuture;
 use futures::{StreamExt as _, TryStreamExt as _};
+use jiff::Timestamp;
 use kube::api::{ListParams, ObjectMeta, Patch, PatchParams, PostParams};
 use kube::core::DeserializeGuard;
 use kube::{Api, Client, ResourceExt as _};
 use plan::cycle::Snapshot;
 use plan::ledger::{Holding, Ledger};
+use plan::pool::Pool;
 use plan::quota::Grant;
 use plan::request::Request;
 
 use super::{Error, Options, WRITES_AT_ONCE};
+use crate::cache::Cached;
 use crate::call::{CallError, call};
+use crate::clock::Clock;
 use crate::fail_point::{FailPoints, Step};
 
 /// One consistent list of all is cheaper than to read each where at least one in so many is wanted.
@@ -83,6 +90,24 @@ impl Book {
                 .replace(object::PROVINCE, &PostParams::default(), &object),
         )
         .await?)
+    }
+
+    /// READ of what capacity is made of, after the ledger: what it adopted before was no newer. Answers when it was read.
+    pub(super) async fn pools(&self, clock: &Clock) -> Result<(Timestamp, BTreeMap<String, Pool>), Error> {
+        let (pools, centres, phases) = tokio::try_join!(
+            self.readable::<QuotaPool>("list the pools"),
+            self.readable::<DataCenter>("list the centres"),
+            self.readable::<ExpansionPhase>("list the phases"),
+        )?;
+        let now = clock.now();
+        Ok((now, understood(pools.iter(), &centres, &phases, now)))
+    }
+
+    /// All of a kind that can be read, as a cache has them.
+    async fn readable<K: Cached>(&self, what: &'static str) -> Result<Vec<K>, CallError> {
+        let api: Api<DeserializeGuard<K>> = Api::all(self.client.clone());
+        let found = call(what, api.list(&ListParams::default())).await?;
+        Ok(found.items.into_iter().filter_map(|guard| guard.0.ok()).collect())
     }
 
     /// READ of the requests that matter, after the ledger: each without resourceVersion, or one consistent list. One that
@@ -277,6 +302,18 @@ impl Book {
             .await?;
         Ok(())
     }
+}
+
+/// By name, every pool that is understood, with what is known of its capacity at `now`.
+pub(super) fn understood<'a>(
+    pools: impl Iterator<Item = &'a QuotaPool>,
+    centres: &[DataCenter],
+    phases: &[ExpansionPhase],
+    now: Timestamp,
+) -> BTreeMap<String, Pool> {
+    pools
+        .filter_map(|p| Some((p.name_any(), Pool::read(p, centres, phases, now).ok()?)))
+        .collect()
 }
 
 /// Uid, tenant, and what is held.

@@ -15,11 +15,12 @@ mod status;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crds::LedgerState;
+use crds::{LedgerState, QuotaLedger};
 use futures::StreamExt as _;
 use futures::future::{BoxFuture, select_all};
 use kube::Client;
-use plan::cycle::{CyclePlan, Reading, Snapshot, cycle, vanished};
+use plan::cycle::{CyclePlan, Reading, Snapshot, cycle, moves_capacity, vanished};
+use plan::phase::started::untold;
 use plan::request::Request;
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -254,18 +255,28 @@ impl Controller {
         Ok(())
     }
 
-    /// READ the ledger, then the requests; decide; swap; write. Answers whether any allocation was written: their records
-    /// make room for others as soon as they are settled.
-    async fn decide(&mut self, mut snapshot: Snapshot, nominated: &CyclePlan) -> Result<bool, Error> {
+    /// READ the ledger; after it the requests that matter and, where capacity would move, what it is made of.
+    async fn read(&mut self, snapshot: &mut Snapshot, nominated: &CyclePlan) -> Result<QuotaLedger, Error> {
         let (object, ledger) = self.book.read().await?;
         snapshot.reading = Reading::Decide;
         snapshot.ledger = ledger;
         snapshot.ledger_uid = object.metadata.uid.clone().unwrap_or_default();
         let own = std::mem::take(self.own.get_mut().unwrap_or_else(PoisonError::into_inner));
-        self.book.refresh(&mut snapshot, &nominated.touched, own).await?;
+        self.book.refresh(snapshot, &nominated.touched, own).await?;
         // Reading took its time: a report that grew too old meanwhile sells nothing.
         snapshot.now = self.options.clock.now();
         snapshot.pools = self.caches.pools_at(snapshot.now);
+        // A cache may be older than what the ledger has adopted.
+        if moves_capacity(snapshot) {
+            (snapshot.now, snapshot.pools) = self.book.pools(&self.options.clock).await?;
+        }
+        Ok(object)
+    }
+
+    /// READ; decide; swap; write. Answers whether any allocation was written: their records make room for others as soon as
+    /// they are settled.
+    async fn decide(&mut self, mut snapshot: Snapshot, nominated: &CyclePlan) -> Result<bool, Error> {
+        let object = self.read(&mut snapshot, nominated).await?;
         let decided = cycle(&snapshot);
         if let Some(next) = &decided.swap {
             self.options.fail_points.reached(Step::BeforeSwap);
@@ -284,14 +295,15 @@ impl Controller {
                 "ledger swapped"
             );
             self.options.fail_points.reached(Step::AfterSwap);
+            for (request, phase) in untold(&snapshot, &decided) {
+                apply::tell(&self.options.events, request, phase);
+            }
         }
         let options = &self.options;
-        let started = plan::phase::started::started(&snapshot, &decided);
-        let writes = decided.apply.iter().map(|grant| -> Write<'_> {
-            Box::pin(apply::allocation(
-                options, &snapshot, &decided, grant, &started, &self.own,
-            ))
-        });
+        let writes = decided
+            .apply
+            .iter()
+            .map(|grant| -> Write<'_> { Box::pin(apply::allocation(options, &snapshot, &decided, grant, &self.own)) });
         let written = all(writes, &self.options.metrics, "allocation").await?;
         let fresh = |index: &usize| snapshot.requests.get(*index).filter(|r| r.fresh);
         let mut writes: Vec<Write<'_>> = Vec::new();

@@ -149,8 +149,7 @@ impl Caches {
     /// Every pool that is understood, with what is known of its capacity at `now`.
     pub(super) fn pools_at(&self, now: Timestamp) -> BTreeMap<String, Pool> {
         let (centres, phases) = (self.centres.list(), self.phases.list());
-        let read = |p: &QuotaPool| Some((p.name_any(), Pool::read(p, &centres, &phases, now).ok()?));
-        self.pools.shared().iter().filter_map(|p| read(p)).collect()
+        super::book::understood(self.pools.shared().iter().map(|p| &**p), &centres, &phases, now)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Figures of an agent. Labels come from closed sets: kinds and outcomes.
 
+use crds::TemplateKind;
 use prometheus::{Gauge, IntCounterVec, IntGauge, Opts, Registry};
 
 /// What a metric source is asked about.
@@ -25,6 +26,7 @@ impl About {
 pub(super) struct Metrics {
     reports: IntCounterVec,
     writes: IntCounterVec,
+    corrected: IntCounterVec,
     reported: Gauge,
     reachable: IntGauge,
     epoch: IntGauge,
@@ -46,6 +48,13 @@ impl Metrics {
                     "Objects written, and rows in the hub, by kind and outcome",
                 ),
                 &["kind", "outcome"],
+            )?,
+            corrected: IntCounterVec::new(
+                opts(
+                    "xiangyun_agent_drift_corrected_total",
+                    "Objects of placements that somebody changed in the centre and that were put right, by kind",
+                ),
+                &["kind"],
             )?,
             reported: Gauge::with_opts(opts(
                 "xiangyun_agent_last_report_timestamp_seconds",
@@ -74,13 +83,16 @@ impl Metrics {
                 metrics.asked.with_label_values(&[about.word(), outcome(done)]);
             }
         }
-        registry.register(Box::new(metrics.reports.clone()))?;
-        registry.register(Box::new(metrics.writes.clone()))?;
+        for kind in TemplateKind::ALL.iter().map(TemplateKind::label).chain(["custom"]) {
+            metrics.corrected.with_label_values(&[kind]);
+        }
+        for counters in [&metrics.reports, &metrics.writes, &metrics.corrected, &metrics.asked] {
+            registry.register(Box::new(counters.clone()))?;
+        }
         registry.register(Box::new(metrics.reported.clone()))?;
         registry.register(Box::new(metrics.reachable.clone()))?;
         registry.register(Box::new(metrics.epoch.clone()))?;
         registry.register(Box::new(metrics.held.clone()))?;
-        registry.register(Box::new(metrics.asked.clone()))?;
         Ok(metrics)
     }
 
@@ -94,6 +106,10 @@ impl Metrics {
 
     pub(super) fn write(&self, kind: &'static str, done: bool) {
         self.writes.with_label_values(&[kind, outcome(done)]).inc();
+    }
+
+    pub(super) fn corrected(&self, kind: &'static str) {
+        self.corrected.with_label_values(&[kind]).inc();
     }
 
     pub(super) fn asked(&self, about: About, done: bool) {

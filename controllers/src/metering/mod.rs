@@ -6,7 +6,7 @@
 mod apply;
 mod retention;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crds::{QuotaPool, UsageReport};
@@ -14,7 +14,7 @@ use futures::future::select_all;
 use jiff::SignedDuration;
 use kube::Client;
 use kube::runtime::watcher::Config;
-use plan::metering::{MeteringError, Snapshot, without_closed_rows};
+use plan::metering::{KnownPools, MeteringError, Snapshot, without_closed_rows};
 use tokio::sync::Notify;
 
 use crate::admission::Requests;
@@ -56,6 +56,8 @@ struct Controller {
     clock: Clock,
     requests: Requests,
     pools: Cache<QuotaPool>,
+    /// With those that were deleted while this process ran.
+    known: Mutex<KnownPools>,
     reports: Cache<UsageReport>,
     keep: Option<SignedDuration>,
 }
@@ -90,6 +92,7 @@ pub async fn run(
         clock,
         requests,
         pools,
+        known: Mutex::default(),
         reports,
         keep: (retention_days > 0).then(|| SignedDuration::from_hours(24 * i64::from(retention_days))),
     };
@@ -107,6 +110,11 @@ impl Controller {
         self.reports.ready().await
     }
 
+    fn known_pools(&self) -> Vec<QuotaPool> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.with(self.pools.list())
+    }
+
     /// One tenant that cannot be metered does not stop the others; the first error is answered at the end.
     async fn pass(&self) -> Result<Option<Duration>, Error> {
         let unreadable = self.requests.unreadable().len() + self.reports.unreadable().len();
@@ -117,7 +125,7 @@ impl Controller {
         let snapshot = Snapshot {
             now: self.clock.now(),
             requests: requests.iter().map(|r| Arc::clone(r.object())).collect(),
-            pools: self.pools.list(),
+            pools: self.known_pools(),
             reports: self.reports.shared(),
         };
         let plan = plan::metering::plan(&snapshot);

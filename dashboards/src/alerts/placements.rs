@@ -5,7 +5,7 @@ use super::{Alert, alert};
 use crate::text::t;
 
 pub(super) fn all() -> Vec<Alert> {
-    [deciding(), serving()].concat()
+    [deciding(), serving(), vec![fought()]].concat()
 }
 
 /// What is decided, and whether it runs.
@@ -54,6 +54,24 @@ fn deciding() -> Vec<Alert> {
             ),
         ),
     ]
+}
+
+/// What is changed in a centre again and again.
+fn fought() -> Alert {
+    alert(
+        Warning,
+        "CorrectedAgainAndAgain",
+        "15m",
+        "sum by (place, kind) (increase(xiangyun_agent_drift_corrected_total[10m])) > 10",
+        t(
+            "Something in {{ $labels.place }} changes a {{ $labels.kind }} again and again that a placement declares",
+            "{{ $labels.place }} 有写入方反复修改部署所声明的 {{ $labels.kind }}",
+        ),
+        t(
+            "The messages of the centres in `kubectl get dap -A -o yaml` name object, fields and writer (again and again); end that writer, leave the field out of the template, or set drift: Report",
+            "kubectl get dap -A -o yaml 中各中心的说明含对象、字段与写入方（反复修改）；请停止该写入方、从模板中去除该字段，或将 drift 设为 Report",
+        ),
+    )
 }
 
 /// Whether every side serves.

@@ -37,6 +37,19 @@ pub(super) fn placements() -> Row {
                 ),
             )
             .query("max by (reason) (xiangyun_placements_serving) or on () vector(0)", label("{{reason}}")),
+            panel(
+                Kind::TimeSeries,
+                Unit::PerSecond,
+                t("Edits in the centres put right", "中心侧改动纠正"),
+                t(
+                    "What somebody changes by hand and the agent puts right; a line that stays up is something that writes the same fields",
+                    "人工改动由代理纠正；持续不降表示有写入方反复修改同一字段",
+                ),
+            )
+            .query(
+                "sum by (place) (rate(xiangyun_agent_drift_corrected_total[$__rate_interval])) or on () vector(0)",
+                label("{{place}}"),
+            ),
         ],
     )
 }

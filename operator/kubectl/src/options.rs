@@ -192,6 +192,10 @@ fn alike(floor: &Floor, full: &Pool, other: &Pool, zone: Zone) -> Option<String>
             }
         }
         (Sort::Storage(a), Sort::Storage(b)) if a == b => Some(both("same tier", "层级相同")),
+        (Sort::Storage(_), Sort::Storage(tier)) => Some(both(
+            format_args!("tier {tier:?} instead"),
+            format_args!("改用 {tier:?} 层级"),
+        )),
         _ => None,
     }
 }

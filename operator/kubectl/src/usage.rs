@@ -58,6 +58,14 @@ pub fn usage(month: &str, reports: Vec<UsageReport>) -> Usage {
             format!("{} 份报表中 {open} 份未完成；月末后一天定稿", reports.len()),
         ));
     }
+    let short = reports.iter().filter(|r| r.status.left_out > 0);
+    notes.extend(short.map(|r| {
+        let (tenant, rows) = (&r.tenant, r.status.left_out);
+        both(
+            format!("{tenant}: {rows} rows have no room in its report; the total counts them"),
+            format!("{tenant}：{rows} 行因篇幅未列出，合计已计入"),
+        )
+    }));
     Usage {
         month: month.to_owned(),
         reports,

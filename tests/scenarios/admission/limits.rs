@@ -9,11 +9,16 @@ use crate::{merged, valid};
 
 /// The limits of `examples/10-pools.yaml`, and a small pool of another zone.
 fn limits() -> Value {
-    let row = |name: &str, kind: &str, more: Value, full: Value, any: Value| {
-        merged(
-            &json!({"name": name, "kind": kind, "zone": "GovExtranet", "full": full, "any": any}),
+    let row = |name: &str, kind: &str, more: Value, whole: Value, shared: Value| {
+        let none = json!({"cpu": 0, "memory": 0, "storage": 0, "accelerators": 0});
+        let all = merged(
+            &json!({"name": name, "kind": kind, "zone": "GovExtranet",
+                "whole": merged(&none, &whole), "shared": merged(&none, &shared)}),
             &more,
-        )
+        );
+        // Two centres alike: what lives in one has what each could hold alone.
+        let one = |centre| merged(&all, &json!({"centre": centre, "shared": merged(&none, &whole)}));
+        [all.clone(), one("jishi"), one("jiyidong")]
     };
     let compute = |architecture| json!({ "architecture": architecture });
     let pools = [
@@ -21,39 +26,40 @@ fn limits() -> Value {
             "x86",
             "Compute",
             compute("amd64"),
-            json!({"cpu": "11520", "memory": "48600G"}),
-            json!({"cpu": "23040", "memory": "97200G"}),
+            json!({"cpu": 11_520_000, "memory": 48_600_000_000_000_i64}),
+            json!({"cpu": 23_040_000, "memory": 97_200_000_000_000_i64}),
         ),
         row(
             "arm",
             "Compute",
             compute("arm64"),
-            json!({"cpu": "2304", "memory": "90000G"}),
-            json!({"cpu": "4608", "memory": "180000G"}),
+            json!({"cpu": 2_304_000, "memory": 90_000_000_000_000_i64}),
+            json!({"cpu": 4_608_000, "memory": 180_000_000_000_000_i64}),
         ),
         row(
             "dmz",
             "Compute",
             json!({"architecture": "amd64", "zone": "InternetFacing"}),
-            json!({"cpu": "100", "memory": "400Gi"}),
-            json!({"cpu": "200", "memory": "800Gi"}),
+            json!({"cpu": 100_000, "memory": 400_i64 << 30}),
+            json!({"cpu": 200_000, "memory": 800_i64 << 30}),
         ),
         row(
             "gpu-inference",
             "Accelerator",
             json!({"architecture": "amd64", "use": "Inference"}),
-            json!({"cpu": "194", "memory": "972G", "accelerators": "14"}),
-            json!({"cpu": "388", "memory": "1944G", "accelerators": "28"}),
+            json!({"cpu": 194_000, "memory": 972_000_000_000_i64, "accelerators": 14}),
+            json!({"cpu": 388_000, "memory": 1_944_000_000_000_i64, "accelerators": 28}),
         ),
+        // It is copied, or lies in one centre: no survival lets more in.
         row(
             "storage-hot",
             "Storage",
             json!({"tier": "Hot"}),
-            json!({"storage": "3150T"}),
-            // It is copied, or lies in one centre: no survival lets more in.
-            json!({"storage": "3150T"}),
+            json!({"storage": 3_150_000_000_000_000_i64}),
+            json!({"storage": 3_150_000_000_000_000_i64}),
         ),
     ];
+    let pools = pools.concat();
     json!({"apiVersion": "xiangyun.io/v1alpha1", "kind": "AdmissionLimits", "metadata": {"name": "province"}, "spec": {"pools": pools}})
 }
 
@@ -79,12 +85,15 @@ fn cpu(cpu: &str) -> Value {
 fn fits_or_is_not_known() -> Vec<Value> {
     vec![
         json!({"resources": cpu("11520")}),
-        // 60% of more than 19200 never fits into 11520, which the reconcile says: a row has no figure for each percentage.
         json!({"resources": cpu("19200"), "survival": "60%"}),
-        json!({"resources": cpu("23040"), "survival": "60%"}),
+        json!({"resources": cpu("23040"), "survival": "50%"}),
+        json!({"resources": cpu("11520"), "survival": "None", "centre": "jishi"}),
         json!({"resources": cpu("100"), "zone": "InternetFacing"}),
         cards(14),
-        merged(&cards(28), &json!({"survival": "None"})),
+        merged(&cards(28), &json!({"survival": "50%"})),
+        // What a change gives back fits whatever the pool has by now.
+        json!({"type": "Change", "allocationRef": {"name": "r"}, "project": null, "compliance": null, "term": null,
+            "resources": cpu("90000")}),
         // No pool of that sort: NoMatchingPool is the reconcile's to say.
         json!({"resources": cpu("90000"), "zone": "Dedicated"}),
         json!({"resources": {"accelerators": [{"use": "Video", "count": 90_000}]}}),
@@ -109,16 +118,28 @@ fn can_never_fit() -> Vec<(Value, &'static str)> {
             "spec.resources.cpu: 101 exceeds the largest possible grant 100",
         ),
         (
-            json!({"resources": cpu("23041"), "survival": "60%"}),
+            json!({"resources": cpu("19201"), "survival": "60%"}),
+            "spec.resources.cpu: 19201 exceeds the largest possible grant 19200 of any pool",
+        ),
+        (
+            json!({"resources": cpu("23041"), "survival": "30%"}),
             "exceeds the largest possible grant 23040",
         ),
         (
+            json!({"resources": cpu("11521"), "survival": "None"}),
+            "exceeds the largest possible grant 11520",
+        ),
+        (
             json!({"resources": {"memory": "90Ti"}}),
-            "spec.resources.memory: 90Ti exceeds the largest possible grant 90000G",
+            "spec.resources.memory: 90Ti exceeds the largest possible grant 90T",
         ),
         (
             json!({"resources": {"cpu": "3000", "memory": "60Ti"}}),
             "no pool can ever grant cpu 3000 and memory 60Ti together (ExceedsMaxQuota)",
+        ),
+        (
+            merged(&cards(15), &json!({"survival": "None"})),
+            "spec.resources.accelerators[Inference]: 15 exceeds the largest possible grant 14",
         ),
         (
             cards(15),

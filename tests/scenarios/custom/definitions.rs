@@ -25,6 +25,26 @@ pub(crate) fn definition(kind: &str, group: &str) -> Value {
                 "schema": {"openAPIV3Schema": schema}}]}})
 }
 
+/// A kind of two versions, stored in the one that nobody asks for: each answer has to be converted.
+pub(crate) fn converted(kind: &str, conversion: Value) -> Value {
+    let mut all = definition(kind, "example.org");
+    let mut stored = all["spec"]["versions"][0].clone();
+    stored["name"] = json!("v2");
+    all["spec"]["versions"][0]["storage"] = json!(false);
+    if let Some(versions) = all["spec"]["versions"].as_array_mut() {
+        versions.push(stored);
+    }
+    all["spec"]["conversion"] = conversion;
+    all
+}
+
+/// The same by a webhook where nobody listens.
+pub(crate) fn converted_by_nobody(kind: &str) -> Value {
+    let client = json!({"url": "https://127.0.0.1:1/convert"});
+    let webhook = json!({"conversionReviewVersions": ["v1"], "clientConfig": client});
+    converted(kind, json!({"strategy": "Webhook", "webhook": webhook}))
+}
+
 /// A role for that kind, which the shipped roles with the labels take in.
 pub(crate) fn role(name: &str, kind: &str, labels: &[&str], verbs: &[&str]) -> Value {
     let labels: serde_json::Map<String, Value> = labels

@@ -19,6 +19,7 @@ mod world;
 mod definitions;
 mod missing;
 mod ready;
+mod unlisted;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn custom() -> anyhow::Result<()> {
@@ -31,5 +32,6 @@ async fn custom() -> anyhow::Result<()> {
         missing::crd_missing_in_one_centre,
         missing::kind_and_role_missing,
         missing::crd_that_cannot_be_listed,
+        unlisted::the_hub_stops_listing,
     )
 }

@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 use playground::eventually;
 use serde_json::{Value, json};
 
-use crate::definitions::{definition, object, placeable};
+use crate::definitions::{converted, converted_by_nobody, definition, object, placeable};
 use crate::stage::{NS, config_map, placement};
 use crate::world::{METRO, PATIENCE, World};
 
@@ -143,19 +143,6 @@ pub(crate) async fn kind_and_role_missing(w: &World) -> Result<()> {
     w.delete(&["gizmo/one", "configmap/gizmos"]).await
 }
 
-/// A kind of two versions, stored in the one that nobody asks for: each answer has to be converted.
-fn converted(conversion: Value) -> Value {
-    let mut all = definition("Doodad", "example.org");
-    let mut stored = all["spec"]["versions"][0].clone();
-    stored["name"] = json!("v2");
-    all["spec"]["versions"][0]["storage"] = json!(false);
-    if let Some(versions) = all["spec"]["versions"].as_array_mut() {
-        versions.push(stored);
-    }
-    all["spec"]["conversion"] = conversion;
-    all
-}
-
 /// A placement of one Doodad and a ConfigMap runs in both centres.
 async fn doodads(w: &World) -> Result<()> {
     w.apply("hub", PLATFORM, &placeable("Doodad", json!({}))).await?;
@@ -166,7 +153,7 @@ async fn doodads(w: &World) -> Result<()> {
     for cluster in ["hub", "jishi"] {
         w.apply(cluster, None, &definition("Doodad", "example.org")).await?;
     }
-    w.apply("jiyidong", None, &converted(json!({"strategy": "None"})))
+    w.apply("jiyidong", None, &converted("Doodad", json!({"strategy": "None"})))
         .await?;
     let one = object("example.org/v1", "Doodad", "one", "doodads", &json!({"size": 1}));
     w.put_new(&one).await?;
@@ -184,11 +171,7 @@ pub(crate) async fn crd_that_cannot_be_listed(w: &World) -> Result<()> {
         anyhow::Ok(found["metadata"]["uid"].clone())
     };
     let before = uid().await?;
-    // Nobody listens there.
-    let client = json!({"url": "https://127.0.0.1:1/convert"});
-    let webhook = json!({"conversionReviewVersions": ["v1"], "clientConfig": client});
-    let broken = converted(json!({"strategy": "Webhook", "webhook": webhook}));
-    w.apply("jiyidong", None, &broken).await?;
+    w.apply("jiyidong", None, &converted_by_nobody("Doodad")).await?;
     let list = ["get", "doodads.v1.example.org", "-n", NS];
     eventually(PATIENCE, "nobody can list them", || {
         w.refused("jiyidong", None, &list, "webhook")
@@ -214,7 +197,7 @@ pub(crate) async fn crd_that_cannot_be_listed(w: &World) -> Result<()> {
     }
     ensure!(uid().await? == before, "it was made anew");
     // It is taken up by itself, and nothing was made twice.
-    w.apply("jiyidong", None, &converted(json!({"strategy": "None"})))
+    w.apply("jiyidong", None, &converted("Doodad", json!({"strategy": "None"})))
         .await?;
     w.placement_reason("doodads", "Running").await?;
     ensure!(uid().await? == before, "it was made anew");

@@ -158,8 +158,31 @@ async fn nothing_reaches_the_hub(w: &World, normal: Layers) -> Result<()> {
         ("Transport", ("Degraded", "ReportStale")),
     ];
     let broken = turns(w, &normal, &silent, "Unknown").await?;
+    let heard = "3 of 6 copies are available; nothing is heard of jiyidong, what runs there goes on";
+    template_says(w, ("False", "CentreUnknown"), 3, heard).await?;
     let running = w.get("jiyidong", &["deploy", NAME, "-n", NS]).await?;
     ensure!(running["status"]["readyReplicas"] == 3, "{}", running["status"]);
     w.cloud.heal(Some(Place::Jiyidong)).await?;
-    turns(w, &broken, &[], "True").await.map(drop)
+    turns(w, &broken, &[], "True").await?;
+    let all = "6 of 6 copies are available in 2 centres";
+    template_says(w, ("True", "MinimumReplicasAvailable"), 6, all).await
+}
+
+/// Waits for what the template in the hub says, by which `kubectl wait` and `rollout status` go: whether it is available and
+/// why, and how many copies are.
+async fn template_says(w: &World, (available, why): State, copies: i64, words: &str) -> Result<()> {
+    eventually(PATIENCE, &format!("the template says {words:?}"), || async {
+        let found = w.get("hub", &["deploy", NAME, "-n", NS]).await?;
+        let said = condition(&found, "Available").context("no condition Available")?;
+        ensure!(said["status"] == available && said["reason"] == why, "{said}");
+        ensure!(said["message"].as_str().is_some_and(|m| m.starts_with(words)), "{said}");
+        let status = &found["status"];
+        ensure!(status["availableReplicas"] == copies, "{status}");
+        ensure!(
+            status["observedGeneration"] == found["metadata"]["generation"],
+            "{status}"
+        );
+        Ok(())
+    })
+    .await
 }

@@ -16,6 +16,8 @@ mod stage;
 #[allow(dead_code, reason = "another suite speaks the other words")]
 mod world;
 
+mod devices;
+mod keeping;
 mod layers;
 mod overrides;
 mod traffic;
@@ -37,6 +39,9 @@ async fn differences() -> anyhow::Result<()> {
         versions::backup_first_and_stopped,
         versions::failed_and_returned,
         versions::paused_and_together,
+        keeping::a_finalizer_holds_what_is_deleted,
+        keeping::a_writer_that_comes_back_is_named,
+        devices::devices_start_anew,
         layers::effectively_active_active_lost,
         layers::each_layer_broken,
         traffic::requests_on_one_side,

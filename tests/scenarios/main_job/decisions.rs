@@ -37,11 +37,15 @@ async fn ground(w: &World) -> Result<()> {
     w.ready_reason(&["qpool", POOL], "Available").await.map(drop)
 }
 
-async fn asks(w: &World, name: &str, cpu: i64) -> Result<Value> {
+async fn sends(w: &World, name: &str, cpu: i64) -> Result<()> {
     let mut request = small_request(NS, name, cpu);
     let amounts = request["spec"]["resources"].take();
     request["spec"]["pools"] = json!([{"name": POOL, "amounts": amounts}]);
-    w.apply("hub", Some(REQUESTER), &request).await?;
+    w.apply("hub", Some(REQUESTER), &request).await
+}
+
+async fn asks(w: &World, name: &str, cpu: i64) -> Result<Value> {
+    sends(w, name, cpu).await?;
     w.request_reason(NS, name, "AwaitingApproval").await
 }
 
@@ -67,10 +71,14 @@ async fn counted(w: &World, approval: &str, reason: &str) -> Result<()> {
 }
 
 async fn given(w: &World, name: &str, given: i64) -> Result<()> {
-    eventually(PATIENCE, &format!("{given} of 2 agreed to {name}"), || async {
+    given_of(w, name, given, 2).await
+}
+
+async fn given_of(w: &World, name: &str, given: i64, needed: i64) -> Result<()> {
+    eventually(PATIENCE, &format!("{given} of {needed} agreed to {name}"), || async {
         let request = w.get("hub", &["rreq", name, "-n", NS]).await?;
         let found = &request["status"]["approvals"];
-        ensure!(*found == json!({"needed": 2, "given": given}), "{found}");
+        ensure!(*found == json!({"needed": needed, "given": given}), "{found}");
         Ok(())
     })
     .await
@@ -189,4 +197,34 @@ pub(crate) async fn a_person_by_name_decides(w: &World) -> Result<()> {
     })
     .await?;
     released(w, REQUESTER, NS, "by-name").await
+}
+
+/// Both levels name amounts of their own. Up to what is automatic nobody is asked; above it the lowest level always is, also
+/// where none of its own amounts is passed, and the other one only above its own.
+pub(crate) async fn above_the_automatic_amount_somebody_is_asked(w: &World) -> Result<()> {
+    let levels = json!([{"level": 1, "above": {"memory": "4Ti"}, "groups": ["xiangyun:approvers:l1"]},
+        {"level": 2, "above": {"cpu": "48"}, "groups": ["xiangyun:approvers:l2"]}]);
+    let policy = json!({"automaticUpTo": {"cpu": "8", "memory": "32Gi"}, "levels": levels});
+    let patch = json!({"spec": {"approval": policy}}).to_string();
+    let pool = format!("qpool/{POOL}");
+    w.ok("hub", Some("zhao.min"), &["patch", &pool, "--type=merge", "-p", &patch])
+        .await?;
+    // Decisions go by the new policy when this one is granted.
+    sends(w, "automatic", 8).await?;
+    w.request_reason(NS, "automatic", "Active").await?;
+    let waits = asks(w, "above", 16).await?;
+    let message = condition(&waits, "Ready").and_then(|c| c["message"].as_str());
+    let words = "awaiting approval at level 1 (0 of 1 given) | 等待1级审批";
+    ensure!(message.is_some_and(|m| m.starts_with(words)), "{message:?}");
+    asks(w, "far-above", 64).await?;
+    given(w, "far-above", 0).await?;
+    w.ok("hub", Some(REQUESTER), &["delete", "rreq", "far-above", "-n", NS])
+        .await?;
+    w.decide("zhang.wei", NS, "above", 1).await?;
+    w.request_reason(NS, "above", "Active").await?;
+    given_of(w, "above", 1, 1).await?;
+    for name in ["automatic", "above"] {
+        released(w, REQUESTER, NS, name).await?;
+    }
+    Ok(())
 }

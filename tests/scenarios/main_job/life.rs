@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use crds::{Amount, Amounts, Resources};
+use crds::{Amounts, Resources};
 use playground::eventually;
 use serde_json::{Value, json};
 use tests::repository;
@@ -119,8 +119,8 @@ pub(crate) async fn waits_and_never_fits(w: &World) -> Result<()> {
     let limits = w.get("hub", &["admissionlimits", "province"]).await?;
     let rows = limits["spec"]["pools"].as_array().context("rows")?;
     let x86 = rows.iter().find(|r| r["name"] == "x86").context("x86")?;
-    let largest = serde_json::from_value::<Amount>(x86["full"]["cpu"].clone())?.parse("cpu")? / 1000;
-    let big = small_request("dept-jyt", "big", i64::try_from(largest)?);
+    let largest = x86["whole"]["cpu"].as_i64().context("cpu")? / 1000;
+    let big = small_request("dept-jyt", "big", largest);
     let mut big = big;
     big["spec"]["resources"]["memory"] = json!("1Gi");
     w.apply("hub", Some("wu.gang"), &big).await?;

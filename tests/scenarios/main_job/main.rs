@@ -20,7 +20,9 @@ mod metering;
 mod outages;
 mod pods;
 mod quoted;
+mod scattered;
 mod suite;
+mod terms;
 mod world;
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,9 +3,9 @@
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::{Value, json};
 
-use crate::ledger::{is_quiet, version};
+use crate::ledger::{charged, is_quiet, version};
 use crate::life::released;
-use crate::world::{World, small_request};
+use crate::world::{METRO, PATIENCE, World, small_request};
 
 const NS: &str = "dept-jyt";
 const REQUESTER: &str = "wu.gang";
@@ -72,4 +72,40 @@ pub(crate) async fn refused_and_granted_as_it_was_quoted(w: &World) -> Result<()
         "granted {parts:?}, quoted {promised:?}"
     );
     released(w, REQUESTER, NS, "quoted-fits").await
+}
+
+/// A change names no architecture. For a new grant amd64 would go first; what is on ARM stays there, as quoted, and takes
+/// nothing of x86.
+pub(crate) async fn a_change_of_arm_stays_on_arm(w: &World) -> Result<()> {
+    let (ns, user, name) = ("dept-yibao", "li.na", "on-arm");
+    let before = charged(w, "x86").await?;
+    let mut request = small_request(ns, name, 4);
+    request["spec"]["architecture"] = json!("arm64");
+    w.apply("hub", Some(user), &request).await?;
+    w.request_reason(ns, name, "Active").await?;
+    let change = json!({"apiVersion": "xiangyun.io/v1alpha1", "kind": "ResourceRequest",
+        "metadata": {"name": "on-arm-more", "namespace": ns},
+        "spec": {"displayName": "变更", "type": "Change", "resources": {"cpu": "8", "memory": "32Gi"},
+            "allocationRef": {"name": name}}});
+    let quote = quoted(w, user, &change).await?;
+    let rows = quote["pools"].as_array().context("pools")?;
+    let on_arm = rows.len() == 2 && rows.iter().all(|row| row["pool"] == "arm");
+    ensure!(quote["fits"] == true && on_arm, "{quote}");
+    w.apply("hub", Some(user), &change).await?;
+    w.request_reason(ns, "on-arm-more", "Completed").await?;
+    let changed = w.request_reason(ns, name, "Active").await?;
+    let pools = changed["status"]["allocation"]["pools"].as_array().context("pools")?;
+    let [only] = pools.as_slice() else { bail!("{pools:?}") };
+    ensure!(
+        only["name"] == "arm" && only["amounts"] == json!({"cpu": "8", "memory": "32Gi"}),
+        "{only}"
+    );
+    for centre in METRO {
+        w.quota_is(centre, "dept-yibao-arm", "requests.cpu", "4", PATIENCE)
+            .await?;
+    }
+    let found = charged(w, "arm").await?;
+    ensure!(found.iter().all(|c| c.cpu == 8000), "{found:?}");
+    ensure!(charged(w, "x86").await? == before, "x86 was charged for it");
+    released(w, user, ns, name).await
 }

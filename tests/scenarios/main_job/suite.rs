@@ -1,7 +1,7 @@
 //! The steps, in their order: some go on from what the one before left.
 
 use crate::world::World;
-use crate::{cards, decisions, expansion, eyes, faults, idle, life, metering, outages, pods, quoted};
+use crate::{cards, decisions, expansion, eyes, faults, idle, life, metering, outages, pods, quoted, scattered, terms};
 
 pub(crate) async fn all() -> anyhow::Result<()> {
     steps!(
@@ -11,12 +11,15 @@ pub(crate) async fn all() -> anyhow::Result<()> {
         life::granted_after_two_people_agreed,
         life::two_pools_all_or_nothing,
         quoted::refused_and_granted_as_it_was_quoted,
+        quoted::a_change_of_arm_stays_on_arm,
         cards::stuck_cards_stop_no_cpu,
         cards::both_parts_come_at_once,
+        scattered::eight_on_one_node_wait_for_a_node,
         decisions::a_rejection_frees,
         decisions::two_levels_are_two_organisations,
         decisions::less_is_granted_with_a_reason,
         decisions::a_person_by_name_decides,
+        decisions::above_the_automatic_amount_somebody_is_asked,
         life::waits_and_never_fits,
         life::applied_in_any_order,
         life::what_cannot_be_is_isolated,
@@ -52,6 +55,8 @@ pub(crate) async fn all() -> anyhow::Result<()> {
         metering::an_edit_by_hand_is_corrected,
         metering::rows_outlive_their_request,
         metering::a_namespace_on_its_way_out_is_not_held,
+        terms::a_grant_says_when_it_ends,
+        terms::an_expired_grant_deletes_nothing,
         metering::history_goes_after_three_years,
     )
 }

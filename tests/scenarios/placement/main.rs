@@ -20,6 +20,7 @@ mod conflicts;
 mod division;
 mod faults;
 mod free;
+mod held;
 mod keeping;
 mod kinds;
 mod notices;

@@ -2,7 +2,7 @@
 
 use crate::world::World;
 use crate::{
-    claimants, conflicts, division, faults, free, keeping, kinds, notices, plugin, pod_needs, stage, standby,
+    claimants, conflicts, division, faults, free, held, keeping, kinds, notices, plugin, pod_needs, stage, standby,
     three_tiers, traffic, watches,
 };
 
@@ -41,6 +41,8 @@ pub(crate) async fn all() -> anyhow::Result<()> {
         conflicts::two_claimants,
         conflicts::a_label_moves_an_object,
         conflicts::orphaned_objects_stay,
+        held::the_last_object_is_handed_over,
+        held::a_refused_template_reaches_no_centre,
         claimants::two_new_at_once,
         claimants::the_other_one_gets_it,
         faults::killed_agents_and_leader,

@@ -6,6 +6,7 @@ use anyhow::{Context as _, Result, ensure};
 use crds::{LedgerState, QuotaLedger, ResourceRequest, Resources, find_condition};
 use plan::check;
 use plan::ledger::{Holding, Ledger};
+use plan::quota::Grant;
 use plan::request::Request;
 use serde_json::Value;
 
@@ -36,16 +37,34 @@ pub(crate) struct Judge {
 impl Judge {
     pub(crate) fn see(&mut self, change: Change) {
         self.revision = change.revision;
-        let outcome = match change.key.split('/').collect::<Vec<_>>().as_slice() {
-            ["quotaledgers", _] => self.see_ledger(change.object),
-            ["resourcerequests", tenant, name] => self.see_request(tenant, name, change.object),
+        let (outcome, counts) = match change.key.split('/').collect::<Vec<_>>().as_slice() {
+            ["quotaledgers", _] => (self.see_ledger(change.object), true),
+            ["resourcerequests", tenant, name] => {
+                let before = self.counted(tenant, name);
+                let outcome = self.see_request(tenant, name, change.object);
+                (outcome, before != self.counted(tenant, name))
+            }
             _ => return,
         };
         self.judged += 1;
         if let Err(error) = outcome {
             self.say(&format!("{}: {error:#}", change.key));
         }
-        self.sums();
+        // Of the thousands that only wait nothing is summed up.
+        if counts {
+            self.sums();
+        }
+    }
+
+    /// What the sums have of a request: nothing, while it holds nothing and no record of it is open.
+    fn counted(&self, tenant: &str, name: &str) -> Option<(String, Grant)> {
+        let found = self
+            .requests
+            .iter()
+            .find(|r| r.name() == name && r.tenant() == tenant)?;
+        let recorded = |(_, ledger): &(String, Ledger)| ledger.records.contains_key(found.uid());
+        let counts = !found.holds.is_empty() || self.ledger.as_ref().is_some_and(recorded);
+        counts.then(|| (found.uid().to_owned(), found.holds.clone()))
     }
 
     fn say(&mut self, what: &str) {
@@ -239,7 +258,7 @@ impl Judge {
 #[cfg(test)]
 mod tests {
     use plan::ledger::Record;
-    use plan::quota::{Grant, Part, PoolGrant, to_stored};
+    use plan::quota::{Part, PoolGrant, to_stored};
     use serde_json::json;
 
     use super::*;

@@ -25,11 +25,11 @@ pub(crate) fn asks(kind: &str, vcpu: u32) -> Value {
     spec
 }
 
-fn change(target: &str, vcpu: u32) -> Value {
+pub(crate) fn change(target: &str, vcpu: u32) -> Value {
     json!({"displayName": "变更", "type": "Change", "pools": need(vcpu), "allocationRef": {"name": target}})
 }
 
-fn renew(target: &str) -> Value {
+pub(crate) fn renew(target: &str) -> Value {
     json!({"displayName": "续期", "type": "Renew", "term": {"months": 12}, "allocationRef": {"name": target}})
 }
 
@@ -150,6 +150,7 @@ pub(crate) async fn hold_and_drain(w: &World) -> Result<()> {
     w.clear("hold").await
 }
 
+/// Refused while it is charged; once it is empty it goes, and comes back as a new one.
 pub(crate) async fn delete_a_pool_with_users(w: &World) -> Result<()> {
     w.create("users-a", asks("New", 4)).await?;
     w.stands("users-a", 4, reason::ACTIVE).await?;
@@ -160,9 +161,24 @@ pub(crate) async fn delete_a_pool_with_users(w: &World) -> Result<()> {
         Ok(())
     })
     .await?;
-    let delete = w.kubectl("hub", Some("zhao.min"), &["delete", "qpool", FIVE]).await;
-    let refused = delete.err().context("it is in use")?.to_string();
+    let delete = ["delete", "qpool", FIVE, "--ignore-not-found", "--timeout=20s"];
+    let refused = w.kubectl("hub", Some("zhao.min"), &delete).await;
+    let refused = refused.err().context("it is in use")?.to_string();
     ensure!(refused.contains("InUse") && refused.contains("cpu 8"), "{refused}");
+    w.clear("users").await?;
+    eventually(PATIENCE, "the emptied pool is deleted", || async {
+        w.kubectl("hub", Some("zhao.min"), &delete).await.map(drop)
+    })
+    .await?;
+    w.until("the ledger forgot it", |judge| {
+        ensure!(judge.charged(FIVE, "jishi").is_none(), "it is there");
+        Ok(())
+    })
+    .await?;
+    w.create("users-b", asks("New", 4)).await?;
+    w.stands("users-b", 0, reason::NO_MATCHING_POOL).await?;
+    w.pool(FIVE, "amd64", 5).await?;
+    w.stands("users-b", 4, reason::ACTIVE).await?;
     w.clear("users").await
 }
 

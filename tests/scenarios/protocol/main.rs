@@ -13,6 +13,7 @@ mod steps;
 
 mod answers;
 mod history;
+mod intake;
 mod judge;
 mod kills;
 mod life;
@@ -39,12 +40,14 @@ async fn protocol() -> anyhow::Result<()> {
         life::shrink_below_use,
         life::a_trial_becomes_a_grant_or_ends,
         life::hold_and_drain,
+        intake::hold_and_drain_a_tenant,
         life::delete_a_pool_with_users,
         life::a_big_one_is_not_starved,
         life::an_emergency_goes_above_the_ceiling,
         tree::borrowing_and_lending,
         tree::child_over_parent_two_at_once,
         tree::reparent_and_overshoot,
+        tree::parent_and_child_swap,
         tree::delete_a_member_of_a_subtree,
         tree::remove_a_resource_in_use,
         kills::at_each_step,
@@ -53,6 +56,6 @@ async fn protocol() -> anyhow::Result<()> {
         answers::ambiguous_write,
         answers::late_write_of_a_dead_leader,
         scenarios::hundred_writers_two_replicas_leader_killed,
-        quiet::five_hundred_unfit_and_no_churn,
+        quiet::two_thousand_unfit_and_no_churn,
     )
 }

@@ -20,8 +20,8 @@ fn amounts(vcpu: u32) -> Value {
     json!({"cpu": vcpu.to_string(), "memory": format!("{}Gi", 4 * vcpu)})
 }
 
-/// A tenant with a ceiling, a borrowing limit and a lending limit in vCPU, established.
-pub(crate) async fn tenant(w: &World, name: &str, parent: &str, ceiling: [u32; 3]) -> Result<()> {
+/// A tenant with a ceiling, a borrowing limit and a lending limit in vCPU.
+fn below(parent: &str, name: &str, ceiling: [u32; 3]) -> Value {
     let [own, borrow, lend] = ceiling;
     let mut row = json!({"pool": FIVE, "amounts": amounts(own)});
     for (key, vcpu) in [("borrowingLimit", borrow), ("lendingLimit", lend)] {
@@ -29,11 +29,13 @@ pub(crate) async fn tenant(w: &World, name: &str, parent: &str, ceiling: [u32; 3
             row[key] = amounts(vcpu);
         }
     }
-    w.apply(
-        &json!({"apiVersion": "xiangyun.io/v1alpha1", "kind": "Tenant", "metadata": {"name": name},
-        "spec": {"displayName": name, "level": "City", "parentRef": parent, "ceilings": [row]}}),
-    )
-    .await?;
+    json!({"apiVersion": "xiangyun.io/v1alpha1", "kind": "Tenant", "metadata": {"name": name},
+        "spec": {"displayName": name, "level": "City", "parentRef": parent, "ceilings": [row]}})
+}
+
+/// Such a tenant, established.
+pub(crate) async fn tenant(w: &World, name: &str, parent: &str, ceiling: [u32; 3]) -> Result<()> {
+    w.apply(&below(parent, name, ceiling)).await?;
     let object = format!("dept/{name}");
     let wait = ["wait", "--for=condition=Ready", "--timeout=60s", &object];
     w.kubectl("hub", None, &wait).await.map(drop)
@@ -113,7 +115,7 @@ pub(crate) async fn child_over_parent_two_at_once(w: &World) -> Result<()> {
     remove(w, "over", &[], &[]).await
 }
 
-async fn adopted(w: &World, tenant: &str, expected: &str) -> Result<()> {
+pub(crate) async fn adopted(w: &World, tenant: &str, expected: &str) -> Result<()> {
     let path = "jsonpath={.status.conditions[?(@.type==\"Adopted\")].reason}";
     eventually(PATIENCE, &format!("{tenant} is {expected}"), || async {
         let found = w.kubectl("hub", None, &["get", "dept", tenant, "-o", path]).await?;
@@ -146,6 +148,59 @@ pub(crate) async fn reparent_and_overshoot(w: &World) -> Result<()> {
     remove(w, "moves", &["moves-a"], &[]).await?;
     remove(w, "small", &[], &[]).await?;
     remove(w, "old", &[], &[]).await
+}
+
+/// Parent and child change places in one file. The child may not move yet, because its new parent has too little room for what
+/// it holds: so the parent waits as well, or both would be a ring without a root. When the child moves, the parent follows.
+pub(crate) async fn parent_and_child_swap(w: &World) -> Result<()> {
+    let (upper, lower, narrow) = ("swap-upper", "swap-lower", "swap-narrow");
+    tenant(w, narrow, "jilin", [4, 0, 0]).await?;
+    tenant(w, upper, "jilin", [16, 0, 0]).await?;
+    tenant(w, lower, upper, [16, 0, 0]).await?;
+    w.create_in(lower, "swap-a", asks("New", 8)).await?;
+    w.stands("swap-a", 8, reason::ACTIVE).await?;
+    for name in [upper, lower] {
+        adopted(w, name, "Adopted").await?;
+    }
+    let swapped = [below(lower, upper, [16, 0, 0]), below(narrow, lower, [16, 0, 0])];
+    w.apply(&json!({"apiVersion": "v1", "kind": "List", "items": swapped}))
+        .await?;
+    for name in [lower, upper] {
+        adopted(w, name, "Overshoot").await?;
+    }
+    let path = "jsonpath={.status.conditions[?(@.type==\"Adopted\")].message}";
+    let why = w.kubectl("hub", None, &["get", "dept", upper, "-o", path]).await?;
+    ensure!(why.contains("swap-lower still lies below swap-upper"), "{why}");
+    // Both are counted where they were.
+    charged(w, upper, Some(8)).await?;
+    charged(w, narrow, None).await?;
+    tenant(w, narrow, "jilin", [12, 0, 0]).await?;
+    for name in [lower, upper] {
+        adopted(w, name, "Adopted").await?;
+    }
+    charged(w, upper, None).await?;
+    charged(w, narrow, Some(8)).await?;
+    // What was the parent has all above it over it: its own child of yesterday, and the narrow one.
+    w.create_in(upper, "swap-b", asks("New", 4)).await?;
+    w.stands("swap-b", 4, reason::ACTIVE).await?;
+    charged(w, lower, Some(12)).await?;
+    w.create_in(upper, "swap-c", asks("New", 4)).await?;
+    w.stands("swap-c", 0, reason::CEILING_REACHED).await?;
+    remove(w, upper, &["swap-b"], &["swap-c"]).await?;
+    remove(w, lower, &["swap-a"], &[]).await?;
+    remove(w, narrow, &[], &[]).await
+}
+
+/// Waits until a tenant says that its subtree holds so many vCPU, or nothing.
+async fn charged(w: &World, tenant: &str, vcpu: Option<u32>) -> Result<()> {
+    let path = "jsonpath={.status.charged[*].amounts.cpu}";
+    let expected = vcpu.map(|v| v.to_string()).unwrap_or_default();
+    eventually(PATIENCE, &format!("{tenant} holds {vcpu:?}"), || async {
+        let found = w.kubectl("hub", None, &["get", "dept", tenant, "-o", path]).await?;
+        ensure!(found == expected, "{found}");
+        Ok(())
+    })
+    .await
 }
 
 pub(crate) async fn delete_a_member_of_a_subtree(w: &World) -> Result<()> {

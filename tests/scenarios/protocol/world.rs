@@ -56,16 +56,7 @@ impl World {
                 .await?;
         }
         for (pool, architecture, room) in [(FIVE, "amd64", 5), (FIFTY, "arm64", 50)] {
-            let amounts = json!({"cpu": (4 * room).to_string(), "memory": format!("{}Gi", 16 * room)});
-            let centre = |name| json!({"name": name, "source": "Declared", "amounts": amounts});
-            let pool = json!({"apiVersion": "xiangyun.io/v1alpha1", "kind": "QuotaPool", "metadata": {"name": pool},
-                "spec": {"displayName": pool, "architecture": architecture, "zone": "GovExtranet",
-                    "centres": [centre("jishi"), centre("jiyidong")]}});
-            let file = world.cloud.dir().join("pool.json");
-            std::fs::write(&file, pool.to_string())?;
-            world
-                .kubectl("hub", Some("zhao.min"), &["apply", "-f", &file.to_string_lossy()])
-                .await?;
+            world.pool(pool, architecture, room).await?;
         }
         let ready = ["wait", "--for=condition=Ready", "--timeout=90s"];
         for object in ["qpool/x86", "qpool/arm", "dept/dept-yibao"] {
@@ -74,6 +65,18 @@ impl World {
                 .await?;
         }
         Ok(world)
+    }
+
+    /// A pool with room for so many requests of 4 vCPU in each centre.
+    pub(crate) async fn pool(&self, name: &str, architecture: &str, room: i32) -> Result<()> {
+        let amounts = json!({"cpu": (4 * room).to_string(), "memory": format!("{}Gi", 16 * room)});
+        let centre = |name: &str| json!({"name": name, "source": "Declared", "amounts": amounts});
+        self.apply(
+            &json!({"apiVersion": "xiangyun.io/v1alpha1", "kind": "QuotaPool", "metadata": {"name": name},
+            "spec": {"displayName": name, "architecture": architecture, "zone": "GovExtranet",
+                "centres": [centre("jishi"), centre("jiyidong")]}}),
+        )
+        .await
     }
 
     /// What kubectl printed; fails when it was refused.
@@ -116,9 +119,19 @@ impl World {
 
     /// Waits until the history says so. Anything wrong in it ends the wait.
     pub(crate) async fn until(&self, what: &str, question: impl Fn(&Judge) -> Result<()>) -> Result<()> {
+        self.within(PATIENCE, what, question).await
+    }
+
+    /// The same for what takes longer.
+    pub(crate) async fn within(
+        &self,
+        limit: Duration,
+        what: &str,
+        question: impl Fn(&Judge) -> Result<()>,
+    ) -> Result<()> {
         // To wait on would not mend what is wrong.
         let attempt = || async { self.ask(&question).unwrap_or(Ok(())) };
-        eventually(PATIENCE, what, attempt).await?;
+        eventually(limit, what, attempt).await?;
         self.ask(|_| ())
     }
 
@@ -129,6 +142,11 @@ impl World {
 
     pub(crate) fn requests(&self) -> Api<ResourceRequest> {
         Api::namespaced(self.department.clone(), TENANT)
+    }
+
+    /// Those of any tenant, as an administrator has them.
+    pub(crate) fn requests_of(&self, tenant: &str) -> Api<ResourceRequest> {
+        Api::namespaced(self.admin.clone(), tenant)
     }
 
     /// So many requests of 4 vCPU at once, `PREFIX-00` and so on.

@@ -189,3 +189,24 @@ fn a_policy_that_names_nobody_frees_no_emergency_and_no_exception() {
         }
     }
 }
+
+#[test]
+fn an_exception_that_nobody_could_agree_to_is_not_granted() {
+    let exception = json!({"type": "Exception", "until": "2026-03-10"});
+    let levels = json!({"levels": [{"level": 1, "groups": ["l1"]}]});
+    let of_its_own = Policy::read(&serde_json::from_value(levels).unwrap()).unwrap();
+    let agreed = json!({"approvedAt": "2026-02-28T00:00:00Z"});
+    for (policy, status, wanted) in [
+        (None, Value::Null, Some(reason::NO_MATCHING_POOL)),
+        (Some(Policy::default()), Value::Null, Some(reason::NO_MATCHING_POOL)),
+        (Some(of_its_own), Value::Null, Some(reason::AWAITING_APPROVAL)),
+        // The pools were closed to the tenant later.
+        (None, agreed, None),
+    ] {
+        let mut snapshot = two_pools();
+        let tenant = snapshot.tenants.get_mut("dept").unwrap();
+        (tenant.ceilings, tenant.policy) = (Arc::default(), policy);
+        asks(&mut snapshot, &exception, &status);
+        assert_eq!(refused(&cycle(&snapshot)), wanted, "{status}");
+    }
+}

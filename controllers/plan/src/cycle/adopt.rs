@@ -36,6 +36,20 @@ pub(super) fn adopt(snapshot: &Snapshot, ledger: &mut Ledger, plan: &mut CyclePl
     );
 }
 
+/// Whether these pools would change what the ledger has of them. A cache may be older than what was adopted, and would take
+/// up again what was lowered since: whoever decides asks this, and then reads pools, centres and phases after the ledger.
+pub fn moves_capacity(snapshot: &Snapshot) -> bool {
+    let known = &snapshot.ledger.pools;
+    let mut ledger = Ledger {
+        pools: known.clone(),
+        ..Ledger::default()
+    };
+    for pool in snapshot.pools.values() {
+        ledger.adopt_pool(pool);
+    }
+    ledger.pools != *known
+}
+
 /// Whether it asks for another place than the ledger has. One that the ledger does not know takes its place at once, unless
 /// that lies below it.
 fn moves(name: &str, facts: &TenantFacts, ledger: &Ledger) -> bool {

@@ -25,6 +25,7 @@ pub fn restore(ledger: &mut Ledger, requests: &[Arc<Request>], now: Timestamp) {
             starts: allocation.from.clone(),
             until: allocation.until.clone(),
             change: None,
+            phase: None,
         };
         ledger.records.insert(request.uid().to_owned(), record);
     }

@@ -24,12 +24,14 @@ use jiff::civil::Date;
 use crate::admission::Assessment;
 use crate::applicant::Standing;
 use crate::ledger::{Ledger, Record};
+use crate::phase::started;
 use crate::pool::Pool;
 use crate::quota::Grant;
 use crate::reclaim::Survey;
 use crate::request::{Mark, Request, mark};
 use crate::tenants::TenantFacts;
 
+pub use adopt::moves_capacity;
 pub use lost::restore;
 pub use raise::Keeper;
 pub(crate) use raise::{approved_at, target, targets};
@@ -131,6 +133,7 @@ pub fn cycle(snapshot: &Snapshot) -> CyclePlan {
     give_back::lower(snapshot, &mut ledger, &mut plan);
     reclaim::take_back(snapshot, &mut ledger, &mut plan);
     raise::raise(snapshot, &mut ledger, &mut plan);
+    started::mark(snapshot, &mut ledger, &plan);
     write::apply(snapshot, &ledger, &mut plan);
     write::confirm(snapshot, &ledger, &mut plan);
     write::unguard(snapshot, &ledger, &mut plan);
@@ -177,5 +180,6 @@ fn record(snapshot: &Snapshot, request: &Request, to: Grant, until: Option<Date>
         starts: since.or_else(|| Some(snapshot.now.to_string())),
         until: until.map(|d| d.to_string()),
         change: None,
+        phase: None,
     }
 }

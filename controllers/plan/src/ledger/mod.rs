@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crds::{LedgerState, Resources};
+use jiff::Timestamp;
 
 use crate::by_name::{ByName, Name};
 use crate::ceilings::Ceiling;
@@ -50,6 +51,19 @@ pub struct PoolEntry {
     pub centres: BTreeMap<String, CentreEntry>,
     /// Phases of expansion whose capacity is in it.
     pub phases: BTreeSet<String>,
+    /// What it gained by phases, oldest first, while the requests that waited for it start.
+    pub growths: Vec<Growth>,
+}
+
+/// Capacity that came by a phase of expansion.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Growth {
+    /// The phase.
+    pub phase: String,
+    /// When the ledger took it in.
+    pub at: Timestamp,
+    /// What was committable before, by centre.
+    pub before: BTreeMap<String, Resources>,
 }
 
 /// A tenant.
@@ -84,6 +98,8 @@ pub struct Record {
     pub until: Option<String>,
     /// Uid of the request that asked for the change, where it is another one.
     pub change: Option<String>,
+    /// Phase of expansion that made room for it.
+    pub phase: Option<String>,
 }
 
 impl Record {

@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crds::{
-    AmountError, LedgerCeiling, LedgerCentre, LedgerCharge, LedgerPool, LedgerRecord, LedgerTenant, QuotaLedgerSpec,
-    Resources,
+    AmountError, CentreAmounts, LedgerCeiling, LedgerCentre, LedgerCharge, LedgerGrowth, LedgerPool, LedgerRecord,
+    LedgerTenant, QuotaLedgerSpec, Resources,
 };
+use jiff::Timestamp;
 
-use super::{CentreEntry, Ledger, PoolEntry, Record, TenantEntry};
+use super::{CentreEntry, Growth, Ledger, PoolEntry, Record, TenantEntry};
 use crate::by_name::{ByName, Name};
 use crate::ceilings::Ceiling;
 use crate::quota::{from_stored, to_stored};
@@ -84,6 +85,7 @@ impl From<&Ledger> for QuotaLedgerSpec {
                     generation: p.generation,
                     centres: p.centres.iter().map(centre).collect(),
                     phases: p.phases.iter().cloned().collect(),
+                    growths: p.growths.iter().map(growth_to_stored).collect(),
                 })
                 .collect(),
             tenants: ledger
@@ -113,7 +115,37 @@ fn record_to_stored((uid, r): (&String, &Record)) -> LedgerRecord {
         starts: r.starts.clone(),
         until: r.until.clone(),
         change: r.change.clone(),
+        phase: r.phase.clone(),
     }
+}
+
+fn growth_to_stored(growth: &Growth) -> LedgerGrowth {
+    let centre = |(name, amounts): (&String, &Resources)| CentreAmounts {
+        name: name.clone(),
+        amounts: amounts.to_amounts(),
+    };
+    LedgerGrowth {
+        phase: growth.phase.clone(),
+        at: growth.at.to_string(),
+        before: growth.before.iter().map(centre).collect(),
+    }
+}
+
+/// Nothing is charged by them: one whose time cannot be read is left out.
+fn growths_from_stored(stored: &[LedgerGrowth]) -> Result<Vec<Growth>, AmountError> {
+    let mut growths = Vec::with_capacity(stored.len());
+    for growth in stored {
+        let Ok(at) = growth.at.parse::<Timestamp>() else {
+            continue;
+        };
+        let centre = |c: &CentreAmounts| Ok((c.name.clone(), Resources::try_from(&c.amounts)?));
+        growths.push(Growth {
+            phase: growth.phase.clone(),
+            at,
+            before: growth.before.iter().map(centre).collect::<Result<_, AmountError>>()?,
+        });
+    }
+    Ok(growths)
 }
 
 impl TryFrom<&QuotaLedgerSpec> for Ledger {
@@ -130,6 +162,7 @@ impl TryFrom<&QuotaLedgerSpec> for Ledger {
                 generation: p.generation,
                 centres: BTreeMap::new(),
                 phases: p.phases.iter().cloned().collect(),
+                growths: growths_from_stored(&p.growths)?,
             };
             for c in &p.centres {
                 let centre = CentreEntry {
@@ -163,6 +196,7 @@ impl TryFrom<&QuotaLedgerSpec> for Ledger {
                 starts: r.starts.clone(),
                 until: r.until.clone(),
                 change: r.change.clone(),
+                phase: r.phase.clone(),
             };
             ledger.records.insert(r.uid.clone(), record);
         }

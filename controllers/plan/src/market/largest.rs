@@ -19,60 +19,79 @@ pub(crate) fn homes(pool: &Pool, rule: SurvivalRule) -> Chunks<'_, Slot> {
 
 /// The largest n that the centres of `home` could hold together while they are empty, each resource for itself; cards in
 /// whole blocks of `block`. A centre that `committable` does not know is in nobody's way; where it knows none, the answer is
-/// zero. With two centres it is exact to one step of a split, with more no grant is larger.
+/// zero. With two centres it is exact to one step of a split, with more no grant is larger. The policy `xiangyun-never-fits`
+/// computes the same from what is published of [`whole`] and [`shared`].
 pub(crate) fn largest(
     home: &[Slot],
     rule: SurvivalRule,
     block: i128,
     committable: impl Fn(&str) -> Option<Resources>,
 ) -> Resources {
-    let known = || home.iter().filter_map(|slot| Some((slot, committable(&slot.name)?)));
-    let least = known().map(|(_, most)| most).reduce(Resources::each_min);
-    // Storage is copied whatever survives, so the smallest centre says.
-    let mut n = least.unwrap_or_default();
     let block = block.max(1);
+    let mut n = whole(home, &committable);
     if let SurvivalRule::Percent(percent) = rule {
-        let weights: i128 = home.iter().map(|s| s.weight).sum();
-        let heir = home.iter().find(|s| s.primary).or(home.first());
-        for (resource, step) in [("cpu", 1), ("memory", MEMORY_STEP), ("accelerators", block)] {
-            let bounds = known().map(|(slot, most)| {
-                let split = Split {
-                    weight: slot.weight.max(1),
-                    weights: weights.max(1),
-                    heir: heir.is_some_and(|h| h.name == slot.name),
-                    step,
-                };
-                split.largest(most[resource].max(0), percent)
-            });
-            n[resource] = bounds.min().unwrap_or_default();
+        let shared = shared(home, block, &committable);
+        for (resource, step) in steps(block) {
+            let most = n[resource].max(0);
+            // What the smallest centre can hold as a whole survives there, however it rounds.
+            let survives = most.max(100 * step * (most / step) / percent);
+            n[resource] = shared[resource].min(survives);
         }
     }
     n.accelerators -= n.accelerators % block;
     n
 }
 
-/// How one resource is divided, as one centre sees it.
+/// The largest n that each centre could hold alone.
+pub(crate) fn whole(home: &[Slot], committable: impl Fn(&str) -> Option<Resources>) -> Resources {
+    let known = home.iter().filter_map(|slot| committable(&slot.name));
+    known.reduce(Resources::each_min).unwrap_or_default()
+}
+
+/// The largest n of which no centre's share is more than it could hold, whatever survives. Storage is copied, so that the
+/// smallest centre says.
+pub(crate) fn shared(home: &[Slot], block: i128, committable: impl Fn(&str) -> Option<Resources>) -> Resources {
+    let weights: i128 = home.iter().map(|s| s.weight).sum();
+    let heir = home.iter().find(|s| s.primary).or(home.first());
+    let most_of = |slot: &Slot| {
+        let mut n = committable(&slot.name)?;
+        let split = Split {
+            weight: slot.weight.max(1),
+            weights: weights.max(1),
+            heir: heir.is_some_and(|h| h.name == slot.name),
+        };
+        for (resource, step) in steps(block) {
+            n[resource] = split.largest(n[resource].max(0), step);
+        }
+        Some(n)
+    };
+    let known = home.iter().filter_map(most_of);
+    known.reduce(Resources::each_min).unwrap_or_default()
+}
+
+/// What is divided, and in which steps.
+const fn steps(block: i128) -> [(&'static str, i128); 3] {
+    [("cpu", 1), ("memory", MEMORY_STEP), ("accelerators", block)]
+}
+
+/// How a resource is divided, as one centre sees it.
 struct Split {
     weight: i128,
     weights: i128,
     /// Takes what is left over.
     heir: bool,
-    step: i128,
 }
 
 impl Split {
-    /// The largest total of which the share, and `percent` of it rounded up, are no more than `most`. Shares of others round
-    /// down, so theirs may be of a larger total.
-    fn largest(&self, most: i128, percent: i128) -> i128 {
-        let steps = most / self.step;
-        let shared = if self.heir {
-            steps * self.weights / self.weight * self.step + most % self.step
+    /// The largest total of which the share is no more than `most`. Shares of others round down, so theirs may be of a larger
+    /// total.
+    fn largest(&self, most: i128, step: i128) -> i128 {
+        let steps = most / step;
+        if self.heir {
+            steps * self.weights / self.weight * step + most % step
         } else {
-            (((steps + 1) * self.weights - 1) / self.weight + 1) * self.step - 1
-        };
-        // What the centre can hold as a whole survives there, however it rounds.
-        let survives = most.max(100 * self.step * steps / percent);
-        shared.min(survives)
+            (((steps + 1) * self.weights - 1) / self.weight + 1) * step - 1
+        }
     }
 }
 

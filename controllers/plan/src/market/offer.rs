@@ -105,30 +105,40 @@ fn lies_in(home: &[Slot], centre: Option<&str>) -> bool {
     centre.is_none_or(|centre| home.iter().all(|s| &*s.name == centre))
 }
 
-/// Why none of the offers could ever be held, with the largest grant that could.
+/// Why none of the offers could ever be held, with the largest grant that any of them could give.
 pub(super) fn never_fits(need: &Need, asker: Asker<'_>, rule: SurvivalRule, offers: &[Offer<'_>]) -> Refusal {
     let of_nodes = offers.iter().find_map(|offer| cards::never(&offer.choice, offer.pool));
-    let text = offers.first().and_then(|offer| {
+    let fits_nowhere = |(resource, wanted): (&'static str, i128)| {
+        let all = offers.iter().map(|o| (o, o.largest(asker, rule)[resource]));
+        let (offer, most) = all.reduce(|best, next| if next.1 > best.1 { next } else { best })?;
+        (wanted > most).then(|| beyond(offer, resource, wanted, most))
+    };
+    // Each resource may have a pool or a centre with enough of it, and none enough of all: then the first of them says.
+    let never_together = || {
+        let offer = offers.first()?;
         let limit = offer.largest(asker, rule);
-        // Each resource may have a centre with enough of it, and no centre enough of all: then the chosen one says.
         let here = if rule == SurvivalRule::None {
             offer.committable()
         } else {
             limit
         };
-        let (resource, wanted, limit) = [limit, here].into_iter().find_map(|limit| {
+        [limit, here].into_iter().find_map(|limit| {
             let (resource, wanted) = need.amounts().iter().find(|(r, v)| *v > limit[r])?;
-            Some((resource, wanted, limit[resource]))
-        })?;
-        let (wanted, limit) = (in_words(resource, wanted), in_words(resource, limit));
-        Some(format!(
-            "{}: asked {wanted}, largest possible grant {limit}; it will never fit, ask for less or for a lower survival | 申请 {wanted}，可授予上限 {limit}，等待也无法满足",
-            offer.pool.name,
-        ))
-    });
+            Some(beyond(offer, resource, wanted, limit[resource]))
+        })
+    };
+    let text = need.amounts().iter().find_map(fits_nowhere).or_else(never_together);
     let fallback = || {
         let what = need.in_words();
         format!("{what}: larger than any pool; it will never fit | 超过可授予上限，等待也无法满足")
     };
     Refusal::new(reason::EXCEEDS_MAX_QUOTA, text.or(of_nodes).unwrap_or_else(fallback))
+}
+
+/// What is asked and the largest grant of that pool, `English | 中文`.
+fn beyond(offer: &Offer<'_>, resource: &str, wanted: i128, limit: i128) -> String {
+    let (pool, wanted, limit) = (&offer.pool.name, in_words(resource, wanted), in_words(resource, limit));
+    format!(
+        "{pool}: asked {wanted}, largest possible grant {limit}; it will never fit, ask for less or for a lower survival | 申请 {wanted}，可授予上限 {limit}，等待也无法满足"
+    )
 }

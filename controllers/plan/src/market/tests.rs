@@ -247,3 +247,39 @@ fn the_largest_possible_grant_is_that_of_the_survival() {
         assert!(refused.contains(&words), "{survival}: {refused}");
     }
 }
+
+#[test]
+fn the_largest_grant_of_any_pool_is_said() {
+    let stand = Stand::default()
+        .with(
+            "arm",
+            Some(Architecture::Arm64),
+            [(compute(500, 500), Resources::ZERO); 2],
+        )
+        .with(
+            "x86",
+            Some(Architecture::Amd64),
+            [(compute(1000, 100), Resources::ZERO); 2],
+        );
+    let refused = |cpu: &str, memory: &str| {
+        stand
+            .asks(&json!({"resources": {"cpu": cpu, "memory": memory}}))
+            .unwrap_err()
+    };
+    for (cpu, memory, words) in [
+        (
+            "1",
+            "501Gi",
+            "arm: asked 501Gi memory, largest possible grant 500Gi memory",
+        ),
+        ("1001", "1Gi", "x86: asked 1001 cpu, largest possible grant 1000 cpu"),
+        // Each has enough of one.
+        (
+            "501",
+            "101Gi",
+            "x86: asked 101Gi memory, largest possible grant 100Gi memory",
+        ),
+    ] {
+        assert!(refused(cpu, memory).contains(words), "{}", refused(cpu, memory));
+    }
+}

@@ -4,6 +4,7 @@
 //! units of the ledger times whole seconds. Only what is printed is rounded, once: hours and days half up to six
 //! decimals, the price of a row half up to 0.01.
 
+mod known;
 mod month;
 mod price;
 mod report;
@@ -15,6 +16,7 @@ use std::collections::BTreeMap;
 use crds::{AmountError, HistoryEntry, PoolAmounts, ResourceRequestStatus, Resources};
 use jiff::Timestamp;
 
+pub use known::KnownPools;
 pub use month::Month;
 pub use price::{Rates, rounded};
 pub use report::{MeteringPlan, Snapshot, Write, plan, without_closed_rows};
@@ -37,9 +39,6 @@ pub enum MeteringError {
     /// A pool is gone of which more was held than the reports know, or its prices cannot be read.
     #[error("the prices of pool {0} are not known; create it again until all that was held of it is in the reports")]
     NoPrices(String),
-    /// More rows than a report holds; nothing is left out in silence.
-    #[error("{0} rows, more than a report holds")]
-    TooManyRows(usize),
 }
 
 /// From a moment on, what is held.

@@ -16,8 +16,8 @@ use super::{Change, MeteringError, Month, Rates, changes, over, rounded, second,
 const INTERVAL: i64 = 3600;
 /// A month closes so many seconds after its end: by then every cache and every clock has caught up.
 const GRACE: i64 = 86_400;
-/// As the definition bounds it.
-const MOST_ROWS: usize = 2000;
+/// A row is half a kB, and as much again in the API server's list of who wrote which field; etcd takes 1.5 MiB.
+const MOST_ROWS: usize = 1200;
 
 /// Everything that metering looks at.
 #[derive(Clone, Debug, Default)]
@@ -216,7 +216,7 @@ impl<'a> View<'a> {
                 (0..INTERVAL).contains(&age)
                     && !wanted.complete
                     && self.report(month, at).is_ok_and(|then| same(&then))
-                    && !self.lags(month, now, &stored.rows)
+                    && (stored.left_out > 0 || !self.lags(month, now, &stored.rows))
             }
             Err(_) => false,
         };
@@ -278,16 +278,16 @@ impl<'a> View<'a> {
         for row in stored.iter().filter(|r| r.final_) {
             rows.insert((row.request_uid.clone(), row.pool.clone()), row.clone());
         }
-        if rows.len() > MOST_ROWS {
-            return Err(MeteringError::TooManyRows(rows.len()));
-        }
         let rows: Vec<UsageRow> = rows.into_values().collect();
+        let (totals, all) = (totals(&rows)?, rows.len());
+        let rows = with_room(rows, &known);
         Ok(UsageReportStatus {
             as_of: time(at),
             complete,
             currency: Currency::default(),
-            totals: totals(&rows)?,
+            left_out: i32::try_from(all - rows.len()).unwrap_or(i32::MAX),
             rows,
+            totals,
         })
     }
 
@@ -312,6 +312,25 @@ impl<'a> View<'a> {
             }
         }
     }
+}
+
+/// The rows that a report has room for: first what is final in it already, which never vanishes, then what is final, so that
+/// its request may leave. Requests whose rows are left out stay until the month is closed.
+fn with_room(rows: Vec<UsageRow>, known: &BTreeMap<(&str, &str), &UsageRow>) -> Vec<UsageRow> {
+    if rows.len() <= MOST_ROWS {
+        return rows;
+    }
+    let stays = |r: &UsageRow| {
+        known
+            .get(&(r.request_uid.as_str(), r.pool.as_str()))
+            .is_some_and(|k| k.final_)
+    };
+    let (mut kept, mut others): (Vec<_>, Vec<_>) = rows.into_iter().partition(stays);
+    others.sort_by_key(|r| !r.final_);
+    others.truncate(MOST_ROWS.saturating_sub(kept.len()));
+    kept.append(&mut others);
+    kept.sort_by(|a, b| (&a.request_uid, &a.pool).cmp(&(&b.request_uid, &b.pool)));
+    kept
 }
 
 fn exact(used: Resources, normalized: i128) -> ExactUsage {

@@ -7,15 +7,20 @@ use serde_json::Value;
 /// The label that every kubelet puts on its node (well-known labels of Kubernetes).
 const LABEL: &str = "kubernetes.io/arch";
 
-/// How architectures are written in tags and repositories, and the name that Go and Kubernetes give them. The prefixes are
-/// those of the Docker Official Images for one architecture.
-const WORDS: [(&str, &str); 6] = [
+/// How architectures are written in tags and repositories, and the name that Go and Kubernetes give them. Those of the Docker
+/// Official Images for one architecture are the folders of their registry (`docker-library/official-images`, "Architectures
+/// other than amd64?"); 32-bit x86 runs on the same nodes as amd64, 32-bit ARM on none that a pool declares.
+const WORDS: [(&str, &str); 10] = [
     ("arm64v8", "arm64"),
     ("aarch64", "arm64"),
     ("arm64", "arm64"),
     ("x86_64", "amd64"),
     ("x86-64", "amd64"),
     ("amd64", "amd64"),
+    ("i386", "amd64"),
+    ("arm32v7", "arm"),
+    ("arm32v6", "arm"),
+    ("arm32v5", "arm"),
 ];
 
 /// What a pod's selector, affinity and images allow together, and who says so; `None`: nobody says anything.
@@ -69,22 +74,28 @@ fn images(pod: &Value) -> Vec<Said> {
         .collect()
 }
 
-/// The architecture in an image's tag (`…:1.2-arm64`) or in its repository (`arm64v8/…`).
+/// The architecture at the end of an image's tag (`…:1.2-arm64`), at the end of its name (`pause-arm64`), as Kubernetes and
+/// others name images of one architecture, or in its folders (`arm64v8/…`). A name that merely contains such letters says
+/// nothing.
 fn of_image(image: &str) -> Option<&'static str> {
     let path = image.split('@').next().unwrap_or_default();
     let (repository, tag) = path
         .rsplit_once(':')
         .filter(|(_, tag)| !tag.contains('/'))
         .unwrap_or((path, ""));
-    let tagged = WORDS
-        .iter()
-        .find(|(word, _)| tag == *word || tag.ends_with(&format!("-{word}")));
+    let (folders, name) = repository.rsplit_once('/').unwrap_or(("", repository));
+    let is_end = |text: &str, word: &str| {
+        let before = text.strip_suffix(word);
+        before.is_some_and(|before| before.is_empty() || before.ends_with('-'))
+    };
+    let at_the_end = |text: &str| WORDS.iter().find(|(word, _)| is_end(text, word));
     let folder = || {
         WORDS
             .iter()
-            .find(|(word, _)| repository.split('/').any(|part| part == *word))
+            .find(|(word, _)| folders.split('/').any(|part| part == *word))
     };
-    tagged.or_else(folder).map(|(_, name)| *name)
+    let found = at_the_end(tag).or_else(|| at_the_end(name)).or_else(folder);
+    found.map(|(_, architecture)| *architecture)
 }
 
 #[cfg(test)]
@@ -95,6 +106,31 @@ mod tests {
 
     fn names(pod: &Value) -> Option<Vec<String>> {
         declared(pod).map(|(all, _)| all.into_iter().collect())
+    }
+
+    #[test]
+    fn an_image_says_it_where_everybody_reads_it() {
+        for (image, expected) in [
+            ("registry.k8s.io/pause-arm64:3.9", Some("arm64")),
+            ("registry.k8s.io/pause-amd64:3.9", Some("amd64")),
+            ("registry.gov:5000/ocr-x86_64", Some("amd64")),
+            ("quay.io/coreos/flannel:v0.11.0-aarch64", Some("arm64")),
+            ("amd64/nginx:1", Some("amd64")),
+            ("docker.io/arm32v7/nginx", Some("arm")),
+            ("i386/debian", Some("amd64")),
+            ("registry.gov/arm64/ocr:2", Some("arm64")),
+            ("ocr-arm64:1-amd64", Some("amd64")),
+            ("arm64", Some("arm64")),
+            ("alarm64:1", None),
+            ("charm:2-alarm64", None),
+            ("robot-arm:1", None),
+            ("charm/xarm64v8/web:arm", None),
+            ("arm64-tools:amd64-1.2", None),
+            ("amd64.gov.cn:5000/web", None),
+            ("amd64.gov.cn/web@sha256:00-arm64", None),
+        ] {
+            assert_eq!(of_image(image), expected, "{image}");
+        }
     }
 
     #[test]

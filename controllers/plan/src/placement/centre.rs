@@ -76,6 +76,10 @@ pub struct Want {
     pub kept: bool,
     /// From which state of the template.
     pub source: Source,
+    /// What its template asked for when it was found to fit.
+    pub asks: String,
+    /// A template of its placement that has yet to be found to fit: until then it is kept as it was applied.
+    pub held: Option<PlacedObject>,
 }
 
 impl Want {
@@ -84,6 +88,15 @@ impl Want {
     pub fn left(&self) -> Self {
         Self {
             kept: true,
+            ..self.clone()
+        }
+    }
+
+    /// The same, kept as it was applied because of that template. A stored version was found to fit before it was named.
+    #[must_use]
+    pub fn held(&self, by: &PlacedObject) -> Self {
+        Self {
+            held: (self.source == Source::Template).then(|| by.clone()),
             ..self.clone()
         }
     }
@@ -147,8 +160,9 @@ pub fn plan(s: &Snapshot<'_>) -> Plan {
         let Some(assignment) = placement.assignment() else {
             continue;
         };
-        let namespace = s.catalogue.namespace(tenant, &placement.spec.pool);
-        let stands = standing.contains(&(namespace.as_str(), name.as_str()));
+        let stands_in = |namespace: &str| standing.contains(&(namespace, name.as_str()));
+        let namespace = namespace(s, (tenant, &placement.spec.pool), stands_in);
+        let stands = stands_in(&namespace);
         let mut part = part(s, placement, assignment, (namespace, tenant), stands);
         let concerns = s.stage.records_all() || part.here || stands;
         if part.refusal.is_none() && concerns && s.stage.withholds(Write::Epoch).is_none() {
@@ -159,6 +173,16 @@ pub fn plan(s: &Snapshot<'_>) -> Plan {
     }
     out.goes = goes(s, &out);
     out
+}
+
+/// Where the tenant uses the pool. Of one that is gone the objects say whether that was a namespace of its own.
+fn namespace(s: &Snapshot<'_>, (tenant, pool): (&str, &str), stands_in: impl Fn(&str) -> bool) -> String {
+    let separate = format!("{tenant}-{pool}");
+    let owned = s.namespaces.get(&separate).is_some_and(|owner| owner == tenant);
+    if s.catalogue.get(pool).is_none() && owned && stands_in(&separate) {
+        return separate;
+    }
+    s.catalogue.namespace(tenant, pool)
 }
 
 fn part(
@@ -185,7 +209,7 @@ fn part(
         let name = content.as_deref().unwrap_or_default();
         let words = confirm::words(withheld, placement, assignment, s.centre, name);
         Some((withheld.of_placement(), words))
-    } else if s.catalogue.get(pool).is_none() {
+    } else if s.catalogue.get(pool).is_none() && assignment.leaving.is_none() {
         Some((
             reason::APPLY_FAILED,
             format!("pool {pool} is not known here; what runs stays | 未知资源池 {pool}，已有对象不变"),
@@ -262,6 +286,8 @@ fn want(
             existing: placement.spec.existing,
             kept: part.refusal.is_some() || unknown || (object.kind.has_copies() && copies.is_none()),
             source: source(&part.assignment, s.centre, object),
+            asks: part.assignment.asks_of(object).to_owned(),
+            held: None,
         };
         match wants.entry((part.namespace.clone(), object.clone())) {
             Entry::Vacant(free) => drop(free.insert(want)),

@@ -16,14 +16,17 @@ use super::step::{self, Side};
 use super::template::Key;
 use crate::failover::active::{Active, active};
 
+mod handed;
 mod held;
 mod left;
 mod lend;
 mod lost;
+mod needs;
 mod numbers;
 mod overridden;
 mod rolling;
 mod short;
+mod size;
 mod storage;
 mod suits;
 mod targets;
@@ -33,10 +36,6 @@ mod world;
 
 pub use held::{Held, Holdings, holds};
 pub use world::{Centre, Decision, Obstacle, World};
-
-/// Most objects of one placement, so that its status stays far below what the store takes: at 100 bytes each, 200 kB of
-/// 1.5 MB.
-const MOST: usize = 2000;
 
 /// Decides for every placement; in the order of age, so that the newer one waits where both do not fit.
 pub fn decide(world: &World<'_>) -> BTreeMap<(String, String), Decision> {
@@ -59,6 +58,7 @@ pub fn decide(world: &World<'_>) -> BTreeMap<(String, String), Decision> {
         .iter()
         .map(|(ns, s)| (ns, select::claimed_twice(s)))
         .collect();
+    let handed = handed::Handed::of(world, &selections);
     let asked = targets::asked(world, &templates, &selections);
     let kept = fit::while_alone(world.grants);
     let alone = World {
@@ -69,6 +69,7 @@ pub fn decide(world: &World<'_>) -> BTreeMap<(String, String), Decision> {
     for placement in order {
         let key = key(placement);
         let templates = in_namespace(&key);
+        let counted = handed.counted_twice(world, placement, &decisions, templates);
         let one = One {
             world,
             placement,
@@ -77,16 +78,13 @@ pub fn decide(world: &World<'_>) -> BTreeMap<(String, String), Decision> {
             templates,
             there: overridden::tried(world, &key.0, &placement.spec.overrides, templates),
             twice: twice.get(&key.0).unwrap_or(&unclaimed),
-            own: selections
-                .get(&key.0)
-                .and_then(|s| s.get(&key.1))
-                .cloned()
-                .unwrap_or_default(),
-            lends: lend::Lends::of(world, &held, placement),
+            own: selected(&selections, &key).cloned().unwrap_or_default(),
+            lends: lend::Lends::of(world, &held, placement, &counted),
+            handed: &handed,
             claimed: &claimed,
             active: active(placement, world.failover),
         };
-        let others = held.others(placement);
+        let others = handed::once(held.others(placement), &counted);
         let mut decision = one.decide(&others);
         decision.survivable = one.survivable(&asked);
         one.describe(&mut decision);
@@ -132,6 +130,13 @@ fn selections(world: &World<'_>, templates: &BTreeMap<&str, Templates<'_>>) -> S
     all
 }
 
+fn selected<'a>(
+    selections: &'a Selections,
+    (namespace, name): &(String, String),
+) -> Option<&'a BTreeSet<PlacedObject>> {
+    selections.get(namespace)?.get(name)
+}
+
 /// One placement and what concerns it.
 struct One<'a> {
     world: &'a World<'a>,
@@ -143,6 +148,7 @@ struct One<'a> {
     twice: &'a BTreeMap<PlacedObject, Vec<String>>,
     own: BTreeSet<PlacedObject>,
     lends: lend::Lends,
+    handed: &'a handed::Handed<'a>,
     /// Storage that all placements claim.
     claimed: &'a storage::Claimed,
     active: Active,
@@ -157,7 +163,7 @@ impl One<'_> {
             return self.leave();
         }
         let mut decision = Decision {
-            assignment: self.confirmed(self.old.cloned()),
+            assignment: self.confirmed(self.without_handed()),
             ..Decision::default()
         };
         if let Err(obstacle) = self.place_exists() {
@@ -169,33 +175,32 @@ impl One<'_> {
         if let Err(obstacle) = self
             .overrides_apply(&mut taken)
             .and_then(|()| self.suits(&taken.objects))
+            .and_then(|()| self.can_be_stored(&taken.objects))
         {
             decision.obstacle = Some(obstacle);
             return decision;
         }
         decision.obstacle = self.unclear(&taken);
-        if taken.objects.len() > MOST {
-            decision.obstacle = Some(too_many(taken.objects.len()));
-            return decision;
-        }
         if taken.objects.is_empty() {
             return decision;
         }
-        let targets = match self
+        let (targets, told) = match self
             .targets(&taken.objects, others)
             .and_then(|t| self.fits(&taken.objects, t, others))
         {
-            Ok(targets) => targets,
+            Ok(found) => found,
             Err(obstacle) => {
                 decision.obstacle = Some(obstacle);
                 return decision;
             }
         };
+        decision.obstacle = told.or(decision.obstacle.take());
         let (centres, rebalancing) = self.step(&targets);
         decision.rebalancing = rebalancing;
         decision.follows = true;
         let rollouts = self.roll(&taken.objects, &centres, &mut decision);
         let next = Assignment {
+            checked: self.checked(&taken.objects),
             objects: taken.objects.into_iter().collect(),
             centres,
             overrides: self.placement.spec.overrides.clone(),
@@ -254,7 +259,8 @@ impl One<'_> {
     fn taken(&self) -> (Taken, BTreeSet<Key>) {
         let standing: BTreeSet<PlacedObject> = self.old.iter().flat_map(|a| a.objects.iter().cloned()).collect();
         let mine = |object: &&PlacedObject| !self.twice.contains_key(*object) || standing.contains(*object);
-        let own = self.own.iter().filter(mine).cloned().collect();
+        let given = standing.iter().filter(|o| self.is_given(o));
+        let own = self.own.iter().filter(mine).chain(given).cloned().collect();
         let mut taken = select::taken(&self.placement.spec.select, &own, self.templates, &standing);
         let namespace = key(self.placement).0;
         let vanished = standing
@@ -319,14 +325,5 @@ impl One<'_> {
             reason: reason::NOTHING_SELECTED,
             message: "0 templates are selected; what runs stays; correct select, or delete the placement | 未选中任何模板，已有对象不变，请修改 select 或删除本部署".to_owned(),
         })
-    }
-}
-
-fn too_many(objects: usize) -> Obstacle {
-    Obstacle {
-        reason: reason::TOO_MANY_OBJECTS,
-        message: format!(
-            "{objects} objects, at most {MOST}; nothing was changed; make several placements | 共 {objects} 个对象，上限 {MOST}，未作变更，请拆分为多个部署"
-        ),
     }
 }

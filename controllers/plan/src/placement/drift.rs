@@ -41,9 +41,21 @@ pub fn paths(wanted: &Value, is: &Value) -> Vec<String> {
     };
     found.compare("", wanted, Some(is));
     let mut paths = found.paths;
-    paths.truncate(TOLD);
     paths.sort();
     paths
+}
+
+/// The first of the paths, and how many more there are: in English, and in Chinese.
+pub fn told(paths: &[String]) -> (String, String) {
+    let first: Vec<&str> = paths.iter().take(TOLD).map(String::as_str).collect();
+    let first = first.join(", ");
+    match paths.len().saturating_sub(TOLD) {
+        0 => (first.clone(), first),
+        more => (
+            format!("{first} and {more} more"),
+            format!("{first} 等 {} 处", paths.len()),
+        ),
+    }
 }
 
 struct Differences {
@@ -54,9 +66,6 @@ struct Differences {
 
 impl Differences {
     fn compare(&mut self, at: &str, wanted: &Value, is: Option<&Value>) {
-        if self.paths.len() > TOLD {
-            return;
-        }
         match (wanted, is) {
             (Value::Object(wanted), Some(Value::Object(is))) => {
                 for (key, value) in wanted {
@@ -172,6 +181,22 @@ mod tests {
                 "spec.replicas"
             ]
         );
+    }
+
+    #[test]
+    fn the_first_five_are_told_and_the_number_of_the_others() {
+        let data = |value: &str| {
+            let keys = ('a'..='h').map(|key| (key.to_string(), json!(value)));
+            json!({"data": keys.collect::<serde_json::Map<_, _>>()})
+        };
+        let all = paths(&data("1"), &data("2"));
+        assert_eq!(all.len(), 8);
+        let (en, zh) = told(&all);
+        assert_eq!(en, "data.a, data.b, data.c, data.d, data.e and 3 more");
+        assert_eq!(zh, "data.a, data.b, data.c, data.d, data.e 等 8 处");
+        let five: Vec<String> = all.into_iter().take(5).collect();
+        let (en, zh) = told(&five);
+        assert_eq!((en.as_str(), &zh), ("data.a, data.b, data.c, data.d, data.e", &en));
     }
 
     #[test]

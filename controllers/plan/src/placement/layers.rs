@@ -10,6 +10,7 @@ use crds::{
 use jiff::Timestamp;
 
 use super::decide::{Centre, Decision};
+use super::message::of_centre;
 use super::one_sided::{self, Traffic};
 use super::status::{Said, say};
 
@@ -89,6 +90,11 @@ pub fn usable(pool: &PoolCapacity) -> i64 {
 /// Copies that were divided to a centre.
 fn assigned(centre: &CentreAssignment) -> i64 {
     centre.copies.iter().map(|w| w.copies).sum()
+}
+
+/// Whether copies are divided and the centre gets none.
+fn none_given(centre: &CentreAssignment) -> bool {
+    !centre.copies.is_empty() && assigned(centre) == 0
 }
 
 fn not_measured(what: &str, zh: &str) -> Found {
@@ -186,10 +192,12 @@ impl<'a> Look<'a> {
                 format!("{ready} of {wanted} copies are ready in {name} | {name} 就绪 {ready}/{wanted} 副本"),
             )
         });
-        let mut rows = self.centres().filter_map(|(_, row)| row);
-        let starting = rows.find(|r| r.reason == reason::STARTING);
-        let told = |r: &PlacementRow| format!("{}: {}", r.name, r.message.as_deref().unwrap_or_default());
-        let wrong = wrong.or_else(|| starting.map(|row| (reason::STARTING, told(row))));
+        let unready = |why: &'static str| {
+            let mut rows = self.centres().filter_map(|(_, row)| row);
+            let row = rows.find(|r| r.reason == why)?;
+            Some((why, of_centre(&row.name, row.message.as_deref().unwrap_or_default())))
+        };
+        let wrong = wrong.or_else(|| [reason::OBJECT_FAILED, reason::STARTING].into_iter().find_map(unready));
         if wrong.is_none() && !self.is_counted() {
             let message = "nothing of it has copies that are counted | 无可计数的副本".to_owned();
             return (LayerState::Unknown, reason::NOT_MEASURED, message);
@@ -253,18 +261,27 @@ impl<'a> Look<'a> {
         if let Some((why, message)) = self.blind() {
             return (None, why, message);
         }
-        let none_given = |c: &CentreAssignment| !c.copies.is_empty() && assigned(c) == 0;
-        let mut centres = self.centres().filter(|_| self.is_counted());
-        let idle = centres.find(|(c, row)| none_given(c) || row.is_none_or(|r| r.ready == 0));
+        let mut centres = self.centres().filter(|(c, _)| self.is_counted() && !none_given(c));
+        let idle = centres.find(|(_, row)| row.is_none_or(|r| r.ready == 0));
         let idle = idle.map(|(c, _)| format!("no copy is ready in {0} | {0} 无就绪副本", c.name));
         match idle.or_else(|| self.unserved()) {
             Some(message) => (Some(false), reason::CENTRE_DOES_NOT_SERVE, message),
-            None if self.assignment.centres.len() < 2 => {
-                let message = "one centre alone holds it | 仅部署于一个中心".to_owned();
-                (Some(false), reason::CENTRE_DOES_NOT_SERVE, message)
-            }
-            None => self.used(),
+            None => self.left_out().unwrap_or_else(|| self.used()),
         }
+    }
+
+    /// That the decision leaves a centre out: nobody in that centre can mend it.
+    fn left_out(&self) -> Option<Said> {
+        let centres = &self.assignment.centres;
+        let message = if centres.len() < 2 {
+            "one centre alone holds it | 仅部署于一个中心".to_owned()
+        } else {
+            let name = &centres.iter().find(|c| none_given(c))?.name;
+            format!(
+                "no copy is divided to {name}; see replicas, and weight and max of that centre | {name} 未分得副本，请查看副本数及该中心的 weight、max"
+            )
+        };
+        Some((Some(false), reason::NOT_EVERYWHERE, message))
     }
 
     /// Whether users reach every centre, where all of them could serve.

@@ -2,11 +2,13 @@
 //! agent's [`centre`] with [`object`] and [`drift`].
 
 pub mod architecture;
+pub mod asks;
 pub mod centre;
 pub mod confirm;
 pub mod decide;
 pub mod drift;
 pub mod exclusive;
+pub mod fights;
 pub mod fit;
 pub mod job;
 pub mod kinds;

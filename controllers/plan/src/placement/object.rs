@@ -217,7 +217,7 @@ pub fn compared(value: &Value, here: &Here) -> Value {
 }
 
 /// FNV-1a over the object, whatever the order of its keys.
-fn fingerprint(value: &Value) -> u64 {
+pub(super) fn fingerprint(value: &Value) -> u64 {
     const START: u64 = 0xcbf2_9ce4_8422_2325;
     let mix = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
     let text = |hash: u64, text: &str| text.bytes().chain([0]).fold(hash, mix);

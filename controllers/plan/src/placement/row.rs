@@ -12,6 +12,7 @@ use super::kinds::Why;
 use super::message::{all_of, halves, within};
 use crate::centre::requests::{self, Known};
 
+mod notes;
 mod trouble;
 
 pub use trouble::trouble;
@@ -114,6 +115,8 @@ pub struct Seen<'a> {
     pub unready: &'a BTreeMap<Spot, String>,
     /// Custom kinds that may not be read here: what stands of them is not known.
     pub forbidden: &'a BTreeMap<TemplateKind, Why>,
+    /// Objects that something else changes again and again, and what.
+    pub fought: &'a BTreeMap<Spot, String>,
     /// Objects on their way out.
     pub left: usize,
     /// With an exclusive placement, where an arbiter is: what could prove that it is silent here.
@@ -134,10 +137,14 @@ pub fn row(
     }
     let workloads = workloads(centre, part, old, seen);
     let (why, message) = outcome(part, old, seen);
-    let done = matches!(
-        why,
-        reason::APPLIED | reason::STARTING | reason::REMOVED | reason::DRIFTED
-    );
+    let ends = [
+        reason::APPLIED,
+        reason::STARTING,
+        reason::OBJECT_FAILED,
+        reason::REMOVED,
+        reason::DRIFTED,
+    ];
+    let done = ends.contains(&why) || notes::kinds_missing_alone(part, seen);
     let held = part.held.as_ref();
     // It concerns the centre that is meant to run it; in the others everything is as it should be.
     let meant = part.assignment.active.as_deref() == Some(centre);
@@ -322,8 +329,11 @@ fn outcome(part: &Part, old: Option<&PlacementRow>, seen: &Seen<'_>) -> (&'stati
     if left > 0 {
         waits = waits.or_else(|| Some(format!("{left} objects are on their way out | {left} 个对象正在移除")));
     }
-    let mut starting = mine().filter_map(|o| Some((o, unready.get(&(part.namespace.clone(), o.clone()))?)));
-    match (waits, drifted.as_slice(), starting.next()) {
+    let unready = mine().filter_map(|o| Some((o, unready.get(&(part.namespace.clone(), o.clone()))?)));
+    let unready: Vec<_> = unready.collect();
+    // What needs a person before what takes time.
+    let first = unready.iter().find(|(o, _)| !o.kind.is_custom()).or(unready.first());
+    match (waits, drifted.as_slice(), first) {
         (Some(message), ..) => (reason::APPLYING, Some(message)),
         (None, [_, ..], _) => {
             let stays = ("; it stays until the template changes", "，仅报告");
@@ -331,25 +341,16 @@ fn outcome(part: &Part, old: Option<&PlacementRow>, seen: &Seen<'_>) -> (&'stati
         }
         (None, [], Some((object, why))) => {
             let (en, zh) = halves(why);
-            (reason::STARTING, Some(format!("{object}: {en} | {object}：{zh}")))
+            let why = if object.kind.is_custom() {
+                reason::STARTING
+            } else {
+                reason::OBJECT_FAILED
+            };
+            (why, Some(format!("{object}: {en} | {object}：{zh}")))
         }
-        (None, [], None) if part.here => (reason::APPLIED, shared(part)),
+        (None, [], None) if part.here => (reason::APPLIED, notes::notes(part, seen.fought)),
         (None, [], None) => (reason::REMOVED, None),
     }
-}
-
-/// Objects of which another placement says what they are here.
-fn shared(part: &Part) -> Option<String> {
-    let told = part
-        .shared
-        .iter()
-        .map(|(object, owner)| format!("{object} stands here as dap/{owner} says | {object} 在此以 dap/{owner} 为准"));
-    let told: Vec<String> = told.collect();
-    let means = (
-        "; overrides, drift and existing of this placement do not count for it",
-        "，本部署的 overrides、drift、existing 对其不生效",
-    );
-    (!told.is_empty()).then(|| all_of(&told, means, LONGEST))
 }
 
 /// Whether a controller has yet to read what was written here: its word comes within a moment, and belongs into the row.

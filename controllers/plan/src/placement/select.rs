@@ -91,7 +91,7 @@ pub fn taken(
 
 /// Everything that a template's pods refer to, also by way of their ServiceAccount; what may be missing only where it is
 /// there.
-fn closure(template: &Template, templates: &Templates<'_>) -> BTreeSet<PlacedObject> {
+pub(super) fn closure(template: &Template, templates: &Templates<'_>) -> BTreeSet<PlacedObject> {
     let mut found = template.needs.clone();
     let liked = |t: &Template| {
         t.likes

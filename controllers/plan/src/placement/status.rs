@@ -202,13 +202,8 @@ fn ready(
         );
         return (reason::REBALANCING, message);
     }
-    if let Some(starting) = sides
-        .iter()
-        .filter_map(|s| s.row)
-        .find(|r| r.reason == reason::STARTING)
-    {
-        let message = starting.message.as_deref().unwrap_or_default();
-        return (reason::STARTING, of_centre(&starting.name, message));
+    if let Some(starting) = told(sides, reason::STARTING) {
+        return starting;
     }
     if ready < wanted {
         return (
@@ -216,8 +211,17 @@ fn ready(
             format!("{ready} of {wanted} copies are ready | {ready}/{wanted} 副本就绪"),
         );
     }
+    if let Some(failed) = told(sides, reason::OBJECT_FAILED) {
+        return failed;
+    }
     let all = format!("all {wanted} copies are ready | 全部 {wanted} 个副本就绪");
     (reason::RUNNING, with_note(all, sides))
+}
+
+/// What the first centre says that gives this reason.
+fn told(sides: &[Side<'_>], why: &'static str) -> Option<(&'static str, String)> {
+    let row = sides.iter().filter_map(|s| s.row).find(|r| r.reason == why)?;
+    Some((why, of_centre(&row.name, row.message.as_deref().unwrap_or_default())))
 }
 
 /// What a centre has yet to do: it has not carried the decision out, or not all of it stands any more.
@@ -301,6 +305,27 @@ mod tests {
     }
 
     #[test]
+    fn the_definition_names_every_reason_of_a_row() {
+        let all = serde_json::to_value(crds::all()).unwrap();
+        let mut all = all.as_array().unwrap().iter();
+        let crd = all.find(|c| c["spec"]["names"]["kind"] == "DualActivePlacement");
+        let crd = crd.unwrap();
+        let status = "/spec/versions/0/schema/openAPIV3Schema/properties/status/properties";
+        let reason = format!("{status}/centres/items/properties/reason/description");
+        let words = crd.pointer(&reason).and_then(serde_json::Value::as_str).unwrap();
+        let calm = [
+            reason::APPLIED,
+            reason::APPLYING,
+            reason::STARTING,
+            reason::OBJECT_FAILED,
+            reason::REMOVED,
+        ];
+        for why in calm.into_iter().chain(TROUBLES) {
+            assert!(words.contains(&format!("`{why}`")), "{why} is missing: {words}");
+        }
+    }
+
+    #[test]
     fn the_first_reason_that_holds() {
         let both = |a, b| vec![a, b];
         let (good, late) = (row("a", 3, 2, "Applied"), row("b", 2, 2, "Applied"));
@@ -309,6 +334,10 @@ mod tests {
         assert_eq!(said(both(good.clone(), slow.clone()), true).0, "Starting");
         let custom = |why: &str| row("b", 3, 2, why);
         assert_eq!(said(both(good.clone(), custom("Starting")), true).0, "Starting");
+        assert_eq!(said(both(good.clone(), custom("ObjectFailed")), true).0, "ObjectFailed");
+        // Copies that are on their way back hold a centre's return up; what has failed for good does not.
+        let failed = row("b", 3, 1, "ObjectFailed");
+        assert_eq!(said(both(good.clone(), failed), true).0, "Starting");
         assert_eq!(said(both(good.clone(), custom("KindMissing")), true).0, "KindMissing");
         assert_eq!(said(both(good.clone(), custom("RoleMissing")), true).0, "RoleMissing");
         assert_eq!(said(both(good.clone(), custom("Fenced")), true).0, "Fenced");

@@ -25,9 +25,11 @@ pub struct Template {
     pub revision: String,
     /// Labels.
     pub labels: BTreeMap<String, String>,
-    /// Copies of a workload; 1 where it says nothing.
+    /// Copies of a workload; 1 where it says nothing. With a Job or CronJob: pods of one run that run at the same time. A
+    /// CronJob with `concurrencyPolicy: Allow` may have several runs at once; one is counted, because nobody knows how many.
     pub copies: i64,
-    /// What one pod of it may use: the larger of request and limit, because a quota bounds both alike.
+    /// What one pod of it may use, as the scheduler and a quota count it: the larger of request and limit, because a quota
+    /// bounds both alike. What a `RuntimeClass` of the centre adds counts where the template says it (`spec.overhead`).
     pub each: Amounts,
     /// What its pods cannot start without.
     pub needs: BTreeSet<PlacedObject>,
@@ -141,8 +143,8 @@ pub fn read(kind: &TemplateKind, value: &Value) -> Template {
     if kind.has_copies() || kind.is_custom() {
         template.copies = value.pointer("/spec/replicas").and_then(Value::as_i64).unwrap_or(1);
     }
-    if *kind == TemplateKind::Job {
-        template.copies = value.pointer("/spec/parallelism").and_then(Value::as_i64).unwrap_or(1);
+    if kind.is_job() {
+        template.copies = at_once(kind, value);
     }
     if let Some(spec) = pod_of(kind).and_then(|p| value.pointer(&format!("{p}/spec"))) {
         template.each = amounts(spec);
@@ -250,14 +252,51 @@ fn references(spec: &Value, template: &mut Template) {
     }
 }
 
-/// What one pod may use. Init containers run before the others; those that go on running count with them.
+/// Pods of one run of a job that run at the same time: `parallelism`, but no more than have to complete.
+fn at_once(kind: &TemplateKind, value: &Value) -> i64 {
+    let job = if *kind == TemplateKind::CronJob {
+        "/spec/jobTemplate/spec"
+    } else {
+        "/spec"
+    };
+    let number = |field: &str| value.pointer(&format!("{job}/{field}")).and_then(Value::as_i64);
+    let parallel = number("parallelism").unwrap_or(1);
+    number("completions").map_or(parallel, |all| all.min(parallel))
+}
+
+/// What one pod may use, as `PodRequests` and `PodLimits` of Kubernetes add it up (`component-helpers/resource`). Init
+/// containers start one after the other, beside the sidecars (`restartPolicy: Always`) that were started before them; then
+/// all containers run beside all sidecars. What the pod bounds as a whole (`spec.resources`) counts instead of its containers.
 fn amounts(spec: &Value) -> Amounts {
-    let sum = |all: Vec<Amounts>| all.into_iter().fold(Amounts::default(), |a, b| a.join(b, |x, y| x + y));
-    let stays = |c: &&Value| text(c, "/restartPolicy") == Some("Always");
-    let running = list(spec, "/containers").chain(list(spec, "/initContainers").filter(stays));
-    let running = sum(running.map(container).collect());
-    let init = list(spec, "/initContainers").filter(|c| !stays(c)).map(container);
-    init.fold(running, |all, one| all.join(one, i128::max))
+    let add = |a: i128, b: i128| a + b;
+    let (mut sidecars, mut starting) = (Amounts::default(), Amounts::default());
+    for init in list(spec, "/initContainers") {
+        let step = sidecars.clone().join(container(init), add);
+        if text(init, "/restartPolicy") == Some("Always") {
+            sidecars.clone_from(&step);
+        }
+        starting = starting.join(step, i128::max);
+    }
+    let running = list(spec, "/containers").map(container);
+    let running = running.fold(sidecars, |all, one| all.join(one, add));
+    let all = running.join(starting, i128::max);
+    let whole = |name: &str, of_containers: i128| {
+        let asked = stated(spec, "/resources/requests", name).unwrap_or_default();
+        let bound = stated(spec, "/resources/limits", name).unwrap_or_else(|| of_containers.max(asked));
+        bound + stated(spec, "/overhead", name).unwrap_or_default()
+    };
+    Amounts {
+        cpu: whole("cpu", all.cpu),
+        memory: whole("memory", all.memory),
+        ..all
+    }
+}
+
+/// The amount of a resource in a map of a pod or a container; `None` where it says nothing that can be read.
+fn stated(value: &Value, map: &str, name: &str) -> Option<i128> {
+    let found = value.pointer(map)?.get(name)?;
+    let amount: Amount = serde_json::from_value(found.clone()).ok()?;
+    amount.parse(if name == "cpu" { "cpu" } else { "memory" }).ok()
 }
 
 /// What one copy claims: a claim itself, those of a StatefulSet, and those that live as long as a pod.
@@ -279,11 +318,7 @@ fn claims(kind: &TemplateKind, value: &Value) -> BTreeMap<String, i128> {
 }
 
 fn container(container: &Value) -> Amounts {
-    let read = |part: &str, name: &str| {
-        let value = container.pointer(&format!("/resources/{part}"))?.get(name)?;
-        let amount: Amount = serde_json::from_value(value.clone()).ok()?;
-        amount.parse(if name == "cpu" { "cpu" } else { "memory" }).ok()
-    };
+    let read = |part: &str, name: &str| stated(container, &format!("/resources/{part}"), name);
     // As the namespace's LimitRange and the API server fill in what is left out.
     let larger = |name: &'static str, defaults: (&str, &str)| {
         let (asked, bound) = (read("requests", name), read("limits", name));
@@ -310,56 +345,4 @@ fn container(container: &Value) -> Amounts {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn a_deployment_says_what_it_needs() {
-        let pod = json!({
-            "serviceAccountName": "web",
-            "imagePullSecrets": [{"name": "registry"}],
-            "volumes": [{"name": "a", "configMap": {"name": "settings"}}, {"name": "b", "secret": {"secretName": "keys", "optional": true}},
-                {"name": "c", "persistentVolumeClaim": {"claimName": "data"}},
-                {"name": "d", "projected": {"sources": [{"configMap": {"name": "kube-root-ca.crt"}}, {"secret": {"name": "token"}}]}}],
-            "initContainers": [{"name": "i", "resources": {"requests": {"cpu": "4", "memory": "1Gi"}, "limits": {"cpu": "4", "memory": "1Gi"}}}],
-            "containers": [
-                {"name": "c", "envFrom": [{"secretRef": {"name": "env"}}],
-                 "resources": {"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"cpu": "2", "memory": "1Gi", "nvidia.com/gpu": "1"}}},
-                {"name": "silent"}],
-        });
-        let found = read(
-            &TemplateKind::Deployment,
-            &json!({"metadata": {"name": "web", "generation": 3, "labels": {"app": "web"}},
-            "spec": {"replicas": 4, "template": {"spec": pod}}}),
-        );
-        assert_eq!((found.copies, found.generation), (4, 3));
-        let names = |all: &BTreeSet<PlacedObject>| all.iter().map(|o| o.name.clone()).collect::<Vec<_>>();
-        assert_eq!(
-            names(&found.needs),
-            ["web", "settings", "env", "registry", "token", "data"]
-        );
-        assert_eq!(names(&found.likes), ["keys"]);
-        assert_eq!(found.each.cpu, 4000);
-        assert_eq!(found.each.memory, (1 << 30) + (512 << 20));
-        assert_eq!(found.each.in_pool(Some("nvidia.com/gpu")).accelerators, 1);
-    }
-
-    #[test]
-    fn what_a_cluster_makes_is_no_template() {
-        let named = |name: &str| json!({"metadata": {"name": name}});
-        assert!(!read(&TemplateKind::ConfigMap, &named("kube-root-ca.crt")).placeable);
-        assert!(!read(&TemplateKind::ServiceAccount, &named("default")).placeable);
-        assert!(read(&TemplateKind::ConfigMap, &named("settings")).placeable);
-        let owned = json!({"metadata": {"name": "j", "ownerReferences": [{"controller": true}]}});
-        assert!(!read(&TemplateKind::Job, &owned).placeable);
-    }
-
-    #[test]
-    fn an_autoscaler_names_its_workload() {
-        let hpa = json!({"spec": {"scaleTargetRef": {"kind": "Deployment", "name": "web"}}});
-        let found = read(&TemplateKind::HorizontalPodAutoscaler, &hpa);
-        assert_eq!(found.scales, Some(object(TemplateKind::Deployment, "web")));
-    }
-}
+mod tests;

@@ -7,6 +7,7 @@ use futures::StreamExt as _;
 use kube::Api;
 use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, Preconditions};
 use kube::core::ApiResource;
+use plan::placement::asks;
 use plan::placement::centre::{Plan, Source, Spot, Want};
 use plan::placement::message::halves;
 use plan::placement::object::{Here, compared, desired, marked};
@@ -28,6 +29,8 @@ pub(super) struct Outcome {
     pub(super) state: State,
     pub(super) own: Option<Live>,
     pub(super) checked: Option<Checked>,
+    /// What was put right, and who had changed it.
+    pub(super) corrected: Option<String>,
 }
 
 impl From<Checked> for Outcome {
@@ -36,6 +39,7 @@ impl From<Checked> for Outcome {
             state: checked.state.clone(),
             own: None,
             checked: Some(checked),
+            corrected: None,
         }
     }
 }
@@ -46,6 +50,7 @@ impl From<State> for Outcome {
             state,
             own: None,
             checked: None,
+            corrected: None,
         }
     }
 }
@@ -131,7 +136,7 @@ impl Placements {
             return State::Waits(message).into();
         }
         if let Some(live) = live {
-            return self.compare(spot, live, plain, check).await;
+            return self.compare((spot, live), plain, check, want.held.as_ref()).await;
         }
         if let Some(waits) = self.unguarded(spot, &check.here) {
             return waits.into();
@@ -200,24 +205,30 @@ impl Placements {
         }
     }
 
-    /// Puts right what differs, or tells it.
-    async fn compare(&self, spot: &Spot, live: &Live, plain: Value, mut check: Checked) -> Outcome {
+    /// Puts right what differs, or tells it. `held`: the template that lets nothing new be applied.
+    async fn compare(
+        &self,
+        (spot, live): (&Spot, &Live),
+        plain: Value,
+        mut check: Checked,
+        held: Option<&PlacedObject>,
+    ) -> Outcome {
         let (mut value, mark) = marked(plain, &check.here);
         let is = serde_json::from_str(&live.text).unwrap_or_default();
         let paths = drift::paths(&compared(&value, &check.here), &is);
         if paths.is_empty() {
             return check.into();
         }
-        let told = format!("{}: {}", spot.1, paths.join(", "));
         // Otherwise the template changed since, which is applied whatever is said about drift.
-        if live.mark.as_ref() == Some(&mark) && live.placement == check.here.placement {
-            if check.drift == Drift::Report {
-                let owner = &live.owner;
-                let message = format!("{told} changed by {owner} | {told} 已被 {owner} 修改");
-                check.state = State::Failed(reason::DRIFTED, message);
-                return check.into();
-            }
-            tracing::warn!(namespace = spot.0, paths = told, by = live.owner, "drift corrected");
+        let drifted = live.mark.as_ref() == Some(&mark) && live.placement == check.here.placement;
+        if let Some(by) = held.filter(|_| !drifted) {
+            return State::Waits(asks::waits(by)).into();
+        }
+        let (object, owner, (en, zh)) = (&spot.1, &live.owner, drift::told(&paths));
+        let told = format!("{object}: {en} changed by {owner} | {object}：{zh} 已被 {owner} 修改");
+        if drifted && check.drift == Drift::Report {
+            check.state = State::Failed(reason::DRIFTED, told);
+            return check.into();
         }
         if check.here.exclusive.is_some()
             && let Some(metadata) = value.pointer_mut("/metadata").and_then(Value::as_object_mut)
@@ -225,7 +236,13 @@ impl Placements {
             // What was read before the right was looked at: a write that lands late finds something else.
             metadata.insert("resourceVersion".to_owned(), json!(live.version.to_string()));
         }
-        self.put(spot, &value, true, check.state).await
+        let mut outcome = self.put(spot, &value, true, check.state).await;
+        if drifted && outcome.own.is_some() {
+            tracing::warn!(namespace = spot.0, what = told, "drift corrected");
+            self.metrics.corrected(object.kind.label());
+            outcome.corrected = Some(told);
+        }
+        outcome
     }
 
     /// Whether the object may be written where the watch shows none: answers whether it is to be taken over.
@@ -241,16 +258,16 @@ impl Placements {
         if found.ours {
             return Ok(true);
         }
-        let refused = |what: &str| {
+        let refused = |en: &str, zh: &str| {
             let (object, owner) = (&spot.1, &found.owner);
             let message = format!(
-                "{object} exists and was written by {owner}{what}; rename one, remove it, or set existing | {object} 已存在，由 {owner} 创建{what}，请更名、移除或设置 existing"
+                "{object} exists and was written by {owner}{en}; rename one, remove it, or set existing | {object} 已存在，由 {owner} 创建{zh}，请更名、移除或设置 existing"
             );
             State::Failed(reason::OBJECT_EXISTS, message)
         };
         match want.existing {
             Existing::TakeOver => Ok(true),
-            Existing::Refuse => Err(refused("")),
+            Existing::Refuse => Err(refused("", "")),
             Existing::AdoptIfEqual => {
                 let mut wanted = plain.clone();
                 if let Some(labels) = wanted.pointer_mut("/metadata/labels").and_then(Value::as_object_mut) {
@@ -261,7 +278,8 @@ impl Placements {
                 if paths.is_empty() {
                     Ok(true)
                 } else {
-                    Err(refused(&format!(", differs at {}", paths.join(", "))))
+                    let (en, zh) = drift::told(&paths);
+                    Err(refused(&format!(", differs at {en}"), &format!("，{zh} 不一致")))
                 }
             }
         }
@@ -310,6 +328,7 @@ impl Placements {
                     state: done,
                     own: Some(Live::read((&spot.1.kind, resource, written))),
                     checked: None,
+                    corrected: None,
                 }
             }
             Err(error) => {

@@ -37,6 +37,11 @@ impl Checked {
         }
     }
 
+    /// Whether it was held against that state of the template.
+    pub(super) fn is_of(&self, template: &HubTemplate) -> bool {
+        self.template == template.facts.version
+    }
+
     /// Whether it was found against the same.
     fn like(&self, other: &Self) -> bool {
         let Self {

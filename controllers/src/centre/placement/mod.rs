@@ -5,6 +5,7 @@ mod apply;
 mod around;
 mod checked;
 mod endpoints;
+mod hub;
 mod kinds;
 mod live;
 mod revisions;
@@ -27,10 +28,9 @@ use plan::placement::centre::{self, Plan, Snapshot, Spot, Want, plan};
 use plan::placement::confirm::{self, Contents};
 use plan::placement::decide::key;
 use plan::placement::exclusive;
+use plan::placement::fights::Fights;
 use plan::placement::kinds::{Kinds, Why};
 use plan::placement::row::State;
-use plan::placement::template::Template;
-use serde_json::Value;
 use tokio::sync::{Notify, watch};
 
 use super::metrics::Metrics;
@@ -40,11 +40,13 @@ use super::{AT_ONCE, epoch};
 use crate::call::CallError;
 use crate::fail_point::FailPoints;
 use crate::pass::Made;
-use crate::templates::{Found, Templates, plain};
+use crate::quorum::boot;
+use crate::templates::Templates;
 use around::Around;
 use checked::Checked;
 pub(super) use endpoints::wanted as places_services;
 use endpoints::{Endpoints, Ready};
+use hub::HubTemplate;
 use kinds::{Custom, Judged};
 use live::Live;
 use revisions::{Revisions, Sources};
@@ -53,30 +55,6 @@ use scalers::Scalers;
 
 /// First wait after an object failed; it doubles up to the pass's own rhythm.
 const RETRY: Duration = Duration::from_millis(500);
-
-/// A template of the hub: what a decision needs of it, its text, and of a member cloud its content.
-pub(super) struct HubTemplate {
-    facts: Template,
-    text: String,
-    content: String,
-}
-
-fn read((kind, resource, object): Found<'_>, content: fn(&TemplateKind, &Value) -> String) -> HubTemplate {
-    let value = plain(object, resource);
-    HubTemplate {
-        facts: plan::placement::template::read(kind, &value),
-        text: value.to_string(),
-        content: content(kind, &value),
-    }
-}
-
-fn template(found: Found<'_>) -> HubTemplate {
-    read(found, |_, _| String::new())
-}
-
-fn template_of_member(found: Found<'_>) -> HubTemplate {
-    read(found, confirm::content)
-}
 
 /// What the agent knows of each object.
 type Standing = BTreeMap<Spot, Arc<Live>>;
@@ -91,6 +69,7 @@ pub(super) struct Outcome {
     ready: Ready,
     unready: BTreeMap<Spot, String>,
     forbidden: BTreeMap<TemplateKind, Why>,
+    fought: BTreeMap<Spot, String>,
     fences: BTreeMap<String, FenceRow>,
 }
 
@@ -119,6 +98,7 @@ pub(super) struct Placements {
     live: Templates<Live>,
     custom: Custom,
     judged: Judged,
+    fights: Fights,
     floors: Option<Floors>,
     /// What was found in order, so that it is not compared again while nothing changed.
     checked: BTreeMap<Spot, Checked>,
@@ -144,8 +124,8 @@ impl Placements {
         let endpoints = endpoints::endpoints(cluster.clone(), Arc::clone(changed));
         let scalers = scalers::scalers(cluster.clone(), Arc::clone(changed));
         let read = match stage {
-            Stage::Own => template,
-            Stage::Member(_) => template_of_member,
+            Stage::Own => HubTemplate::of_own,
+            Stage::Member(_) => HubTemplate::of_member,
         };
         let templates = Templates::new(hub, all, Arc::clone(changed), read);
         let mut live = Templates::new(cluster.clone(), ours, Arc::clone(changed), Live::read);
@@ -169,6 +149,7 @@ impl Placements {
             live,
             custom: Custom::default(),
             judged: Judged::default(),
+            fights: Fights::default(),
             floors: None,
             checked: BTreeMap::new(),
             own: BTreeMap::new(),
@@ -250,6 +231,7 @@ impl Placements {
             ready: endpoints::ready(&self.endpoints),
             unready,
             forbidden: self.custom.forbidden(),
+            fought: self.fights.told(boot()),
             fences: self.fences(),
         }));
         self.decided.notify_one();
@@ -335,7 +317,11 @@ impl Placements {
             standing,
             done: &nothing,
         };
-        let refused = self.refused(plan, &before, template).await;
+        let unheard = self.unheard(plan, sources);
+        let heard = |spot: &Spot, want: &Want| {
+            template(spot, want).filter(|_| !unheard.contains_key(&trial::owner(spot, want)))
+        };
+        let refused = self.refused(plan, &before, heard).await;
         let kinds: BTreeSet<&TemplateKind> = plan.wants.keys().map(|(_, object)| &object.kind).collect();
         for kind in kinds {
             let wants: Vec<_> = plan
@@ -343,19 +329,17 @@ impl Placements {
                 .iter()
                 .filter(|((_, object), _)| object.kind == *kind)
                 .collect();
-            let (this, done, refused) = (&*self, &states, &refused);
+            let (this, done, stops) = (&*self, &states, (&unheard, &refused));
             let applied = wants.into_iter().map(|(spot, want)| async move {
                 let template = template(spot, want);
                 let all = Around { scaled, standing, done };
-                let outcome = match refused.get(&trial::owner(spot, want)) {
-                    None => this.object(spot, want, template, &all).await,
-                    Some((object, why)) if *object == spot.1 => why.clone().into(),
-                    Some(_) => this.object(spot, &want.left(), template, &all).await,
-                };
-                (spot, outcome)
+                (spot, this.one((spot, want), template, &all, stops).await)
             });
             let outcomes: Vec<_> = futures::stream::iter(applied).buffer_unordered(AT_ONCE).collect().await;
             for (spot, outcome) in outcomes {
+                if let Some(words) = &outcome.corrected {
+                    self.fights.corrected(spot, words, boot());
+                }
                 if let Some(own) = outcome.own {
                     self.own.insert(spot.clone(), Arc::new(own));
                 }

@@ -83,11 +83,9 @@ fn read(revision: ControllerRevision) -> Result<Stored, String> {
     let kind = kind.ok_or("no kind that can be placed")?;
     let name = text_at("/metadata/name").ok_or("no name")?;
     let tenant = revision.metadata.namespace.ok_or("no namespace")?;
-    let facts = plan::placement::template::read(&kind, &data);
     // Once for each revision: what it is called is no promise of what is in it.
     let content = confirm::content(&kind, &data);
-    let key = ((tenant, PlacedObject { kind, name }), facts.revision.clone());
-    let text = data.to_string();
-    let template = Arc::new(HubTemplate { facts, text, content });
+    let template = Arc::new(HubTemplate::read(&kind, &data, content));
+    let key = ((tenant, PlacedObject { kind, name }), template.facts.revision.clone());
     Ok(Stored { key, template })
 }

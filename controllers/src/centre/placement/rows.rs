@@ -67,7 +67,7 @@ impl Rows {
             ready,
             unready,
             forbidden,
-            fences,
+            ..
         } = outcome.as_ref();
         let requests = Arc::clone(&self.requests.borrow_and_update());
         let now = self.clock.now();
@@ -82,10 +82,8 @@ impl Rows {
             let key = key(placement);
             let Some(part) = plan.parts.get(&key) else { continue };
             let old = self.own.of(&key, placement);
-            let left = left
-                .get(&(part.namespace.clone(), key.1.clone()))
-                .copied()
-                .unwrap_or_default();
+            let here = (part.namespace.clone(), key.1.clone());
+            let left = left.get(&here).copied().unwrap_or_default();
             let seen = Seen {
                 states,
                 progress: &progress,
@@ -94,8 +92,9 @@ impl Rows {
                 requests: &requests,
                 unready,
                 forbidden,
+                fought: &outcome.fought,
                 left,
-                fence: fences.get(&placement.spec.pool).copied(),
+                fence: outcome.fences.get(&placement.spec.pool).copied(),
             };
             let Some(row) = row::row(self.own.centre(), part, old, &seen, now) else {
                 continue;

@@ -85,7 +85,7 @@ pub fn target(placement: &DualActivePlacement, seen: &Seen) -> (Assignment, Vec<
         return (stored(placement), seen.notes());
     };
     match scene.target(placement) {
-        Ok(target) => (target, Vec::new()),
+        Ok(target) => (target, seen.broken()),
         Err(obstacle) => {
             let note = both(
                 format!(

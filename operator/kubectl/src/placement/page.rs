@@ -199,17 +199,22 @@ pub fn page(placement: &DualActivePlacement, seen: &Seen, now: Timestamp) -> Pag
                 message: r.message.clone().unwrap_or_default(),
             })
             .collect(),
-        notes: if scene.is_none() { unmarked() } else { Vec::new() },
+        notes: scene
+            .is_none()
+            .then(unmarked)
+            .into_iter()
+            .chain(seen.broken())
+            .collect(),
         name,
         namespace,
     }
 }
 
-fn unmarked() -> Vec<String> {
-    vec![both(
+fn unmarked() -> String {
+    both(
         "you may not read all that the selection is made from, so what only follows is not marked",
         "无权查看选取所依据的全部对象，未标出随行对象",
-    )]
+    )
 }
 
 fn centres(placement: &DualActivePlacement, now: Timestamp) -> Vec<CentreLine> {

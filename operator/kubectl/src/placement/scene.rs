@@ -13,6 +13,7 @@ use plan::failover::facts::{self, Arbiter, Known};
 use plan::placement::decide::{Centre, Decision, Held, Holdings, Obstacle, World, decide, holds, key};
 use plan::placement::fit::{self, Granted, Scope};
 use plan::placement::kinds::{Blind, Kinds};
+use plan::placement::layers::usable;
 use plan::placement::select::{self, Templates};
 use plan::placement::template::{Key, Template, read};
 
@@ -121,6 +122,7 @@ impl Scene {
         let fresh = self.with(placement, |p| {
             if let Some(assignment) = p.status.as_mut().and_then(|s| s.assignment.as_mut()) {
                 assignment.centres.clear();
+                assignment.needs.clear();
             }
         });
         let mut decision = fresh.of(placement);
@@ -234,7 +236,12 @@ fn heard(centre: &DataCenter) -> Option<(String, Centre)> {
         role: centre.spec.role,
         ownership: centre.spec.ownership,
         lends: plan::centre::stage::all_lent(centre),
-        nodes: BTreeMap::new(),
+        nodes: status
+            .and_then(|s| s.report.as_ref())
+            .into_iter()
+            .flat_map(|r| &r.pools)
+            .map(|p| (p.name.clone(), usable(p)))
+            .collect(),
     };
     Some((centre.metadata.name.clone()?, facts))
 }

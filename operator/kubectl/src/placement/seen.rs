@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use kube::api::{ApiResource, DynamicObject, TypeMeta};
 use kube::{Api, Client, ResourceExt as _};
 use plan::placement::kinds::{self, Blind, Kinds, Unseen};
+use plan::placement::message::halves;
 use plan::placement::template::Key;
 use serde_json::Value;
 
@@ -28,7 +29,7 @@ pub struct Seen {
     pub templates: Option<BTreeMap<Key, Value>>,
     /// Custom kinds.
     pub kinds: Kinds,
-    /// Those that the hub does not serve, or that the user may not read.
+    /// Those that the hub does not serve or cannot list, or that the user may not read.
     pub blind: Blind,
     /// Requests, whose grants it runs on.
     pub requests: Option<Vec<ResourceRequest>>,
@@ -70,7 +71,20 @@ impl Seen {
                 "数据中心：无查看权限",
             ),
         ];
-        all.into_iter().flatten().collect()
+        all.into_iter().flatten().chain(self.broken()).collect()
+    }
+
+    /// Custom kinds that the hub serves and cannot list: the rest is shown.
+    pub fn broken(&self) -> Vec<String> {
+        let note = |(kind, unseen): (&TemplateKind, &Unseen)| {
+            let Unseen::Failing(words) = unseen else { return None };
+            let (name, (en, zh)) = (kind.name(), halves(words));
+            Some(both(
+                format!("{name}: the hub cannot list it, so it is left out: {en}"),
+                format!("{name}：省级控制面无法读取，已略去：{zh}"),
+            ))
+        };
+        self.blind.iter().filter_map(note).collect()
     }
 }
 
@@ -165,7 +179,11 @@ async fn templates(client: &Client, kinds: &Kinds, namespace: Option<&str>) -> R
         };
         let list = match all(&api).await {
             // The kind, since a list names no object.
-            Err(Failure::NotFound(_)) if kind.is_custom() => Listed::NotServed,
+            Err(Failure::NotFound(_)) if kind.is_custom() => Listed::Unseen(Unseen::Missing),
+            // A hub that is away fails the built-in kinds too.
+            Err(Failure::Refused(words) | Failure::Unreachable(words)) if kind.is_custom() => {
+                Listed::Unseen(Unseen::Failing(words))
+            }
             found => found?.map_or(Listed::Hidden, Listed::Found),
         };
         Ok::<_, Failure>((kind, resource, list))
@@ -179,12 +197,12 @@ async fn templates(client: &Client, kinds: &Kinds, namespace: Option<&str>) -> R
                 blind.insert(kind, Unseen::Forbidden);
                 continue;
             }
-            Listed::Hidden => {
-                hidden = true;
+            Listed::Unseen(why) => {
+                blind.insert(kind, why);
                 continue;
             }
-            Listed::NotServed => {
-                blind.insert(kind, Unseen::Missing);
+            Listed::Hidden => {
+                hidden = true;
                 continue;
             }
         };
@@ -207,6 +225,6 @@ enum Listed {
     Found(Vec<DynamicObject>),
     /// The user may not read it.
     Hidden,
-    /// The hub has no such kind.
-    NotServed,
+    /// The hub has no such kind, or cannot list it.
+    Unseen(Unseen),
 }

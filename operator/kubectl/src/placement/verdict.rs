@@ -27,7 +27,7 @@ pub enum State {
 }
 
 /// Reasons that do not pass by themselves.
-const HELD: [&str; 24] = [
+const HELD: [&str; 25] = [
     reason::TENANT_MISSING,
     reason::POOL_MISSING,
     reason::CLAIMED_TWICE,
@@ -49,6 +49,7 @@ const HELD: [&str; 24] = [
     reason::ROLE_MISSING,
     reason::APPLY_FAILED,
     reason::DRIFTED,
+    reason::OBJECT_FAILED,
     reason::ROLLOUT_PAUSED,
     reason::ROLLOUT_STOPPED,
     reason::ROLLOUT_RETURNED,
@@ -130,9 +131,7 @@ pub fn verdict(placement: &DualActivePlacement, seen: &Seen, now: Timestamp, tod
         out.notes.extend(survivable.map(|c| c.message.clone()));
         return out;
     }
-    if scene.is_none() {
-        out.notes = seen.notes();
-    }
+    out.notes = if scene.is_none() { seen.notes() } else { seen.broken() };
     if reason == reason::GRANT_TOO_SMALL {
         out.rooms = scene
             .as_ref()

@@ -10,6 +10,7 @@ use kubectl_xiangyun::placement::seen::Seen;
 use kubectl_xiangyun::placement::verdict::{State, verdict};
 use kubectl_xiangyun::placement::{print, scene::Scene};
 use kubectl_xiangyun::simulate::loss;
+use plan::placement::kinds::Unseen;
 use serde_json::{Value, json};
 
 use super::{golden, now, objects, province, requests, today};
@@ -89,6 +90,25 @@ fn why_of_each_placement() {
     assert_eq!(json["state"], "HELD");
     assert_eq!(json["rooms"][0]["fits"], 16);
     assert!(json["options"][0].as_str().unwrap().contains(" | "));
+}
+
+#[test]
+fn a_kind_that_cannot_be_listed_is_named_and_the_rest_is_shown() {
+    let mut seen = seen();
+    let widget = TemplateKind::custom("Widget", "example.org");
+    let failing = Unseen::Failing("conversion webhook failed".to_owned());
+    seen.blind = [
+        (widget, failing),
+        (TemplateKind::custom("Gadget", "example.org"), Unseen::Missing),
+    ]
+    .into();
+    let note = "Widget.example.org: the hub cannot list it, so it is left out: conversion webhook failed | Widget.example.org：省级控制面无法读取，已略去：conversion webhook failed";
+    let page = page(&placement(&seen, "portal"), &seen, now());
+    assert_eq!((page.notes, page.centres.len()), (vec![note.to_owned()], 2));
+    let train = verdict(&placement(&seen, "train"), &seen, now(), today());
+    assert_eq!((train.state, train.notes), (State::Held, vec![note.to_owned()]));
+    let differs = diff(&placement(&seen, "portal"), &seen, &Looked::new());
+    assert_eq!(differs.notes, [note]);
 }
 
 /// The file has the word of an operator; the same is decided from what the user reads.

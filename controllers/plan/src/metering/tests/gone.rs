@@ -1,6 +1,6 @@
 //! Pools that are gone, and rows that are not looked at any more.
 
-use crds::{UsageReport, UsageRow};
+use crds::{ResourceRequest, UsageReport, UsageRow};
 
 use super::*;
 
@@ -89,6 +89,56 @@ fn more_than_the_report_knows_needs_the_pool_again() {
     w.without("x86");
     assert_eq!(w.pass(203), 0);
     assert_eq!(w.row("x86").exact.cpu, "800000");
+}
+
+#[test]
+fn a_pool_that_went_with_its_last_grant_has_its_price() {
+    let mut w = World::new();
+    let mut known = KnownPools::default();
+    w.0.pools = known.with(w.0.pools.clone());
+    w.pass(100);
+    w.holds(200, "0");
+    w.without("x86");
+    w.0.pools = known.with(w.0.pools.clone());
+    assert_eq!(w.pass(201), 1, "and nothing is unclear");
+    assert_eq!((w.row("x86").exact.cpu.as_str(), w.row("x86").final_), ("800000", true));
+    // Made anew it has its new price, and of one without a price that can be read nothing is kept.
+    let mut pool = w.0.pools[0].clone();
+    pool.spec.normalization.0 = "none".to_owned();
+    assert_eq!(known.with(vec![pool.clone()]), [pool]);
+    assert_eq!(known.with(Vec::new()), []);
+}
+
+#[test]
+fn what_a_report_has_no_room_for_is_counted_and_said() {
+    let mut w = World::new();
+    let alone = Arc::clone(&w.0.requests[0]);
+    for n in 1..1300 {
+        let mut other = ResourceRequest::clone(&alone);
+        other.metadata.uid = Some(format!("u{n:04}"));
+        w.0.requests.push(Arc::new(other));
+    }
+    assert_eq!(w.pass(100), 1);
+    let report = w.november().clone();
+    assert_eq!((report.rows.len(), report.left_out), (1200, 100));
+    // 1300 × 4 vCPU for 100 seconds.
+    assert_eq!(report.totals.vcpu_hours, "144.444444");
+    // The one that ends has its row, and may leave.
+    let mut last = w.0.requests.pop().unwrap();
+    w.0.requests.insert(0, Arc::clone(&last));
+    w.holds(200, "0");
+    w.leaves();
+    last = Arc::clone(&w.0.requests[0]);
+    assert_eq!(w.pass(201), 1);
+    let of_it = |r: &&UsageRow| Some(&r.request_uid) == last.metadata.uid.as_ref();
+    assert!(w.november().rows.iter().find(of_it).unwrap().final_);
+    assert_eq!((w.november().rows.len(), w.plan(202).let_go), (1200, vec![0]));
+    assert_eq!(w.pass(300), 0, "an hour for the others");
+    let month = 31 * 86_400;
+    assert_eq!(w.pass(month), 2);
+    let report = w.november().clone();
+    assert!(report.complete && report.rows.iter().all(|r| r.final_));
+    assert_eq!((report.rows.len(), report.left_out), (1200, 100));
 }
 
 #[test]

@@ -82,6 +82,53 @@ fn what_a_decision_no_longer_wants_goes_dependencies_last() {
     assert_eq!(plan.goes.keys().map(|s| s.1.clone()).collect::<Vec<_>>(), [map()]);
 }
 
+/// Nobody can wait for a pool that was deleted; what runs on it stays until its placement leaves.
+#[test]
+fn a_placement_leaves_although_its_pool_is_gone() {
+    let mut leaving = placement("p", &[web()], true);
+    leaving.spec.pool = "gone".to_owned();
+    let of = |placement: &DualActivePlacement, namespace: &str| {
+        let standing = [((namespace.to_owned(), web()), "p".to_owned())].into();
+        let names = ["dept", "dept-gone"].map(|n| (n.to_owned(), "dept".to_owned()));
+        plan(&Snapshot {
+            centre: "jishi",
+            placements: &[Arc::new(placement.clone())],
+            catalogue: &catalogue(),
+            standing: &standing,
+            namespaces: &names.into(),
+            floors: &Floors::default(),
+            stage: Stage::Own,
+            contents: &Contents::new(),
+            rights: None,
+        })
+    };
+    let stays = of(&leaving, "dept");
+    assert!(stays.goes.is_empty() && stays.wants.values().all(|w| w.kept));
+    leaving.status.as_mut().unwrap().assignment.as_mut().unwrap().leaving = Some(Removal::Delete);
+    for namespace in ["dept", "dept-gone"] {
+        let goes = of(&leaving, namespace);
+        assert_eq!(goes.goes, [((namespace.to_owned(), web()), Removal::Delete)].into());
+        assert!(goes.parts.values().all(|part| part.refusal.is_none()));
+    }
+}
+
+#[test]
+fn a_stored_version_is_not_held() {
+    let mut rolling = placement("p", &[map(), web()], true);
+    let assignment = rolling.status.as_mut().unwrap().assignment.as_mut().unwrap();
+    let of = |object: &PlacedObject| {
+        serde_json::json!([{"kind": object.kind, "name": object.name, "newest": "2", "asks": "00",
+            "centres": [{"name": "jishi", "revision": "1"}]}])
+    };
+    assignment.rollouts = serde_json::from_value(of(&web())).unwrap();
+    assignment.checked = serde_json::from_value(of(&web())).unwrap();
+    let plan = decided(vec![rolling], &[], 0);
+    let want = |object: PlacedObject| &plan.wants[&("dept".to_owned(), object)];
+    assert_eq!((want(map()).asks.as_str(), want(web()).asks.as_str()), ("", "00"));
+    assert_eq!(want(web()).held(&web()).held, None);
+    assert_eq!(want(map()).held(&web()).held, Some(web()));
+}
+
 #[test]
 fn what_another_placement_needs_stays() {
     let leaving = placement("a", &[], false);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crds::{Assignment, CentreAssignment, DualActivePlacement, PlacedObject, Resources};
 
-use super::{Templates, World, key, overridden};
+use super::{Templates, World, key, needs, overridden};
 use crate::placement::fit;
 
 /// By centre: what an assignment lets run.
@@ -37,9 +37,12 @@ pub fn holds(
             };
             fit::times(each(&object), w.copies)
         });
-        let jobs = assignment.objects.iter().filter(|o| centre.jobs && o.kind.is_job());
-        let jobs = jobs.map(|o| fit::times(each(o), templates.get(o).map_or(0, |t| t.copies)));
-        copies.chain(jobs).fold(Resources::ZERO, Resources::plus)
+        let place = (centre.name.as_str(), centre.jobs);
+        let pods =
+            |o: &PlacedObject| needs::pods(world, placement, place, o, templates.get(o).copied()).unwrap_or_default();
+        let others = assignment.objects.iter().filter(|o| needs::is_undivided(&o.kind));
+        let others = others.map(|o| fit::times(each(o), pods(o)));
+        copies.chain(others).fold(Resources::ZERO, Resources::plus)
     };
     assignment.centres.iter().map(|c| (c.name.clone(), centre(c))).collect()
 }

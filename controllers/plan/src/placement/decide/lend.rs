@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crds::{DualActivePlacement, Resources, placement_reason as reason};
 
-use super::{Holdings, Obstacle, One, World};
+use super::{Held, Holdings, Obstacle, One, World};
 
 /// What one member cloud lends of the placement's pool, and what is taken of it.
 #[derive(Clone, Copy, Debug)]
@@ -12,8 +12,6 @@ struct Lend {
     most: Resources,
     /// By all other placements, of any tenant.
     others: Resources,
-    /// By this one, as decided before.
-    own: Resources,
 }
 
 /// By member cloud; a centre of the province is not among them.
@@ -21,14 +19,16 @@ struct Lend {
 pub(super) struct Lends(BTreeMap<String, Lend>);
 
 impl Lends {
-    pub(super) fn of(world: &World<'_>, held: &Holdings, placement: &DualActivePlacement) -> Self {
+    /// `counted`: what counts among the others already.
+    pub(super) fn of(world: &World<'_>, held: &Holdings, placement: &DualActivePlacement, counted: &Held) -> Self {
         let pool = &placement.spec.pool;
         let lend = |(name, centre): (&String, &super::Centre)| {
             let lends = centre.lends.as_ref()?;
             let lend = Lend {
                 most: lends.get(pool).copied().unwrap_or_default(),
-                others: held.others_of_pool(placement, name),
-                own: held.own(placement, name),
+                others: held
+                    .others_of_pool(placement, name)
+                    .minus(counted.get(name).copied().unwrap_or_default()),
             };
             Some((name.clone(), lend))
         };
@@ -37,13 +37,13 @@ impl Lends {
 }
 
 impl One<'_> {
-    /// Refuses what is more than the member cloud lends. What runs may stay, and may become less, when it lends less.
+    /// Refuses what is more than the member cloud lends. What needs no more than before may stay when it lends less.
     pub(super) fn within_lend(&self, centre: &str, asked: Resources) -> Result<(), Obstacle> {
-        let Some(Lend { most, others, own }) = self.lends.0.get(centre).copied() else {
+        let Some(Lend { most, others }) = self.lends.0.get(centre).copied() else {
             return Ok(());
         };
         let left = most.minus(others);
-        if asked.fits(left) || asked.fits(own) {
+        if asked.fits(left) || asked.fits(self.needed(centre)) {
             return Ok(());
         }
         let pool = &self.placement.spec.pool;

@@ -1,12 +1,14 @@
 //! Which number and epoch a decision carries, and when a placement that is being deleted may go.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crds::Removal;
+use crds::{Amounts, Removal};
 
-use super::{Assignment, CentreAssignment, Decision, Obstacle, One, reason};
+use super::{Assignment, CentreAssignment, Decision, Obstacle, One, PlacedObject, holds, reason};
+use crate::placement::template::pod_of;
 
-/// Whether the agents have the same to do. What else is noted of a rollout or of a move concerns the operator alone.
+/// Whether the agents have the same to do. What else is noted of a rollout or of a move concerns the operator alone, and what
+/// the templates ask for only says that they may be followed.
 fn same_work(next: &Assignment, old: &Assignment) -> bool {
     let given = |a: &Assignment| -> Vec<_> {
         let all = a
@@ -71,6 +73,10 @@ impl One<'_> {
 
     /// Numbered as a new decision where it is one.
     pub(super) fn numbered(&self, next: Assignment) -> Assignment {
+        let next = Assignment {
+            needs: self.needs(&next),
+            ..next
+        };
         let Some(old) = self.old else {
             return Assignment {
                 number: 1,
@@ -81,6 +87,8 @@ impl One<'_> {
         };
         if same_work(&next, old) {
             return Assignment {
+                checked: next.checked,
+                needs: next.needs,
                 rollouts: next.rollouts,
                 home: next.home,
                 active: next.active,
@@ -95,6 +103,17 @@ impl One<'_> {
             epoch: self.world.epoch,
             ..next
         }
+    }
+
+    /// What each centre's part needs; as before while a template with pods is unseen, because nobody knows what that needs.
+    fn needs(&self, next: &Assignment) -> BTreeMap<String, Amounts> {
+        let unseen = |o: &PlacedObject| pod_of(&o.kind).is_some() && !self.templates.contains_key(o);
+        if let Some(old) = self.old.filter(|_| next.objects.iter().any(unseen)) {
+            return old.needs.clone();
+        }
+        let held = holds(self.world, self.placement, next, self.templates);
+        let needs = held.into_iter().map(|(centre, needs)| (centre, needs.to_amounts()));
+        needs.collect()
     }
 
     /// A decision of an older leadership that a centre has not carried out would be refused there: it is confirmed.

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crds::{Override, PlacedObject, Resources, placement_reason as reason};
+use crds::{CheckedTemplate, Override, PlacedObject, Resources, placement_reason as reason};
 
 use super::{Obstacle, One, Taken, Templates, World};
+use crate::placement::asks;
 use crate::placement::message::halves;
 use crate::placement::overrides::{apply, concerning};
 use crate::placement::template::{self, Template};
@@ -64,6 +65,23 @@ impl One<'_> {
 
     pub(super) fn facts_in(&self, centre: &str, object: &PlacedObject) -> Option<&Result<Template, String>> {
         self.there.get(&(centre.to_owned(), object.clone()))
+    }
+
+    /// What the templates ask for in the centres; of one that is only unseen what was found before.
+    pub(super) fn checked(&self, objects: &BTreeSet<PlacedObject>) -> Vec<CheckedTemplate> {
+        let overrides = self.placement.spec.overrides.iter();
+        let centres: BTreeSet<&str> = overrides.map(|o| o.centre.as_str()).collect();
+        let each = objects.iter().filter_map(|object| {
+            let Some(facts) = self.templates.get(object) else {
+                let before = self.old.map(|a| a.asks_of(object)).unwrap_or_default();
+                return asks::entry(object, before.to_owned());
+            };
+            let there = centres
+                .iter()
+                .filter_map(|centre| Some((*centre, self.facts_in(centre, object)?.as_ref().ok())));
+            asks::entry(object, asks::found(object, facts, there))
+        });
+        each.collect()
     }
 
     /// Tries every override; what an overridden template refers to comes along.

@@ -159,44 +159,6 @@ impl One<'_> {
         active.or(heaviest.map(|c| c.name.as_str()))
     }
 
-    /// The targets, if each centre has room for them. What stands already needs no room of its own.
-    pub(super) fn fits(
-        &self,
-        objects: &BTreeSet<PlacedObject>,
-        targets: Targets,
-        others: &Held,
-    ) -> Result<Targets, Obstacle> {
-        let granted = self.granted();
-        for (centre, copies) in targets.iter().filter(|(c, _)| !self.world.failover.is_lost(c)) {
-            let jobs = objects
-                .iter()
-                .filter(|o| o.kind.is_job() && self.jobs_in() == Some(centre.as_str()));
-            let each = |o: &PlacedObject| self.each_in(centre, o);
-            let jobs = jobs.map(|o| fit::times(each(o), self.templates.get(o).map_or(0, |t| t.copies)));
-            let workloads = copies.iter().map(|(object, copies)| fit::times(each(object), *copies));
-            let asked = workloads.chain(jobs).fold(Resources::ZERO, Resources::plus);
-            let given = granted.centres.get(centre).map(|r| r.in_force).unwrap_or_default();
-            let taken = others.get(centre).copied().unwrap_or_default();
-            let room = given.minus(taken);
-            if asked.fits(room) {
-                self.within_lend(centre, asked)?;
-                self.has_storage(centre, objects, copies)?;
-                continue;
-            }
-            let short = asked
-                .minus(room)
-                .zip(asked, |short, asked| if asked > 0 { short.max(0) } else { 0 });
-            let pool = &self.placement.spec.pool;
-            return Err(Obstacle {
-                reason: reason::GRANT_TOO_SMALL,
-                message: format!(
-                    "{centre}: needs {asked} of pool {pool}, granted there {given}, other placements hold {taken}: short of {short}; nothing was changed; ask for more or lower replicas | {centre}：需 {asked}，已授予 {given}，其他部署占用 {taken}，尚缺 {short}；未作变更，请追加申请或减少副本"
-                ),
-            });
-        }
-        Ok(targets)
-    }
-
     /// The next assignment of each centre, and whether something waits to be lowered.
     pub(super) fn step(&self, targets: &Targets) -> (Vec<CentreAssignment>, bool) {
         let mut rebalancing = false;
@@ -283,6 +245,7 @@ impl One<'_> {
                 .get(&centre.name)
                 .map(|r| r.survival)
                 .unwrap_or_default();
+            let all = all.plus(self.on_each_node(&centre.name));
             if !all.fits(kept) {
                 let name = &centre.name;
                 let message = format!(

@@ -16,8 +16,11 @@ use serde_json::Value;
 
 mod custom;
 mod differences;
+mod handed;
 mod moves;
+mod room;
 mod storage;
+mod stored;
 mod suits;
 
 /// One tenant, two centres, and whatever a test puts into them.
@@ -336,20 +339,6 @@ fn a_placement_leaves_when_every_centre_let_go() {
         row.reason = reason::REMOVED.to_owned();
     }
     assert!(s.store("p", false).release);
-}
-
-#[test]
-fn more_than_the_status_can_hold_is_refused() {
-    let mut s = stage(10);
-    for i in 0..=MOST {
-        s.template(object(TemplateKind::ConfigMap, format!("map-{i}")), 1, "maps", &[]);
-    }
-    s.placement("p", "maps", BOTH);
-    let refused = s.store("p", true);
-    assert_eq!(
-        (refused.assignment.is_some(), why(&refused)),
-        (false, Some(reason::TOO_MANY_OBJECTS))
-    );
 }
 
 #[test]

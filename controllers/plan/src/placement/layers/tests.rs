@@ -192,6 +192,60 @@ fn undivided(object: &PlacedObject) -> Assignment {
     }
 }
 
+#[test]
+fn a_centre_that_gets_no_copy_by_the_decision_is_no_fault() {
+    let mut s = stage();
+    (s.status.centres[1].wanted, s.status.centres[1].ready) = (0, 0);
+    s.status.centres[1].services[0].ready = 0;
+    let part = |name: &str, copies: i64| CentreAssignment {
+        name: name.into(),
+        copies: vec![WorkloadCopies {
+            kind: TemplateKind::Deployment,
+            name: "web".into(),
+            copies,
+        }],
+        jobs: true,
+    };
+    let one = Assignment {
+        centres: vec![part("a", 1), part("b", 0)],
+        ..Assignment::default()
+    };
+    assert_eq!(said_of(&mut s, one.clone(), &["web"]), ("unnnun".into(), Some(false)));
+    let (why, words) = reason_and_words(&s);
+    assert!(
+        why == "NotEverywhere" && words.starts_with("no copy is divided to b; ") && words.contains(" | "),
+        "{why} {words}"
+    );
+    // What should run and does not is said first.
+    s.status.centres[0].ready = 0;
+    said_of(&mut s, one, &["web"]);
+    let (why, words) = reason_and_words(&s);
+    assert_eq!(
+        (why.as_str(), words.as_str()),
+        ("CentreDoesNotServe", "no copy is ready in a | a 无就绪副本")
+    );
+    let mut s = stage();
+    let alone = Assignment {
+        centres: vec![part("a", 2)],
+        ..Assignment::default()
+    };
+    assert_eq!(said_of(&mut s, alone, &["web"]).1, Some(false));
+    assert_eq!(reason_and_words(&s).0, "NotEverywhere");
+}
+
+#[test]
+fn what_failed_for_good_breaks_the_application() {
+    let mut s = stage();
+    s.status.centres[1].reason = "ObjectFailed".into();
+    s.status.centres[1].message = Some("Job j failed | Job j 运行失败".into());
+    assert_eq!(said(&mut s).0, "undnun");
+    let layer = &s.status.layers[2];
+    assert_eq!(
+        (layer.reason.as_str(), layer.message.as_str()),
+        ("ObjectFailed", "b: Job j failed | b：Job j 运行失败")
+    );
+}
+
 fn reason_and_words(stage: &Stage) -> (String, String) {
     let said = find_condition(&stage.status.conditions, condition::EFFECTIVELY_ACTIVE_ACTIVE).unwrap();
     (said.reason.clone(), said.message.clone())

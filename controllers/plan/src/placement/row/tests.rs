@@ -3,6 +3,8 @@ use crds::{Assignment, CentreAssignment};
 use super::super::template::object;
 use super::*;
 
+mod rights;
+
 fn part(here: bool) -> Part {
     let centre = CentreAssignment {
         name: "a".into(),
@@ -44,6 +46,7 @@ fn make(part: &Part, old: Option<&PlacementRow>, state: State, ready: i64) -> Pl
         requests: &Known::NotAsked,
         unready: &BTreeMap::new(),
         forbidden: &BTreeMap::new(),
+        fought: &BTreeMap::new(),
         left: 0,
         fence: None,
     };
@@ -96,6 +99,7 @@ fn with_state(part: &Part, old: Option<&PlacementRow>, state: impl Fn(&PlacedObj
         requests: &Known::NotAsked,
         unready: &BTreeMap::new(),
         forbidden: &BTreeMap::new(),
+        fought: &BTreeMap::new(),
         left: 0,
         fence: None,
     };
@@ -170,6 +174,19 @@ fn what_went_is_of_no_version_and_holds_the_next_centre_back() {
 }
 
 #[test]
+fn a_kind_that_is_missing_holds_up_nothing_else() {
+    let mut part = part(true);
+    let widget = object(TemplateKind::custom("Widget", "example.org"), "blue");
+    part.assignment.objects.push(widget.clone());
+    let missing = || State::Failed(reason::KIND_MISSING, "no Widget here | 无 Widget".to_owned());
+    let row = with_state(&part, None, |o| if *o == widget { missing() } else { done(7) });
+    assert_eq!((row.reason.as_str(), row.number), ("KindMissing", 4));
+    let waits = || State::Waits("not yet | 尚未".to_owned());
+    let row = with_state(&part, None, |o| if *o == widget { missing() } else { waits() });
+    assert_eq!((row.reason.as_str(), row.number), ("KindMissing", 0));
+}
+
+#[test]
 fn every_drifted_object_is_told() {
     let mut part = part(true);
     part.assignment.objects = ["a", "b"].map(|name| object(TemplateKind::ConfigMap, name)).into();
@@ -200,6 +217,44 @@ fn what_another_placement_decides_is_noted() {
 }
 
 #[test]
+fn what_failed_for_good_is_another_reason_than_what_takes_time() {
+    let (job, widget) = (
+        object(TemplateKind::Job, "import"),
+        object(TemplateKind::custom("Widget", "example.org"), "blue"),
+    );
+    let mut part = part(true);
+    part.assignment.objects = vec![widget.clone(), job.clone()];
+    let of = |unready: &[&PlacedObject]| {
+        let spot = |o: &PlacedObject| ("dept".to_owned(), o.clone());
+        let states = [&widget, &job].map(|o| (spot(o), done(1))).into();
+        let unready = unready.iter().map(|o| (spot(o), "why | 原因".to_owned())).collect();
+        let seen = Seen {
+            states: &states,
+            progress: &BTreeMap::new(),
+            jobs: &BTreeMap::new(),
+            ready: &BTreeMap::new(),
+            requests: &Known::NotAsked,
+            unready: &unready,
+            forbidden: &BTreeMap::new(),
+            fought: &BTreeMap::new(),
+            left: 0,
+            fence: None,
+        };
+        let row = row("a", &part, None, &seen, Timestamp::UNIX_EPOCH).unwrap();
+        (row.number, row.reason, row.message.unwrap_or_default())
+    };
+    let failed = (
+        4,
+        "ObjectFailed".to_owned(),
+        "Job import: why | Job import：原因".to_owned(),
+    );
+    assert_eq!(of(&[&job]), failed);
+    assert_eq!(of(&[&widget, &job]), failed, "the worst first");
+    assert_eq!(of(&[&widget]).1, "Starting");
+    assert_eq!(of(&[]).1, "Applied");
+}
+
+#[test]
 fn a_custom_resource_counts_by_its_policy() {
     let widget = object(TemplateKind::custom("Widget", "example.org"), "blue");
     let spot = ("dept".to_owned(), widget.clone());
@@ -220,6 +275,7 @@ fn a_custom_resource_counts_by_its_policy() {
             requests: &Known::NotAsked,
             unready,
             forbidden,
+            fought: &BTreeMap::new(),
             left: 0,
             fence: None,
         };
@@ -291,62 +347,4 @@ fn figures_that_moved_are_told_seldom() {
         Some(SignedDuration::ZERO),
         "with a count that changed"
     );
-}
-
-/// What a centre says of an exclusive placement: its right, since when it is fenced, and that only where it is meant to run.
-#[test]
-fn a_row_says_under_which_right_it_runs_or_why_it_does_not() {
-    let epoch = crds::RightEpoch {
-        incarnation: 1,
-        counter: 7,
-    };
-    let held = |runs: bool| super::super::exclusive::Held {
-        epoch,
-        runs,
-        unknown: false,
-        why: (!runs).then(|| (reason::FENCED, "ran out | 到期".to_owned())),
-    };
-    let with = |runs: bool, active: &str| {
-        let mut part = part(true);
-        part.held = Some(held(runs));
-        part.assignment.active = Some(active.to_owned());
-        part
-    };
-    let running = make(&with(true, "a"), None, done(3), 3);
-    assert_eq!((running.right, running.reason.as_str()), (Some(epoch), reason::APPLIED));
-    let fenced = make(&with(false, "a"), Some(&running), done(3), 0);
-    assert_eq!((fenced.right, fenced.reason.as_str()), (None, reason::FENCED));
-    assert!(fenced.fenced_since.is_some());
-    assert_eq!(fenced.number, 4, "what was decided is carried out all the same");
-    let later = PlacementRow {
-        fenced_since: Some("2026-01-01T00:00:00Z".to_owned()),
-        ..fenced
-    };
-    let still = make(&with(false, "a"), Some(&later), done(3), 0);
-    assert_eq!(still.fenced_since, later.fenced_since);
-    let mut unheard = with(false, "a");
-    unheard.held.as_mut().unwrap().unknown = true;
-    let same = make(&unheard, Some(&running), done(3), 3);
-    assert_eq!(same.right, Some(epoch), "what is not known is not said to have ended");
-    let elsewhere = make(&with(false, "b"), Some(&running), done(3), 0);
-    assert_eq!(
-        (elsewhere.reason.as_str(), elsewhere.fenced_since),
-        (reason::APPLIED, None)
-    );
-}
-
-#[test]
-fn what_is_wrong_is_told_before_what_is_well() {
-    let part = part(true);
-    let well = make(&part, None, done(1), 3);
-    let wrong = make(&part, None, State::Failed(reason::OBJECT_EXISTS, "it exists".into()), 3);
-    assert!(!urgent(None, &well) && urgent(Some(&well), &wrong));
-    let right = PlacementRow {
-        right: Some(crds::RightEpoch {
-            incarnation: 1,
-            counter: 2,
-        }),
-        ..well.clone()
-    };
-    assert!(urgent(Some(&well), &right) && !urgent(Some(&right), &right));
 }

@@ -1,0 +1,100 @@
+//! A label moves an object from one placement to another: it is handed over, and never without one.
+
+use super::*;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+fn api() -> PlacedObject {
+    object(TemplateKind::Deployment, "api")
+}
+
+fn objects(decision: &Decision) -> Vec<PlacedObject> {
+    let assignment = decision.assignment.iter();
+    assignment.flat_map(|a| a.objects.iter().cloned()).collect()
+}
+
+/// `from` runs four copies of web and perhaps an api; `to` selects nothing yet. The grant has no room for web twice.
+fn stage_of(to_is_older: bool, beside: bool) -> Stage {
+    let mut s = stage(3);
+    s.template(web(), 4, "from", &[]);
+    if beside {
+        s.template(api(), 2, "from", &[]);
+    }
+    s.placement("from", "from", BOTH);
+    s.placement("to", "to", BOTH);
+    for (placement, at) in s.placements.iter_mut().zip([1, i64::from(!to_is_older) * 2]) {
+        let at = Timestamp::from_second(at).unwrap();
+        placement.metadata.creation_timestamp = Some(Time(at));
+    }
+    assert_eq!(why(&s.store("from", true)), None);
+    s.template(web(), 4, "to", &[]);
+    s
+}
+
+#[test]
+fn the_giver_keeps_it_until_the_taker_has_it() {
+    for (older, beside) in [(true, true), (true, false), (false, true), (false, false)] {
+        let mut s = stage_of(older, beside);
+        let pass = s.decide();
+        let of = |name: &str| &pass[&("dept".to_owned(), name.to_owned())];
+        assert!(
+            objects(of("from")).contains(&web()),
+            "it would be deleted: {older} {beside}"
+        );
+        assert_eq!(
+            (copies(of("to")), why(of("to"))),
+            (both(2, 2), None),
+            "{older} {beside}"
+        );
+        assert_eq!(why(of("from")), None, "{older} {beside}");
+        s.store("to", true);
+        let given = s.store("from", true);
+        let left: Vec<_> = beside.then(api).into_iter().collect();
+        assert_eq!(objects(&given), left, "{older} {beside}");
+        // Nothing moves any more.
+        let pass = s.decide();
+        let of = |name: &str| &pass[&("dept".to_owned(), name.to_owned())];
+        assert_eq!(of("from").assignment, given.assignment);
+        assert_eq!((objects(of("to")), why(of("to"))), (vec![web()], None));
+    }
+}
+
+#[test]
+fn it_stays_where_the_other_one_may_not_take_it() {
+    let mut s = stage_of(true, false);
+    // As many as nobody was granted.
+    s.template(web(), 40, "to", &[]);
+    let refused = s.store("to", true);
+    assert_eq!(
+        (objects(&refused), why(&refused)),
+        (vec![], Some(reason::GRANT_TOO_SMALL))
+    );
+    for _ in 0..2 {
+        let kept = s.store("from", true);
+        assert_eq!((objects(&kept), copies(&kept)), (vec![web()], both(2, 2)));
+    }
+}
+
+#[test]
+fn what_nobody_else_takes_runs_on() {
+    let mut s = stage_of(true, true);
+    s.template(api(), 2, "none", &[]);
+    s.store("to", true);
+    let rest = s.store("from", true);
+    assert_eq!(
+        (objects(&rest), why(&rest)),
+        (vec![api()], Some(reason::NOTHING_SELECTED))
+    );
+}
+
+/// A third one is not refused because two have the object for a moment.
+#[test]
+fn its_room_counts_once() {
+    let mut s = stage_of(true, false);
+    s.template(api(), 2, "third", &[]);
+    s.placement("third", "third", BOTH);
+    s.store("third", true);
+    s.store("to", true);
+    let pass = s.decide();
+    let third = &pass[&("dept".to_owned(), "third".to_owned())];
+    assert_eq!((copies(third), why(third)), (both(1, 1), None));
+}

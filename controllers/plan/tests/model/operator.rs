@@ -23,14 +23,13 @@ pub(crate) fn read_ledger(w: &mut World, o: usize) -> Option<()> {
 }
 
 /// All requests of a batch, at one moment.
-pub(crate) fn list(w: &mut World, o: usize, setup: &Setup) -> Option<()> {
+pub(crate) fn list(w: &mut World, o: usize, setup: &Setup) {
     let after = w.operators[o].ledger.is_some();
     for name in 0..setup.wants.len() {
         let (request, own) = (w.requests[name], false);
         w.operators[o].reads[name] = Some(Read { request, after, own });
     }
     w.operators[o].listed = true;
-    Some(())
 }
 
 pub(crate) fn store(w: &mut World, mut next: Ledger, read_version: u8, rules: Rules) -> Option<Ledger> {

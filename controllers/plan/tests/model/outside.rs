@@ -64,7 +64,7 @@ pub(crate) fn vanish_by_hand(w: &mut World, name: usize) -> Option<()> {
 }
 
 /// The agent brings the centre to what the allocation says, and says so; what is gone lets in nothing.
-pub(crate) fn centre_applies(w: &mut World, name: usize) -> Option<()> {
+pub(crate) fn centre_applies(w: &mut World, name: usize) {
     w.orphaned[name] = Amounts::NONE;
     w.in_force[name] = Amounts::NONE;
     if let Some(request) = w.requests[name].as_mut() {
@@ -74,5 +74,4 @@ pub(crate) fn centre_applies(w: &mut World, name: usize) -> Option<()> {
             request.version += 1;
         }
     }
-    Some(())
 }

@@ -83,10 +83,16 @@ pub(crate) fn happens(world: &World, step: Step, setup: &Setup) -> Option<World>
         Step::End(name) => outside::end(w, name),
         Step::Delete(name) => outside::delete(w, name, setup),
         Step::VanishByHand(name) => outside::vanish_by_hand(w, name),
-        Step::CentreApplies(name) => outside::centre_applies(w, name),
+        Step::CentreApplies(name) => {
+            outside::centre_applies(w, name);
+            Some(())
+        }
         Step::LedgerIsLost => spend(&mut w.budget.losses).map(|()| w.ledger = None),
         Step::ReadLedger(o) => operator::read_ledger(w, o),
-        Step::List(o) => operator::list(w, o, setup),
+        Step::List(o) => {
+            operator::list(w, o, setup);
+            Some(())
+        }
         Step::Swap(o) => operator::swap(w, o, setup),
         Step::SwapLate(o) => operator::swap_late(w, o, setup),
         Step::Apply(o, name) => operator::apply(w, o, name, setup),

@@ -1,6 +1,5 @@
 //! The ledger protocol on real servers, with two real operators and every fault that it was made for: processes that die
-//! or sleep between any two steps, writes that land unanswered or late, a server that restarts, a ledger that is lost, a
-//! clock that is wrong. Every revision of the ledger and of all requests is judged, not only the last one.
+//! or sleep at any step, answers lost or late, a lost ledger, a wrong clock. Every revision is judged, not only the last.
 
 #![allow(
     clippy::indexing_slicing,

@@ -15,10 +15,7 @@ use crate::ledger::{CentreEntry, PoolEntry};
 use crate::market::{homes, largest};
 use crate::quota::SurvivalRule;
 
-const CHART: &str = concat!(
-    env!("CARGO_MANIFEST_DIR"),
-    "/../../charts/xiangyun/templates/32-policy-requests.yaml"
-);
+const CHART: &str = include_str!("../../../../../charts/xiangyun/templates/32-policy-requests.yaml");
 const CENTRES: [&str; 2] = ["jishi", "jiyidong"];
 /// Bytes of stack for an expression in a debug build.
 const STACK: usize = 64 << 20;
@@ -31,8 +28,7 @@ struct Policy {
 
 impl Policy {
     fn read() -> Self {
-        let text = std::fs::read_to_string(CHART).unwrap();
-        let objects = text
+        let objects = CHART
             .split("\n---\n")
             .map(|d| serde_saphyr::from_str::<Value>(d).unwrap());
         let mut named = objects.filter(|o| o["metadata"]["name"] == "xiangyun-never-fits");

@@ -336,15 +336,15 @@ pub struct ResourceRequestStatus {
     /// For people; programs read conditions | 阶段，供人查看
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phase: Option<String>,
-    /// vCPU that it holds, or asks until it is granted; not what comes with cards | 持有的 vCPU，授予前为申请量，不含随卡部分
+    /// vCPU that it holds, or asks in `resources` until it is granted; not what comes with cards | 持有的 vCPU，授予前为申请量，不含随卡部分
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 24))]
     pub cpu: Option<String>,
-    /// Memory that it holds, or asks until it is granted; not what comes with cards | 持有的内存，授予前为申请量，不含随卡部分
+    /// Memory that it holds, or asks in `resources` until it is granted; not what comes with cards | 持有的内存，授予前为申请量，不含随卡部分
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 24))]
     pub memory: Option<String>,
-    /// Cards that it holds, or asks until it is granted, in one word such as `Inference:2` | 持有的加速卡，授予前为申请量
+    /// Cards that it holds, or asks in `resources` until it is granted, in one word such as `Inference:2` | 持有的加速卡，授予前为申请量
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gpu: Option<String>,
     /// Date of the end | 到期日

@@ -4,12 +4,16 @@
 use std::collections::BTreeMap;
 
 use crds::{ResourceRequestStatus, condition};
+use jiff::SignedDuration;
 
 use crate::cycle::{CyclePlan, Snapshot, approved_at};
 use crate::ledger::{CentreEntry, Growth, Ledger, PoolEntry, Record};
 use crate::placement::message::halves;
 use crate::quota::{Grant, PoolGrant, fits_beyond};
 use crate::request::Request;
+
+/// Longer than a queue takes to start, at five swaps a second.
+const LONGEST: SignedDuration = SignedDuration::from_hours(24);
 
 /// Notes the phases that a swap takes in, and on each record that it opens the phase that made room for it: the request
 /// joined the queue before the ledger took that phase in, and does not fit into what was there before.
@@ -23,7 +27,7 @@ pub(crate) fn mark(snapshot: &Snapshot, ledger: &mut Ledger, plan: &CyclePlan) {
             record.phase = Some(phase);
         }
     }
-    end(&snapshot.ledger, ledger);
+    end(snapshot, ledger);
 }
 
 /// A pool that the ledger has not adopted yet, because one of them is new, does not say what was there before.
@@ -98,9 +102,16 @@ fn fits(pool: &str, grant: &PoolGrant, from: &Grant, growth: &Growth, ledger: &L
 }
 
 /// Whoever waited for a phase has started once a swap comes that grants nothing while no grant is under way: what is granted
-/// later has other reasons. No swap is made for this.
-fn end(before: &Ledger, ledger: &mut Ledger) {
-    if raises(before) || raises(ledger) || *ledger == *before {
+/// later has other reasons. Where grants never pause, a day has to do. No swap is made for this.
+fn end(snapshot: &Snapshot, ledger: &mut Ledger) {
+    let before = &snapshot.ledger;
+    if *ledger == *before {
+        return;
+    }
+    for entry in ledger.pools.values_mut() {
+        entry.growths.retain(|g| snapshot.now.duration_since(g.at) < LONGEST);
+    }
+    if raises(before) || raises(ledger) {
         return;
     }
     for (name, entry) in &mut ledger.pools {

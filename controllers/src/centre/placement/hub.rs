@@ -57,7 +57,9 @@ impl Placements {
     /// Looks at every template as it is in the hub now.
     pub(super) fn unheard(&self, plan: &Plan, sources: &Sources) -> Unheard {
         let mut all = Unheard::new();
-        for (spot, want) in plan.wants.iter().filter(|(_, want)| !want.kept) {
+        // What is exclusive follows its right in the same write, which nothing may hold up.
+        let may_wait = |(_, want): &(&Spot, &Want)| !want.kept && want.here.exclusive.is_none();
+        for (spot, want) in plan.wants.iter().filter(may_wait) {
             let template = sources.now.get(&(want.tenant.clone(), spot.1.clone()));
             if template.is_some_and(|template| !self.is_heard(plan, spot, want, template)) {
                 all.entry(owner(spot, want)).or_default().insert(spot.1.clone());
@@ -70,6 +72,10 @@ impl Placements {
     fn is_heard(&self, plan: &Plan, spot: &Spot, want: &Want, template: &HubTemplate) -> bool {
         let (kind, name) = (&spot.1.kind, &spot.1.name);
         let part = plan.parts.get(&(want.tenant.clone(), want.here.placement.clone()));
+        // Decided before decisions said what they looked at.
+        if part.is_some_and(|p| p.assignment.checked.is_empty() && p.assignment.needs.is_empty()) {
+            return true;
+        }
         let overrides = part
             .map(|part| part.assignment.overrides.as_slice())
             .unwrap_or_default();

@@ -4,10 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crds::{Assignment, CentreAssignment, DualActivePlacement, PlacedObject, TemplateKind};
+use crds::{Assignment, CentreAssignment, DualActivePlacement, PlacedObject, Resources, TemplateKind};
 
 use super::{Decision, Held, One, Selections, Templates, World, holds, key, selected};
 use crate::placement::select;
+use crate::placement::template::pod_of;
 
 /// Who has an object without selecting it, and who selects it.
 #[derive(Clone, Debug, Default)]
@@ -73,7 +74,8 @@ impl<'a> Handed<'a> {
         let mut sum = Held::new();
         let (namespace, name) = key(placement);
         let is_own = |p: &DualActivePlacement| key(p).1 == name;
-        for (object, hands) in self.0.get(&namespace).into_iter().flatten() {
+        let all = self.0.get(&namespace).into_iter().flatten();
+        for (object, hands) in all.filter(|(object, _)| object.kind.is_custom() || pod_of(&object.kind).is_some()) {
             let latest = |p: &'a DualActivePlacement| {
                 let decided = decisions.get(&key(p)).and_then(|d| d.assignment.as_ref());
                 decided.or_else(|| p.assignment())
@@ -163,6 +165,12 @@ impl One<'_> {
         // Nobody knows what an unseen one refers to.
         let unseen = workloads.iter().any(|o| !self.templates.contains_key(o));
         let stays = |o: &PlacedObject| stays(o) || (referred(o) && (unseen || needed.contains(o)));
-        Some(self.numbered(with(old, stays)))
+        let mut next = self.numbered(with(old, stays));
+        // Templates may have grown since: what was found to fit never becomes more.
+        for (centre, needs) in &mut next.needs {
+            let now = Resources::try_from(&*needs).unwrap_or_default();
+            *needs = now.each_min(self.needed(centre)).to_amounts();
+        }
+        Some(next)
     }
 }

@@ -98,3 +98,23 @@ fn its_room_counts_once() {
     let third = &pass[&("dept".to_owned(), "third".to_owned())];
     assert_eq!((copies(third), why(third)), (both(1, 1), None));
 }
+
+/// A ConfigMap that one refers to and the other selects is handed over for good; what was found to fit does not grow by it.
+#[test]
+fn a_refused_size_stays_refused_where_something_is_shared() {
+    let mut s = stage(3);
+    let map = object(TemplateKind::ConfigMap, "map");
+    s.template(map.clone(), 0, "to", &[]);
+    s.template(web(), 4, "from", &[map]);
+    s.placement("from", "from", BOTH);
+    s.placement("to", "to", BOTH);
+    for name in ["from", "to", "from"] {
+        assert_eq!(why(&s.store(name, true)), None, "{name}");
+    }
+    let template = s.templates.get_mut(&("dept".to_owned(), web())).unwrap();
+    Arc::make_mut(template).each.cpu = 100_000;
+    for _ in 0..3 {
+        let refused = s.store("from", true);
+        assert_eq!((refused.follows, why(&refused)), (false, Some(reason::GRANT_TOO_SMALL)));
+    }
+}

@@ -35,11 +35,10 @@ pub(super) struct Outcome {
 
 impl From<Checked> for Outcome {
     fn from(checked: Checked) -> Self {
+        let outcome = Self::from(checked.state.clone());
         Self {
-            state: checked.state.clone(),
-            own: None,
             checked: Some(checked),
-            corrected: None,
+            ..outcome
         }
     }
 }
@@ -325,10 +324,8 @@ impl Placements {
                 tracing::info!(namespace = spot.0, kind, name = spot.1.name, "applied");
                 self.fail_points.reached(Step::ObjectApplied);
                 Outcome {
-                    state: done,
                     own: Some(Live::read((&spot.1.kind, resource, written))),
-                    checked: None,
-                    corrected: None,
+                    ..Outcome::from(done)
                 }
             }
             Err(error) => {

@@ -1,8 +1,8 @@
 //! Objects that change hands: another placement selects what one has. Whoever has it keeps it until the decision of the
 //! other one has it too, so that it is handed over and never made anew; meanwhile its room counts once.
 
+use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use crds::{Assignment, CentreAssignment, DualActivePlacement, PlacedObject, Resources, TemplateKind};
 
@@ -38,6 +38,10 @@ impl<'a> Handed<'a> {
                 }
             }
         }
+        // Seldom is anything handed over.
+        let by_key = LazyCell::new(|| -> BTreeMap<(String, String), &'a DualActivePlacement> {
+            world.placements.iter().map(|p| (key(p), &**p)).collect()
+        });
         let mut out: BTreeMap<String, BTreeMap<PlacedObject, Hands<'a>>> = BTreeMap::new();
         for giver in world.placements {
             let of = key(giver);
@@ -51,11 +55,8 @@ impl<'a> Handed<'a> {
                 let hands = there.entry(object.clone()).or_default();
                 hands.givers.push(giver);
                 if hands.takers.is_empty() {
-                    let selects = |p: &&DualActivePlacement| {
-                        let (of, name) = key(p);
-                        of == *namespace && names.contains(&name.as_str())
-                    };
-                    hands.takers = world.placements.iter().map(Arc::as_ref).filter(selects).collect();
+                    let of = |name: &&str| by_key.get(&(namespace.clone(), (*name).to_owned())).copied();
+                    hands.takers = names.iter().filter_map(of).collect();
                 }
             }
         }

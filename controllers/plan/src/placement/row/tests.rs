@@ -26,6 +26,33 @@ fn part(here: bool) -> Part {
     }
 }
 
+/// What stands in a centre, and what it says of itself.
+#[derive(Default)]
+struct Stands {
+    states: BTreeMap<Spot, State>,
+    progress: BTreeMap<Spot, Progress>,
+    unready: BTreeMap<Spot, String>,
+    forbidden: BTreeMap<TemplateKind, Why>,
+}
+
+impl Stands {
+    fn row(&self, part: &Part, old: Option<&PlacementRow>) -> PlacementRow {
+        let seen = Seen {
+            states: &self.states,
+            progress: &self.progress,
+            jobs: &BTreeMap::new(),
+            ready: &BTreeMap::new(),
+            requests: &Known::NotAsked,
+            unready: &self.unready,
+            forbidden: &self.forbidden,
+            fought: &BTreeMap::new(),
+            left: 0,
+            fence: None,
+        };
+        row("a", part, old, &seen, Timestamp::UNIX_EPOCH).unwrap()
+    }
+}
+
 fn make(part: &Part, old: Option<&PlacementRow>, state: State, ready: i64) -> PlacementRow {
     let spot = ("dept".to_owned(), object(TemplateKind::Deployment, "web"));
     let is = Progress {
@@ -36,21 +63,12 @@ fn make(part: &Part, old: Option<&PlacementRow>, state: State, ready: i64) -> Pl
         ready,
         available: ready,
     };
-    let states = [(spot.clone(), state)].into();
-    let (progress, ready) = ([(spot, is)].into(), BTreeMap::new());
-    let seen = Seen {
-        states: &states,
-        progress: &progress,
-        jobs: &BTreeMap::new(),
-        ready: &ready,
-        requests: &Known::NotAsked,
-        unready: &BTreeMap::new(),
-        forbidden: &BTreeMap::new(),
-        fought: &BTreeMap::new(),
-        left: 0,
-        fence: None,
+    let stands = Stands {
+        states: [(spot.clone(), state)].into(),
+        progress: [(spot, is)].into(),
+        ..Stands::default()
     };
-    row("a", part, old, &seen, Timestamp::UNIX_EPOCH).unwrap()
+    stands.row(part, old)
 }
 
 fn done(generation: i64) -> State {
@@ -90,20 +108,11 @@ fn a_row_carries_the_number_only_when_all_is_done() {
 /// The row of a centre that says that of every object, of which none stands.
 fn with_state(part: &Part, old: Option<&PlacementRow>, state: impl Fn(&PlacedObject) -> State) -> PlacementRow {
     let state = |o: &PlacedObject| (("dept".to_owned(), o.clone()), state(o));
-    let states = part.assignment.objects.iter().map(state).collect();
-    let seen = Seen {
-        states: &states,
-        progress: &BTreeMap::new(),
-        jobs: &BTreeMap::new(),
-        ready: &BTreeMap::new(),
-        requests: &Known::NotAsked,
-        unready: &BTreeMap::new(),
-        forbidden: &BTreeMap::new(),
-        fought: &BTreeMap::new(),
-        left: 0,
-        fence: None,
+    let stands = Stands {
+        states: part.assignment.objects.iter().map(state).collect(),
+        ..Stands::default()
     };
-    row("a", part, old, &seen, Timestamp::UNIX_EPOCH).unwrap()
+    stands.row(part, old)
 }
 
 /// One whose API server refuses every object.
@@ -226,21 +235,12 @@ fn what_failed_for_good_is_another_reason_than_what_takes_time() {
     part.assignment.objects = vec![widget.clone(), job.clone()];
     let of = |unready: &[&PlacedObject]| {
         let spot = |o: &PlacedObject| ("dept".to_owned(), o.clone());
-        let states = [&widget, &job].map(|o| (spot(o), done(1))).into();
-        let unready = unready.iter().map(|o| (spot(o), "why | 原因".to_owned())).collect();
-        let seen = Seen {
-            states: &states,
-            progress: &BTreeMap::new(),
-            jobs: &BTreeMap::new(),
-            ready: &BTreeMap::new(),
-            requests: &Known::NotAsked,
-            unready: &unready,
-            forbidden: &BTreeMap::new(),
-            fought: &BTreeMap::new(),
-            left: 0,
-            fence: None,
+        let stands = Stands {
+            states: [&widget, &job].map(|o| (spot(o), done(1))).into(),
+            unready: unready.iter().map(|o| (spot(o), "why | 原因".to_owned())).collect(),
+            ..Stands::default()
         };
-        let row = row("a", &part, None, &seen, Timestamp::UNIX_EPOCH).unwrap();
+        let row = stands.row(&part, None);
         (row.number, row.reason, row.message.unwrap_or_default())
     };
     let failed = (
@@ -264,25 +264,18 @@ fn a_custom_resource_counts_by_its_policy() {
         &widget.kind,
         &serde_json::json!({"metadata": {"generation": 4}, "spec": {"replicas": 2}}),
     );
-    let states = [(spot.clone(), done(0))].into();
-    let (progress, none) = ([(spot.clone(), is)].into(), BTreeMap::new());
+    let none = BTreeMap::new();
     let of = |part: &Part, old, unready: &BTreeMap<Spot, String>, forbidden: &BTreeMap<_, Why>| {
-        let seen = Seen {
-            states: &states,
-            jobs: &BTreeMap::new(),
-            progress: &progress,
-            ready: &BTreeMap::new(),
-            requests: &Known::NotAsked,
-            unready,
-            forbidden,
-            fought: &BTreeMap::new(),
-            left: 0,
-            fence: None,
+        let stands = Stands {
+            states: [(spot.clone(), done(0))].into(),
+            progress: [(spot.clone(), is)].into(),
+            unready: unready.clone(),
+            forbidden: forbidden.clone(),
         };
-        row("a", part, old, &seen, Timestamp::UNIX_EPOCH).unwrap()
+        stands.row(part, old)
     };
     let nothing = BTreeMap::new();
-    let unready: BTreeMap<_, _> = [(spot, "no disk | 无磁盘".to_owned())].into();
+    let unready: BTreeMap<_, _> = [(spot.clone(), "no disk | 无磁盘".to_owned())].into();
     let starting = of(&part, None, &unready, &nothing);
     assert_eq!((starting.number, starting.reason.as_str()), (4, "Starting"));
     let said = "Widget.example.org blue: no disk | Widget.example.org blue：无磁盘";

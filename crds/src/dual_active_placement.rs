@@ -56,6 +56,8 @@ pub mod reason {
     pub const ROLLOUT_STOPPED: &str = "RolloutStopped";
     /// A new version did not become healthy; the centres run the one before.
     pub const ROLLOUT_RETURNED: &str = "RolloutReturned";
+    /// How many pods a DaemonSet gets is not known: a centre has not reported its nodes of the pool.
+    pub const NODES_UNKNOWN: &str = "NodesUnknown";
     /// The row of a centre that holds something is too old.
     pub const CENTRE_UNKNOWN: &str = "CentreUnknown";
     /// It is being deleted; the centres take their objects away, or let go of them.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crds::MemberStage::{Advised, Observed, Scheduled};
-use crds::{DualActivePlacement, MemberStage, PlacedObject, PlacementRow, QuotaPool, TemplateKind};
+use crds::{DualActivePlacement, MemberStage, Ownership, PlacedObject, PlacementRow, QuotaPool, TemplateKind};
 use jiff::Timestamp;
 use plan::centre::catalogue::Catalogue;
 use plan::centre::epoch::Floors;
@@ -72,6 +72,7 @@ impl Cloud {
             namespaces: &[("dept".to_owned(), "dept".to_owned())].into(),
             floors: &self.floors,
             stage: Stage::Member(self.stage),
+            ownership: Ownership::Social,
             contents: &contents,
             rights: None,
         })

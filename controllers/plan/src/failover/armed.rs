@@ -10,12 +10,12 @@ use super::guard::guarded;
 /// Observers that a verdict needs.
 const OBSERVERS: usize = 2;
 
-/// Reason and message of the condition `FailoverArmed`; it is true with [`reason::ARMED`] alone. `survivable` is whether
-/// each centre could hold everything alone, where that is asked.
+/// Reason and message of the condition `FailoverArmed`; it is true with [`reason::ARMED`] alone. `missing` says what
+/// a centre lacks to hold everything alone.
 pub fn armed(
     placement: &DualActivePlacement,
     known: &Known,
-    survivable: Option<&(bool, String)>,
+    missing: Option<&str>,
     now: Timestamp,
 ) -> (&'static str, String) {
     let runs = active(placement, known).centre;
@@ -43,8 +43,8 @@ pub fn armed(
     if let Some(message) = unfenced(placement, runs.as_deref()) {
         return (reason::FENCE_UNAVAILABLE, message);
     }
-    if let Some((false, message)) = survivable {
-        return (reason::RESERVE_MISSING, message.clone());
+    if let Some(message) = missing {
+        return (reason::RESERVE_MISSING, message.to_owned());
     }
     let policy = placement.spec.failover.clone().unwrap_or_default();
     let by_itself = placement.spec.mode == PlacementMode::ActiveActive;
@@ -179,10 +179,9 @@ mod tests {
     fn what_all_run_needs_no_people() {
         let one = placement(r#""mode": "ActiveActive", "failover": {"mode": "Manual"}"#);
         assert_eq!(why(&one, seen(None), ALL, &[]), "Armed");
-        let short = (false, "short".to_owned());
         let all = known(seen(None), centres(GRANTED, GRANTED, GRANTED), &[]);
         assert_eq!(
-            armed(&one, &all, Some(&short), at(0)),
+            armed(&one, &all, Some("short"), at(0)),
             ("ReserveMissing", "short".into())
         );
     }

@@ -8,12 +8,13 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::armed::armed;
 use super::facts::{Known, key};
+use crate::placement::decide::Survivable;
 
 /// Adds it to a status that says everything else already.
 pub fn describe(
     placement: &DualActivePlacement,
     known: &Known,
-    survivable: Option<&(bool, String)>,
+    survivable: Option<&Survivable>,
     status: &mut DualActivePlacementStatus,
     now: Timestamp,
 ) {
@@ -23,14 +24,15 @@ pub fn describe(
     let moves = known.moves(key(placement)).iter().filter_map(|f| last(f));
     // What was told stays when its object is gone.
     status.last_failover = moves.chain(status.last_failover.take()).max_by(|a, b| a.at.cmp(&b.at));
-    let kept = survivable.filter(|(survives, _)| !survives).cloned().or_else(|| {
+    let missing = survivable.filter(|(survives, _)| *survives == Some(false));
+    let missing = missing.map(|(_, message)| message.as_str()).or_else(|| {
         // Where it could go, there is no room for it.
         let others = placement.spec.centres.len().saturating_sub(1);
         let mut short = status.short.iter().filter(|s| s.alone);
-        let first = short.next().map(|s| (false, s.message.clone()));
+        let first = short.next().map(|s| s.message.as_str());
         first.filter(|_| short.count() + 1 >= others)
     });
-    let (why, message) = armed(placement, known, kept.as_ref(), now);
+    let (why, message) = armed(placement, known, missing, now);
     set_condition(
         &mut status.conditions,
         condition::FAILOVER_ARMED,

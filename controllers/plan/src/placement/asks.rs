@@ -11,10 +11,12 @@ use super::object::fingerprint;
 use super::overrides;
 use super::template::{self, Template};
 
+/// Stands before every fingerprint; another one where they are made in another way.
+const VERSION: &str = "1-";
 /// What stands where an override does not apply: nobody accepts that.
 const FAILS: &str = "!";
 
-/// What one template asks for, in sixteen digits; empty where it asks for nothing.
+/// What one template asks for, as a version and sixteen digits; empty where it asks for nothing.
 pub fn asks(kind: &TemplateKind, facts: &Template) -> String {
     let Template {
         each,
@@ -47,7 +49,13 @@ pub fn asks(kind: &TemplateKind, facts: &Template) -> String {
 }
 
 fn print(value: &Value) -> String {
-    format!("{:016x}", fingerprint(value))
+    format!("{VERSION}{:016x}", fingerprint(value))
+}
+
+/// Whether a decision says what it looked at in a way that is known here. One of another version is followed: its operator
+/// looks as well, and agents that could not read it would hold everything up until they are of that version too.
+pub fn is_known(all: &[CheckedTemplate]) -> bool {
+    all.iter().all(|checked| checked.asks.starts_with(VERSION))
 }
 
 /// The same in every centre: `there` has what the template is where an override concerns it, and nothing where that does not
@@ -159,6 +167,8 @@ mod tests {
         );
         assert_eq!(asks(&map.kind, &facts), "");
         assert_eq!(entry(&map, String::new()), None);
+        let [known, other] = [before.as_str(), "2-0123"].map(|asks| entry(&map, asks.to_owned()));
+        assert!(is_known(known.as_slice()) && is_known(&[]) && !is_known(other.as_slice()));
     }
 
     #[test]

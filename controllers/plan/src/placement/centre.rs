@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crds::{
-    Assignment, Drift, DualActivePlacement, Existing, PlacedObject, PlacementMode, Removal, TemplateKind,
-    placement_reason as reason,
+    Assignment, Drift, DualActivePlacement, Existing, Ownership, PlacedObject, PlacementMode, Removal, TemplateKind,
+    condition, find_condition, placement_reason as reason,
 };
 
 use super::confirm::{self, Contents};
@@ -40,6 +40,8 @@ pub struct Snapshot<'a> {
     pub floors: &'a Floors,
     /// What may be written here.
     pub stage: Stage,
+    /// Who owns the centre.
+    pub ownership: Ownership,
     /// Content of the templates, where a person may have to confirm it.
     pub contents: &'a Contents,
     /// What may be done with exclusive placements; without an arbiter they run as decided.
@@ -214,6 +216,8 @@ fn part(
             reason::APPLY_FAILED,
             format!("pool {pool} is not known here; what runs stays | 未知资源池 {pool}，已有对象不变"),
         ))
+    } else if let Some(message) = data_refused(s, placement).filter(|_| here) {
+        Some((reason::DATA_NOT_ALLOWED, message))
     } else if assignment.epoch < floor && !done {
         let epoch = assignment.epoch;
         let message = format!(
@@ -241,6 +245,14 @@ fn part(
             .map(|rights| rights.of(&key(placement))),
         shared: BTreeMap::new(),
     }
+}
+
+/// What the operator says of data that may not be in a centre of this owner: it is neither changed nor made anew here.
+fn data_refused(s: &Snapshot<'_>, placement: &DualActivePlacement) -> Option<String> {
+    let conditions = placement.status.as_ref().map(|s| s.conditions.as_slice());
+    let said = find_condition(conditions.unwrap_or_default(), condition::READY)?;
+    let refused = s.ownership == Ownership::Social && said.reason == reason::DATA_NOT_ALLOWED;
+    refused.then(|| said.message.clone())
 }
 
 /// Adds what the placement wants. Answers what another one wants otherwise, and which.

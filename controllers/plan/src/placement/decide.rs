@@ -29,13 +29,14 @@ mod short;
 mod size;
 mod storage;
 mod suits;
+mod survival;
 mod targets;
 #[cfg(test)]
 mod tests;
 mod world;
 
 pub use held::{Held, Holdings, holds};
-pub use world::{Centre, Decision, Obstacle, World};
+pub use world::{Centre, Decision, Obstacle, Survivable, World};
 
 /// Decides for every placement; in the order of age, so that the newer one waits where both do not fit.
 pub fn decide(world: &World<'_>) -> BTreeMap<(String, String), Decision> {
@@ -59,7 +60,7 @@ pub fn decide(world: &World<'_>) -> BTreeMap<(String, String), Decision> {
         .map(|(ns, s)| (ns, select::claimed_twice(s)))
         .collect();
     let handed = handed::Handed::of(world, &selections);
-    let asked = targets::asked(world, &templates, &selections);
+    let asked = survival::asked(world, &templates, &selections);
     let kept = fit::while_alone(world.grants);
     let alone = World {
         grants: &kept,
@@ -184,7 +185,7 @@ impl One<'_> {
         if taken.objects.is_empty() {
             return decision;
         }
-        let (targets, told) = match self
+        let (targets, note) = match self
             .targets(&taken.objects, others)
             .and_then(|t| self.fits(&taken.objects, t, others))
         {
@@ -194,7 +195,7 @@ impl One<'_> {
                 return decision;
             }
         };
-        decision.obstacle = told.or(decision.obstacle.take());
+        decision.note = note;
         let (centres, rebalancing) = self.step(&targets);
         decision.rebalancing = rebalancing;
         decision.follows = true;

@@ -55,12 +55,12 @@ pub fn status(
     let ready = (Some(why == reason::RUNNING), why, message);
     say(&mut status, condition::READY, Some(ready), generation, now);
     let survivable = decision.survivable.clone().map(|(survives, message)| {
-        let why = if survives {
-            reason::SURVIVES
-        } else {
-            reason::SURVIVAL_TOO_SMALL
+        let why = match survives {
+            Some(true) => reason::SURVIVES,
+            Some(false) => reason::SURVIVAL_TOO_SMALL,
+            None => reason::NODES_UNKNOWN,
         };
-        (Some(survives), why, message)
+        (survives, why, message)
     });
     say(&mut status, condition::SURVIVABLE, survivable, generation, now);
     layers::describe(placement, decision, centres, &mut status, now);
@@ -201,6 +201,9 @@ fn ready(
             "{ready} of {wanted} copies are ready; what is lowered waits for what was raised | {ready}/{wanted} 副本就绪，先增后减"
         );
         return (reason::REBALANCING, message);
+    }
+    if let Some(note) = &decision.note {
+        return (note.reason, note.message.clone());
     }
     if let Some(starting) = told(sides, reason::STARTING) {
         return starting;

@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crds::{PlacedObject, TemplateKind};
-use plan::placement::asks::{asks, tried, waits};
+use crds::{Assignment, PlacedObject, TemplateKind};
+use plan::placement::asks::{asks, is_known, tried, waits};
 use plan::placement::centre::{Plan, Source, Spot, Want};
 use plan::placement::confirm;
 use plan::placement::row::State;
@@ -72,8 +72,9 @@ impl Placements {
     fn is_heard(&self, plan: &Plan, spot: &Spot, want: &Want, template: &HubTemplate) -> bool {
         let (kind, name) = (&spot.1.kind, &spot.1.name);
         let part = plan.parts.get(&(want.tenant.clone(), want.here.placement.clone()));
-        // Decided before decisions said what they looked at.
-        if part.is_some_and(|p| p.assignment.checked.is_empty() && p.assignment.needs.is_empty()) {
+        // Decided before decisions said what they looked at, or by an operator that says it in another way.
+        let silent = |a: &Assignment| a.checked.is_empty() && a.needs.is_empty();
+        if part.is_some_and(|p| silent(&p.assignment) || !is_known(&p.assignment.checked)) {
             return true;
         }
         let overrides = part

@@ -256,6 +256,8 @@ impl Placements {
         let exclusive: Vec<_> = exclusive.map(|p| key(p)).collect();
         let held = self.rights.as_ref().map(|rights| rights.held(exclusive.iter()));
         let gated = self.rights.as_ref().is_some_and(Rights::gated);
+        let centres = self.caches.centres.shared();
+        let own = centres.iter().find(|c| c.metadata.name.as_ref() == Some(&self.centre));
         plan(&Snapshot {
             centre: &self.centre,
             placements,
@@ -264,6 +266,7 @@ impl Placements {
             namespaces: &self.caches.centre().tenants(),
             floors,
             stage: self.stage,
+            ownership: own.map(|c| c.spec.ownership).unwrap_or_default(),
             contents: &contents,
             rights: held.as_ref().map(|held| centre::Rights { held, gated }),
         })

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crds::{Assignment, DualActivePlacement, DualActivePlacementStatus, PlacedObject, TemplateKind};
+use crds::{Assignment, DualActivePlacement, DualActivePlacementStatus, Ownership, PlacedObject, TemplateKind};
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use kube::Api;
 use kube::api::{DynamicObject, ListParams};
@@ -99,6 +99,7 @@ fn wants(placement: &DualActivePlacement, seen: &Seen, target: &Assignment, cent
         floors: &Floors::default(),
         // What the decision asks for, whoever has to allow it.
         stage: Stage::Own,
+        ownership: Ownership::default(),
         contents: &Contents::new(),
         rights: None,
     };

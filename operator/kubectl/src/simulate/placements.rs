@@ -164,7 +164,7 @@ fn fits(
     match (survivable, raised) {
         (_, Some(false)) | (None, Some(true)) => (raised, survivable.map(|c| c.message.clone())),
         (Some(c), _) if c.status == "True" => (Some(true), None),
-        (Some(c), _) => (Some(false), Some(c.message.clone())),
+        (Some(c), _) => ((c.status == "False").then_some(false), Some(c.message.clone())),
         (None, None) => (None, None),
     }
 }

@@ -1,4 +1,4 @@
-use crds::{CentreAssignment, DualActivePlacementStatus, PlacementRow, WorkloadCopies};
+use crds::{CentreAssignment, DualActivePlacementStatus, PlacementRow, WorkloadCopies, set_condition};
 
 use super::super::template::object;
 use super::*;
@@ -51,6 +51,7 @@ fn decided(placements: Vec<DualActivePlacement>, standing: &[(PlacedObject, &str
         namespaces: &[("dept".to_owned(), "dept".to_owned())].into(),
         floors: &floors,
         stage: Stage::Own,
+        ownership: Ownership::Social,
         contents: &Contents::new(),
         rights: None,
     })
@@ -98,6 +99,7 @@ fn a_placement_leaves_although_its_pool_is_gone() {
             namespaces: &names.into(),
             floors: &Floors::default(),
             stage: Stage::Own,
+            ownership: Ownership::Government,
             contents: &Contents::new(),
             rights: None,
         })
@@ -110,6 +112,32 @@ fn a_placement_leaves_although_its_pool_is_gone() {
         assert_eq!(goes.goes, [((namespace.to_owned(), web()), Removal::Delete)].into());
         assert!(goes.parts.values().all(|part| part.refusal.is_none()));
     }
+}
+
+/// The level of the data was raised after it was placed.
+#[test]
+fn data_that_may_not_be_here_stays_as_it_is() {
+    let mut refused = placement("p", &[web()], true);
+    let status = refused.status.as_mut().unwrap();
+    let now = jiff::Timestamp::UNIX_EPOCH;
+    let why = reason::DATA_NOT_ALLOWED;
+    set_condition(
+        &mut status.conditions,
+        condition::READY,
+        Some(false),
+        why,
+        "no".to_owned(),
+        None,
+        now,
+    );
+    let of = |placement: &DualActivePlacement| decided(vec![placement.clone()], &[(web(), "p"), (map(), "p")], 0);
+    let plan = of(&refused);
+    assert!(plan.goes.is_empty() && plan.wants.values().all(|w| w.kept));
+    let part = plan.parts.values().next().unwrap();
+    assert_eq!(part.refusal, Some((why, "no".to_owned())));
+    // It may leave.
+    refused.status.as_mut().unwrap().assignment.as_mut().unwrap().leaving = Some(Removal::Delete);
+    assert!(!of(&refused).goes.is_empty());
 }
 
 #[test]

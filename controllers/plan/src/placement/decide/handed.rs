@@ -4,7 +4,10 @@
 use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use crds::{Assignment, CentreAssignment, DualActivePlacement, PlacedObject, Resources, TemplateKind};
+use crds::{
+    Assignment, CentreAssignment, DualActivePlacement, PlacedObject, Resources, TemplateKind, condition,
+    find_condition, placement_reason as reason,
+};
 
 use super::{Decision, Held, One, Selections, Templates, World, holds, key, selected};
 use crate::placement::select;
@@ -26,6 +29,13 @@ type Decisions = BTreeMap<(String, String), Decision>;
 
 fn has(assignment: Option<&Assignment>, object: &PlacedObject) -> bool {
     assignment.is_some_and(|a| a.leaving.is_none() && a.objects.contains(object))
+}
+
+/// Whether nothing was said of it, or only that two claim the same: what it will be is not known yet.
+fn is_unheard(placement: &DualActivePlacement) -> bool {
+    let conditions = placement.status.as_ref().map(|s| s.conditions.as_slice());
+    let said = find_condition(conditions.unwrap_or_default(), condition::READY);
+    said.is_none_or(|c| c.reason == reason::CLAIMED_TWICE)
 }
 
 impl<'a> Handed<'a> {
@@ -143,6 +153,17 @@ impl One<'_> {
     pub(super) fn is_given(&self, object: &PlacedObject) -> bool {
         let hands = self.hands(object);
         hands.is_some_and(|hands| !hands.takers.iter().any(|p| has(p.assignment(), object)))
+    }
+
+    /// Who takes over what this one has, as soon as it is looked at again: one that is being deleted waits for that alone.
+    pub(super) fn taker_to_hear(&self) -> Option<String> {
+        let objects = self.old.iter().flat_map(|a| &a.objects).filter(|o| self.is_given(o));
+        // What several select goes to none of them.
+        let mut takers = objects.filter_map(|o| match self.hands(o)?.takers.as_slice() {
+            [taker] => Some(*taker),
+            _ => None,
+        });
+        takers.find(|p| is_unheard(p)).map(|p| key(p).1)
     }
 
     /// What was decided before, without what others have taken over, and without what only that referred to, where they

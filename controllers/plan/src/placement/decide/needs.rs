@@ -37,6 +37,15 @@ pub(super) fn pods(
     row.map(|w| w.wanted).or_else(nodes)
 }
 
+/// What becomes of what has no room, where it is no more than before and where it is.
+pub(super) const fn unchanged(no_more: bool) -> (&'static str, &'static str) {
+    if no_more {
+        ("what runs stays and may become less", "已有的保留，只可减少")
+    } else {
+        ("nothing was changed", "未作变更")
+    }
+}
+
 impl One<'_> {
     fn pods_in(&self, centre: &str, object: &PlacedObject) -> Option<i64> {
         let jobs = self.jobs_in() == Some(centre);
@@ -47,12 +56,6 @@ impl One<'_> {
     fn take<'a>(&self, centre: &str, objects: impl Iterator<Item = &'a PlacedObject>) -> Resources {
         let each = objects.map(|o| fit::times(self.each_in(centre, o), self.pods_in(centre, o).unwrap_or_default()));
         each.fold(Resources::ZERO, Resources::plus)
-    }
-
-    /// What the DaemonSets that it selects take in a centre.
-    pub(super) fn on_each_node(&self, centre: &str) -> Resources {
-        let all = self.own.iter();
-        self.take(centre, all.filter(|o| o.kind == TemplateKind::DaemonSet))
     }
 
     /// What it was found to need in a centre when that was decided last.
@@ -78,8 +81,7 @@ impl One<'_> {
             let asked = self.asked_in(centre, objects, copies);
             let told = self.within_grant(centre, asked, (given, taken))?;
             self.within_lend(centre, asked)?;
-            self.has_storage(centre, objects, copies)?;
-            beyond = beyond.or(told);
+            beyond = beyond.or(told).or(self.has_storage(centre, objects, copies)?);
             unknown = unknown.or_else(|| self.not_counted(centre, objects));
         }
         Ok((targets, beyond.or(unknown)))
@@ -113,11 +115,7 @@ impl One<'_> {
             .minus(room)
             .zip(asked, |short, asked| if asked > 0 { short.max(0) } else { 0 });
         let no_more = asked.fits(self.needed(centre));
-        let (en, zh) = if no_more {
-            ("what runs stays and may become less", "已有的保留，只可减少")
-        } else {
-            ("nothing was changed", "未作变更")
-        };
+        let (en, zh) = unchanged(no_more);
         let pool = &self.placement.spec.pool;
         let obstacle = Obstacle {
             reason: reason::GRANT_TOO_SMALL,
@@ -134,7 +132,7 @@ impl One<'_> {
         let object = undivided.find(|o| self.pods_in(centre, o).is_none())?;
         let pool = &self.placement.spec.pool;
         Some(Obstacle {
-            reason: reason::CENTRE_UNKNOWN,
+            reason: reason::NODES_UNKNOWN,
             message: format!(
                 "{object}: how many pods it gets in {centre} is not known, {centre} has not reported its nodes of pool {pool}; it is placed and not counted against the grant until then; look at the agent of {centre} | {object}：{centre} 未上报资源池 {pool} 的节点数，容器组数未知；照常部署，上报前不计入配额核对，请检查 {centre} 的代理"
             ),

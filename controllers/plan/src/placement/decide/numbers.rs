@@ -31,6 +31,19 @@ impl One<'_> {
                 ..Decision::default()
             };
         };
+        if let Some(taker) = self.taker_to_hear() {
+            let message = format!(
+                "dap/{taker} selects some of its objects and takes them over first | 部分对象由 dap/{taker} 选取，先移交再删除"
+            );
+            return Decision {
+                obstacle: Some(Obstacle {
+                    reason: reason::LEAVING,
+                    message,
+                }),
+                assignment: self.confirmed(Some(old.clone())),
+                ..Decision::default()
+            };
+        }
         let next = self.numbered(Assignment {
             leaving: Some(self.placement.spec.removal),
             ..old.clone()
@@ -112,7 +125,10 @@ impl One<'_> {
             return old.needs.clone();
         }
         let held = holds(self.world, self.placement, next, self.templates);
-        let needs = held.into_iter().map(|(centre, needs)| (centre, needs.to_amounts()));
+        let needs = held.into_iter().map(|(centre, mut needs)| {
+            needs.storage = self.storage_of(next, &centre);
+            (centre, needs.to_amounts())
+        });
         needs.collect()
     }
 

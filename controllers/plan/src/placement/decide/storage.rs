@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crds::{Assignment, DualActivePlacement, PlacedObject, Resources, TemplateKind, placement_reason as reason};
 
+use super::needs::unchanged;
 use super::{Obstacle, One, Templates, World, key, overridden};
 use crate::placement::template::Template;
 
@@ -134,38 +135,62 @@ fn sum<'a>(all: impl Iterator<Item = &'a Classes>) -> Classes {
 
 impl One<'_> {
     /// Refuses claims for which the quota of the centre has no room. A StorageClass of no pool counts in the sum alone.
+    /// `Some`: there is none, but they are no more than before.
     pub(super) fn has_storage(
         &self,
         centre: &str,
         objects: &BTreeSet<PlacedObject>,
         copies: &BTreeMap<PlacedObject, i64>,
-    ) -> Result<(), Obstacle> {
+    ) -> Result<Option<Obstacle>, Obstacle> {
         let jobs = self.jobs_in() == Some(centre);
         let mine = objects.iter().filter_map(|object| {
-            let there = self.facts_in(centre, object).and_then(|f| f.as_ref().ok());
-            let facts = there.or_else(|| self.templates.get(object).copied())?;
+            let facts = self.storage_facts(centre, object)?;
             Some((object, claims(object, facts, copies.get(object).copied(), jobs)))
         });
         let mine: BTreeMap<&PlacedObject, Classes> = mine.collect();
         let asked = sum(mine.values());
         if asked.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
         let placement = key(self.placement);
         let namespace = self.world.catalogue.namespace(&placement.0, &self.placement.spec.pool);
         let taken = self.claimed.taken(&(namespace, centre.to_owned()), &placement, &mine);
         let given = self.storage_in(centre);
+        let before = self.old.map(|old| self.claimed_by(old, centre)).unwrap_or_default();
+        let less = asked.values().sum::<i128>() <= self.needed(centre).storage;
         let of = |all: &Classes, class: &str| all.get(class).copied().unwrap_or_default();
+        let mut told = None;
         for class in asked.keys().filter(|class| given.contains_key(*class)) {
+            let what = (&*format!("StorageClass {class}"), &*format!("存储类 {class}"));
             let figures = [&asked, &given, &taken].map(|all| of(all, class));
-            self.room_for(
-                centre,
-                (&format!("StorageClass {class}"), &format!("存储类 {class}")),
-                figures,
-            )?;
+            let no_more = less && of(&asked, class) <= of(&before, class);
+            told = told.or(self.room_for(centre, what, figures, no_more)?);
         }
         let figures = [&asked, &given, &taken].map(|all| all.values().sum());
-        self.room_for(centre, ("storage in all", "全部存储"), figures)
+        let all = self.room_for(centre, ("storage in all", "全部存储"), figures, less)?;
+        Ok(told.or(all))
+    }
+
+    fn storage_facts(&self, centre: &str, object: &PlacedObject) -> Option<&Template> {
+        let there = self.facts_in(centre, object).and_then(|f| f.as_ref().ok());
+        there.or_else(|| self.templates.get(object).copied())
+    }
+
+    /// What the part of a centre claims, by the templates as they are now.
+    fn claimed_by(&self, assignment: &Assignment, centre: &str) -> Classes {
+        let Some(part) = assignment.centre(centre) else {
+            return Classes::new();
+        };
+        let all = assignment.objects.iter().filter_map(|object| {
+            let facts = self.storage_facts(centre, object)?;
+            Some(claims(object, facts, part.copies_of(object), part.jobs))
+        });
+        sum(all.collect::<Vec<_>>().iter())
+    }
+
+    /// Bytes of all of it.
+    pub(super) fn storage_of(&self, assignment: &Assignment, centre: &str) -> i128 {
+        self.claimed_by(assignment, centre).values().sum()
     }
 
     /// What the tenant may claim in a centre, by every StorageClass of a pool.
@@ -187,21 +212,28 @@ impl One<'_> {
         given
     }
 
-    fn room_for(&self, centre: &str, (what, zh): (&str, &str), figures: [i128; 3]) -> Result<(), Obstacle> {
-        let [asked, given, taken] = figures;
+    fn room_for(
+        &self,
+        centre: &str,
+        (what, what_zh): (&str, &str),
+        [asked, given, taken]: [i128; 3],
+        no_more: bool,
+    ) -> Result<Option<Obstacle>, Obstacle> {
         let short = asked - (given - taken);
         if short <= 0 {
-            return Ok(());
+            return Ok(None);
         }
+        let (en, zh) = unchanged(no_more);
         let [asked, given, taken, short] = [asked, given, taken, short].map(|n| Resources::amount("storage", n).0);
         let (tenant, _) = key(self.placement);
         let namespace = self.world.catalogue.namespace(&tenant, &self.placement.spec.pool);
-        Err(Obstacle {
+        let obstacle = Obstacle {
             reason: reason::GRANT_TOO_SMALL,
             message: format!(
-                "{centre}: claims {asked} of {what}, granted there to namespace {namespace} {given}, other placements claim {taken}: short of {short}; nothing was changed; ask for more storage or claim less | {centre}：申领{zh} {asked}，命名空间 {namespace} 已授予 {given}，其他部署占用 {taken}，尚缺 {short}；未作变更，请追加存储申请或减少申领"
+                "{centre}: claims {asked} of {what}, granted there to namespace {namespace} {given}, other placements claim {taken}: short of {short}; {en}; ask for more storage or claim less | {centre}：申领{what_zh} {asked}，命名空间 {namespace} 已授予 {given}，其他部署占用 {taken}，尚缺 {short}；{zh}，请追加存储申请或减少申领"
             ),
-        })
+        };
+        if no_more { Ok(Some(obstacle)) } else { Err(obstacle) }
     }
 }
 

@@ -1,35 +1,11 @@
 //! How many copies each centre should have, whether they fit, and which step comes next.
 
 use super::{
-    Bounds, CentreAssignment, Granted, Held, Obstacle, One, Part, PlacedObject, PlacementMode, Resources, Selections,
-    Side, Split, Standby, Targets, Templates, WorkloadCopies, World, fit, key, reason, split, step,
+    Bounds, CentreAssignment, Granted, Held, Obstacle, One, Part, PlacedObject, PlacementMode, Resources, Side, Split,
+    Standby, Targets, WorkloadCopies, fit, key, reason, split, step,
 };
 use crate::placement::overrides;
 use std::collections::{BTreeMap, BTreeSet};
-
-/// By namespace and pool: what all copies of everything take that its placements select.
-pub(super) type Asked = BTreeMap<(String, String), Resources>;
-
-/// The same for all of them.
-pub(super) fn asked(world: &World<'_>, templates: &BTreeMap<&str, Templates<'_>>, selections: &Selections) -> Asked {
-    let mut counted: BTreeMap<(String, String), BTreeSet<&PlacedObject>> = BTreeMap::new();
-    for placement in world.placements {
-        let (namespace, name) = key(placement);
-        let objects = selections.get(&namespace).and_then(|s| s.get(&name));
-        let objects = objects.into_iter().flatten();
-        let counts = objects.filter(|o| o.kind.has_copies() || o.kind.is_job());
-        let slot = counted.entry((namespace, placement.spec.pool.clone())).or_default();
-        slot.extend(counts);
-    }
-    let sum = |((namespace, pool), objects): ((String, String), BTreeSet<&PlacedObject>)| {
-        let card = world.catalogue.get(&pool).and_then(|p| p.card.as_deref());
-        let there = templates.get(namespace.as_str());
-        let found = objects.into_iter().filter_map(|o| there?.get(o));
-        let all = found.map(|t| fit::times(t.each.in_pool(card), t.copies));
-        ((namespace, pool), all.fold(Resources::ZERO, Resources::plus))
-    };
-    counted.into_iter().map(sum).collect()
-}
 
 impl One<'_> {
     pub(super) fn granted(&self) -> Granted {
@@ -228,36 +204,6 @@ impl One<'_> {
         }
         let workload = row.workload(object)?;
         Some(workload.ready)
-    }
-
-    /// Whether each centre could hold all copies of all placements of the grants alone.
-    pub(super) fn survivable(&self, asked: &Asked) -> Option<(bool, String)> {
-        let spec = &self.placement.spec;
-        if spec.mode == PlacementMode::Exclusive || spec.centres.len() < 2 {
-            return None;
-        }
-        let scope = (key(self.placement).0, spec.pool.clone());
-        let all = asked.get(&scope).copied().unwrap_or_default();
-        let granted = self.granted();
-        for centre in &spec.centres {
-            let kept = granted
-                .centres
-                .get(&centre.name)
-                .map(|r| r.survival)
-                .unwrap_or_default();
-            let all = all.plus(self.on_each_node(&centre.name));
-            if !all.fits(kept) {
-                let name = &centre.name;
-                let message = format!(
-                    "all copies need {all}, the grants keep {kept} in {name} for when it is alone | 全部副本需 {all}，{name} 单独承载时仅保障 {kept}"
-                );
-                return Some((false, message));
-            }
-        }
-        Some((
-            true,
-            format!("all copies need {all}, and each centre keeps as much | 全部副本需 {all}，各中心均有保障"),
-        ))
     }
 }
 

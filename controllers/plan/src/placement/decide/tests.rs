@@ -195,7 +195,7 @@ fn a_placement_is_divided_and_numbered_once() {
     let first = s.store("p", true);
     assert_eq!((copies(&first), why(&first)), (both(3, 2), None));
     assert_eq!(first.assignment.as_ref().unwrap().number, 1);
-    assert_eq!(first.survivable.as_ref().map(|s| s.0), Some(true));
+    assert_eq!(first.survivable.as_ref().map(|s| s.0), Some(Some(true)));
     let again = s.store("p", true);
     assert_eq!(again.assignment, first.assignment);
 }

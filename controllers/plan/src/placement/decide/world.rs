@@ -71,6 +71,9 @@ pub struct Obstacle {
     pub message: String,
 }
 
+/// Whether each centre could hold everything alone, and in words; `None` where nobody knows.
+pub type Survivable = (Option<bool>, String);
+
 /// What was decided for one placement.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Decision {
@@ -78,8 +81,10 @@ pub struct Decision {
     pub assignment: Option<Assignment>,
     /// Why it is not what the spec says.
     pub obstacle: Option<Obstacle>,
+    /// What has to be known of one that follows all the same; told once it is carried out.
+    pub note: Option<Obstacle>,
     /// Whether each centre could hold everything alone, and in words; `None` where that is not asked.
-    pub survivable: Option<(bool, String)>,
+    pub survivable: Option<Survivable>,
     /// Centres to which it could not be moved, for want of room.
     pub short: Vec<ShortCentre>,
     /// Services of the decision that lead to pods.

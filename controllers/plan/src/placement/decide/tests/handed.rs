@@ -1,6 +1,7 @@
 //! A label moves an object from one placement to another: it is handed over, and never without one.
 
 use super::*;
+use crds::{condition, set_condition};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 fn api() -> PlacedObject {
@@ -117,4 +118,33 @@ fn a_refused_size_stays_refused_where_something_is_shared() {
         let refused = s.store("from", true);
         assert_eq!((refused.follows, why(&refused)), (false, Some(reason::GRANT_TOO_SMALL)));
     }
+}
+
+#[test]
+fn one_that_is_deleted_waits_for_the_taker_to_be_looked_at() {
+    for to_is_older in [true, false] {
+        let mut s = stage_of(to_is_older, true);
+        s.placements[0].metadata.deletion_timestamp = Some(Time(Timestamp::from_second(5).unwrap()));
+        let waits = s.store("from", true);
+        assert_eq!((objects(&waits).len(), why(&waits)), (2, Some(reason::LEAVING)));
+        assert_eq!(waits.assignment.unwrap().leaving, None);
+        let taken = s.store("to", true);
+        assert_eq!((objects(&taken), why(&taken)), (vec![web()], None));
+        assert!(s.store("from", true).assignment.unwrap().leaving.is_some());
+    }
+    // Whoever was looked at and cannot take it holds nobody up.
+    let mut s = stage_of(true, true);
+    s.placements[0].metadata.deletion_timestamp = Some(Time(Timestamp::from_second(5).unwrap()));
+    s.template(web(), 40, "to", &[]);
+    let status = s.placements[1].status.get_or_insert_default();
+    set_condition(
+        &mut status.conditions,
+        condition::READY,
+        Some(false),
+        reason::GRANT_TOO_SMALL,
+        String::new(),
+        None,
+        Timestamp::from_second(5).unwrap(),
+    );
+    assert!(s.store("from", true).assignment.unwrap().leaving.is_some());
 }

@@ -39,8 +39,12 @@ fn shrunken() -> Stage {
 fn what_holds_more_than_is_granted_may_become_less_and_says_so() {
     let mut s = shrunken();
     let same = s.store("p", true);
-    assert_eq!((copies(&same), why(&same)), (both(5, 5), Some(reason::GRANT_TOO_SMALL)));
-    let message = same.obstacle.unwrap().message;
+    let note = same.note.as_ref().unwrap();
+    assert_eq!(
+        (copies(&same), why(&same), note.reason),
+        (both(5, 5), None, reason::GRANT_TOO_SMALL)
+    );
+    let message = &note.message;
     assert!(
         message.contains("needs cpu 5") && message.contains("short of cpu 2; what runs stays and may become less"),
         "{message}"
@@ -55,7 +59,7 @@ fn what_holds_more_than_is_granted_may_become_less_and_says_so() {
     assert!(refused.obstacle.unwrap().message.contains("nothing was changed"));
     workload(&mut s, 6, 1);
     let fits = s.store("p", true);
-    assert_eq!((copies(&fits), why(&fits)), (both(3, 3), None));
+    assert_eq!((copies(&fits), why(&fits), fits.note), (both(3, 3), None, None));
 }
 
 #[test]
@@ -144,25 +148,44 @@ fn the_centre_itself_knows_how_many_nodes_match() {
 fn unknown_nodes_are_told_and_not_taken_for_none() {
     let mut s = on_nodes([Some(1), None]);
     let placed = s.store("p", true);
-    assert_eq!((placed.follows, why(&placed)), (true, Some(reason::CENTRE_UNKNOWN)));
-    let message = placed.obstacle.unwrap().message;
-    assert!(message.contains("how many pods it gets in b is not known"), "{message}");
-    assert_eq!(why(&on_nodes([Some(1), Some(0)]).store("p", true)), None);
+    assert_eq!((placed.follows, why(&placed)), (true, None));
+    let survivable = placed.survivable.as_ref().unwrap();
+    assert_eq!(survivable.0, None);
+    let note = placed.note.as_ref().unwrap();
+    assert_eq!(note.reason, reason::NODES_UNKNOWN);
+    for message in [&note.message, &survivable.1] {
+        assert!(message.contains("how many pods it gets in b is not known"), "{message}");
+    }
+    let known = on_nodes([Some(1), Some(0)]).store("p", true);
+    assert_eq!((known.note, known.survivable.unwrap().0), (None, Some(true)));
 }
 
 #[test]
 fn survival_counts_the_pods_on_each_node() {
     // Eight are kept in each centre for when it is alone.
-    let survives = |nodes| {
-        let mut s = on_nodes([Some(nodes), Some(1)]);
-        s.grants.values_mut().for_each(|g| {
-            for room in g.centres.values_mut() {
-                room.in_force = cpu(20);
-            }
-        });
-        s.store("p", true).survivable.unwrap().0
-    };
+    let survives = |nodes| survivable(nodes, false);
     assert!(survives(8) && !survives(9));
+    // Those of another placement take their part.
+    assert!(survivable(4, true) && !survivable(5, true));
+}
+
+fn survivable(nodes: i64, two: bool) -> bool {
+    let mut s = on_nodes([Some(nodes), Some(1)]);
+    if two {
+        let other = object(TemplateKind::DaemonSet, "other");
+        let value = json!({"metadata": {"name": "other", "labels": {"app": "other"}}, "spec": {"template": pods(1)}});
+        s.templates.insert(
+            ("dept".to_owned(), other),
+            Arc::new(read(&TemplateKind::DaemonSet, &value)),
+        );
+        s.placement("q", "other", BOTH);
+    }
+    s.grants.values_mut().for_each(|g| {
+        for room in g.centres.values_mut() {
+            room.in_force = cpu(20);
+        }
+    });
+    s.store("p", true).survivable.unwrap().0 == Some(true)
 }
 
 #[test]

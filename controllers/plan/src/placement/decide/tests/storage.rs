@@ -147,3 +147,31 @@ fn a_separate_namespace_has_no_storage() {
     assert_eq!(why(&refused), Some(reason::GRANT_TOO_SMALL));
     assert!(said(&refused).contains("to namespace dept-arm 0"), "{}", said(&refused));
 }
+
+#[test]
+fn what_claims_more_than_is_granted_may_become_less() {
+    let mut s = holding(10);
+    set(&mut s, "db", 4, "hot", "5Gi");
+    s.placement("p", "db", BOTH);
+    assert_eq!(why(&s.store("p", true)), None);
+    for room in s.grants.values_mut().flat_map(|g| g.centres.values_mut()) {
+        room.in_force.storage = room.in_force.storage.min(4 * GI);
+    }
+    let same = s.store("p", true);
+    let message = &same.note.as_ref().unwrap().message;
+    assert!(
+        same.follows && message.contains("short of 6Gi; what runs stays and may become less"),
+        "{message}"
+    );
+    // Neither larger claims of fewer copies nor more of them.
+    for (copies, size) in [(2, "11Gi"), (6, "5Gi")] {
+        set(&mut s, "db", copies, "hot", size);
+        let refused = s.store("p", true);
+        assert_eq!((refused.follows, why(&refused)), (false, Some(reason::GRANT_TOO_SMALL)));
+    }
+    set(&mut s, "db", 2, "hot", "5Gi");
+    let fewer = s.store("p", true);
+    assert_eq!((fewer.follows, copies(&fewer)), (true, both(1, 1)));
+    set(&mut s, "db", 4, "hot", "5Gi");
+    assert!(!s.store("p", true).follows, "what was given up is not taken back");
+}

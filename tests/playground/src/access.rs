@@ -15,8 +15,9 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::users::User;
 
-/// Pause between two looks at a condition.
-const PAUSE: Duration = Duration::from_millis(100);
+/// Shortest and longest pause between two looks at a condition: a tenth of the time that it was waited for already. A look
+/// is often a kubectl, and ten of them a second take from what is waited for.
+const PAUSE: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(500)];
 
 /// The text of a kubeconfig with one context.
 pub(crate) fn kubeconfig(cluster: &str, server: &str, pki: &Path, user: &User) -> String {
@@ -62,14 +63,15 @@ pub(crate) async fn client(kubeconfig: &Path) -> Result<kube::Client> {
 
 /// Waits until `attempt` answers `Ok` and returns its value.
 ///
-/// `attempt` is called again and again, ten times a second, and cut short at the deadline. Its error is the reason
+/// `attempt` is called again and again, two to ten times a second, and cut short at the deadline. Its error is the reason
 /// why the condition does not hold yet; the last one is part of the error when the deadline passes.
 pub async fn eventually<T, F, Fut>(deadline: Duration, what: &str, mut attempt: F) -> Result<T>
 where
     F: FnMut() -> Fut,
     Fut: Future<Output = Result<T>>,
 {
-    let end = Instant::now() + deadline;
+    let begin = Instant::now();
+    let end = begin + deadline;
     let mut last = "it never answered".to_owned();
     loop {
         match timeout(end.saturating_duration_since(Instant::now()), attempt()).await {
@@ -77,10 +79,11 @@ where
             Ok(Err(reason)) => last = format!("{reason:#}"),
             Err(_) => bail!("{what}: not within {deadline:?}; last: {last}"),
         }
-        if Instant::now() + PAUSE >= end {
+        let pause = (begin.elapsed() / 10).clamp(PAUSE[0], PAUSE[1]);
+        if Instant::now() + pause >= end {
             bail!("{what}: not within {deadline:?}; last: {last}");
         }
-        sleep(PAUSE).await;
+        sleep(pause).await;
     }
 }
 

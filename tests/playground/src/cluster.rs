@@ -307,15 +307,12 @@ pub(crate) fn spec(
     args: Flags,
     ready: Ready,
 ) -> Spec {
-    // Half the garbage means a third less memory; six API servers share one machine.
-    let env = vec![("GOGC".to_owned(), "50".to_owned())];
     Spec {
         name,
         place,
         stage: step,
         program: state.tools.join(tool),
         args: args.0,
-        env,
         ready,
         restart: false,
         netns: None,

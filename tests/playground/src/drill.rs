@@ -60,7 +60,6 @@ impl Cloud {
                 format!("--rate={rate}"),
                 format!("--log={}", log.display()),
             ],
-            env: Vec::new(),
             ready: Ready::Started,
             restart: false,
             netns: None,

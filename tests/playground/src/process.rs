@@ -19,7 +19,6 @@ pub(crate) struct Spec {
     pub(crate) stage: Stage,
     pub(crate) program: PathBuf,
     pub(crate) args: Vec<String>,
-    pub(crate) env: Vec<(String, String)>,
     pub(crate) ready: Ready,
     /// Start it again when it ends by itself, as a Deployment would.
     pub(crate) restart: bool,

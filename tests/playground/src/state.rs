@@ -199,7 +199,6 @@ mod tests {
             stage: Stage::Store,
             program: "/bin/etcd".into(),
             args: vec!["--name".into(), "a b".into()],
-            env: vec![("GOGC".into(), "50".into())],
             ready: Ready::Port(Ipv4Addr::LOCALHOST, 2379),
             restart: false,
             netns: None,

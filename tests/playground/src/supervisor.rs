@@ -372,7 +372,6 @@ fn spawn(state: &State, spec: &Spec) -> Result<Child> {
         .args(rest)
         .arg(&spec.program)
         .args(&spec.args)
-        .envs(spec.env.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::null())
         .stdout(out)
         .stderr(err)

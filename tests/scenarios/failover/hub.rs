@@ -18,6 +18,8 @@ const HANGS: &str = "hub-apiserver@jishi";
 const DEAD: [&str; 2] = ["hub-apiserver@jiyidong", "hub-apiserver@baicheng"];
 /// Three minutes, and what Prometheus needs to see them.
 const MINUTES: Duration = Duration::from_secs(300);
+/// An edit by hand is put right within this time.
+const CORRECTED: Duration = Duration::from_secs(5);
 /// Milliseconds between two records. A right that ran out would be missed for longer: its pod is stopped and started anew.
 const PAUSE: u64 = 5000;
 
@@ -32,11 +34,26 @@ fn pause(w: &World, skip: usize) -> Result<u64> {
     pauses.map(|(one, next)| next - one).max().context("no records")
 }
 
+/// Uid of every quota in a centre: nothing may be made anew.
+async fn quota_uids(w: &World, centre: &str) -> Result<String> {
+    let path = "jsonpath={.items[*].metadata.uid}";
+    w.ok(centre, None, &["get", "resourcequota", "-A", "-o", path]).await
+}
+
+async fn quota_edit_is_corrected(w: &World, centre: &str) -> Result<()> {
+    let hard = w.quota(centre, NS).await?["requests.cpu"].clone();
+    let hard = hard.as_str().context("a quota")?;
+    let edit = json!({"spec": {"hard": {"requests.cpu": "1"}}});
+    w.patch(centre, None, &["resourcequota", "xiangyun"], &edit).await?;
+    w.quota_is(centre, NS, "requests.cpu", hard, CORRECTED).await
+}
+
 /// No server of the hub answers for three minutes: three times the age at which a report is stale, and longer than the 100 s
 /// after which a connection without a word counts as dead. The beats need the store alone, so the exclusive writer goes on;
-/// nothing is deleted or scaled, and afterwards a change of a template is followed as before.
+/// nothing is deleted or scaled, an edit of a quota is put right, and afterwards a change of a template is followed as before.
 pub(crate) async fn a_silent_hub_takes_nothing_away(w: &World) -> Result<()> {
     let before = Undisturbed::now(w).await?;
+    let quotas = [quota_uids(w, METRO[0]).await?, quota_uids(w, METRO[1]).await?];
     let landed = w.landed(CALM)?;
     w.cloud.freeze(HANGS).await?;
     for server in DEAD {
@@ -53,6 +70,9 @@ pub(crate) async fn a_silent_hub_takes_nothing_away(w: &World) -> Result<()> {
     let (more, pause) = (w.landed(CALM)? - landed, pause(w, landed)?);
     println!("silent hub: {more} records meanwhile, at most {pause} ms apart");
     ensure!(pause < PAUSE, "{pause} ms without a record");
+    for centre in METRO {
+        quota_edit_is_corrected(w, centre).await?;
+    }
     w.cloud.heal(None).await?;
     for name in [CALM, SHOP] {
         w.placement_reason(name, "Running").await?;
@@ -70,6 +90,8 @@ pub(crate) async fn a_silent_hub_takes_nothing_away(w: &World) -> Result<()> {
             .await?;
     }
     w.copies(SHOP, SHOP, [3, 3]).await?;
+    let after = [quota_uids(w, METRO[0]).await?, quota_uids(w, METRO[1]).await?];
+    ensure!(quotas == after, "a quota was made anew");
     w.armed(CALM, "Armed").await?;
     let placement = w.get("hub", &["dap", CALM, "-n", NS]).await?;
     ensure!(

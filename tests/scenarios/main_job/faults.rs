@@ -10,7 +10,7 @@ use crate::ledger;
 use crate::world::{METRO, PATIENCE, World, small_request};
 
 /// An edit or a deletion in a centre is corrected within this time.
-pub(crate) const CORRECTED: Duration = Duration::from_secs(5);
+const CORRECTED: Duration = Duration::from_secs(5);
 
 pub(crate) async fn drift_is_corrected(w: &World) -> Result<()> {
     let ns = "dept-yibao";

@@ -1,4 +1,4 @@
-//! API servers that are away for more than a minute, long enough for reports to be too old, and watches whose history is
+//! An API server that is away for more than a minute, long enough for its report to be too old, and watches whose history is
 //! gone. Prometheus says how long: it watches from outside.
 
 use std::time::Duration;
@@ -8,8 +8,8 @@ use playground::{Place, eventually};
 
 use self::store::Store;
 use crate::eyes;
-use crate::faults::{CORRECTED, leader};
-use crate::world::{METRO, PATIENCE, World, small_request};
+use crate::faults::leader;
+use crate::world::{PATIENCE, World, small_request};
 
 #[path = "store.rs"]
 mod store;
@@ -23,60 +23,6 @@ const HUB: [&str; 3] = [
     "hub-apiserver@jiyidong",
     "hub-apiserver@baicheng",
 ];
-
-/// Waits until Prometheus has seen no target of that selector up for a minute.
-async fn down_for_a_minute(w: &World, selector: &str) -> Result<()> {
-    let query = format!("max(max_over_time(up{{{selector}}}[1m]))");
-    eventually(MINUTES, &format!("{selector} was down for a minute"), || async {
-        let up = eyes::value(w, &query).await?;
-        ensure!(up == Some(0.0), "{query} is {up:?}");
-        Ok(())
-    })
-    .await
-}
-
-/// Uid of every quota in a centre: nothing may be made anew.
-async fn quota_uids(w: &World, centre: &str) -> Result<String> {
-    let path = "jsonpath={.items[*].metadata.uid}";
-    w.ok(centre, None, &["get", "resourcequota", "-A", "-o", path]).await
-}
-
-pub(crate) async fn hub_down_for_a_minute(w: &World) -> Result<()> {
-    let before = [quota_uids(w, METRO[0]).await?, quota_uids(w, METRO[1]).await?];
-    for server in HUB {
-        w.cloud.kill(server).await?;
-    }
-    down_for_a_minute(w, r#"job="hub-apiserver""#).await?;
-    // With no hub at all a centre still corrects drift, and removes nothing.
-    let hard = w.quota("jiyidong", "dept-yibao").await?["requests.cpu"]
-        .as_str()
-        .context("a quota")?
-        .to_owned();
-    let edit = r#"{"spec":{"hard":{"requests.cpu":"1"}}}"#;
-    let patch = [
-        "patch",
-        "resourcequota",
-        "xiangyun",
-        "-n",
-        "dept-yibao",
-        "--type=merge",
-        "-p",
-        edit,
-    ];
-    w.ok("jiyidong", None, &patch).await?;
-    w.quota_is("jiyidong", "dept-yibao", "requests.cpu", &hard, CORRECTED)
-        .await?;
-    for server in HUB {
-        w.cloud.start_process(server).await?;
-    }
-    takes_requests(w).await?;
-    w.apply("hub", Some("wu.gang"), &small_request("dept-jyt", "after-hub", 4))
-        .await?;
-    w.request_reason("dept-jyt", "after-hub", "Active").await?;
-    let after = [quota_uids(w, METRO[0]).await?, quota_uids(w, METRO[1]).await?];
-    ensure!(before == after, "a quota was made anew");
-    Ok(())
-}
 
 pub(crate) async fn centre_down_for_a_minute(w: &World) -> Result<()> {
     w.cloud.kill("apiserver@jiyidong").await?;
@@ -98,7 +44,13 @@ pub(crate) async fn centre_down_for_a_minute(w: &World) -> Result<()> {
         "{}",
         request["status"]["phase"]
     );
-    down_for_a_minute(w, r#"job="apiserver",place="jiyidong""#).await?;
+    let query = r#"max(max_over_time(up{job="apiserver",place="jiyidong"}[1m]))"#;
+    eventually(MINUTES, "the centre was down for a minute", || async {
+        let up = eyes::value(w, query).await?;
+        ensure!(up == Some(0.0), "{query} is {up:?}");
+        Ok(())
+    })
+    .await?;
     // By now its report is too old: unknown is not zero, and nothing is sold against it.
     w.ready_reason(&["dcn", "jiyidong"], "Lost").await?;
     eyes::alert_is_raised(w, "CentreNotReporting").await?;

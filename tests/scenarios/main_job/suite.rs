@@ -45,7 +45,6 @@ pub(crate) async fn all() -> anyhow::Result<()> {
         faults::killed_agents_resume,
         faults::a_newer_leader_confirms,
         faults::what_vanished_is_counted_at_once,
-        outages::hub_down_for_a_minute,
         outages::centre_down_for_a_minute,
         outages::compacted_history,
         outages::clock_of_the_leader_jumps,

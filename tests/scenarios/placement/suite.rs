@@ -46,6 +46,5 @@ pub(crate) async fn all() -> anyhow::Result<()> {
         claimants::two_new_at_once,
         claimants::the_other_one_gets_it,
         faults::killed_agents_and_leader,
-        faults::hub_unreachable,
     )
 }

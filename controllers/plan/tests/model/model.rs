@@ -22,9 +22,10 @@ mod state;
 mod steps;
 mod words;
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::hash::{BuildHasher as _, RandomState};
-use std::sync::LazyLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{LazyLock, Mutex};
 use std::time::Instant;
 
 use document::{Found, PAGE, page};
@@ -103,28 +104,44 @@ fn found(scenario: &Scenario, rules: Rules, wrong: Judge) -> Option<Found> {
     }
 }
 
-/// Each scenario with all rules in force, and how many worlds it has.
+/// Each scenario with all rules in force, and how many worlds it has; as many at a time as there are cores.
 static SOUND: LazyLock<Vec<(Scenario, usize)>> = LazyLock::new(|| {
-    let all = SCENARIOS.iter().chain([&BY_HAND]);
-    all.map(|scenario| {
-        let began = Instant::now();
-        let worlds = match search(scenario, Rules::default(), World::wrong) {
-            Outcome::Sound(worlds) => worlds,
-            Outcome::Wrong(wrong, steps) => {
-                let way = words::in_words(scenario, Rules::default(), &steps);
-                panic!("{}: {wrong}:\n{}", scenario.name, way.join("\n"))
-            }
-            Outcome::TooMany => panic!("{}: not all worlds were looked at", scenario.name),
-        };
-        println!(
-            "{}: {worlds} worlds, {:.1} s",
-            scenario.name,
-            began.elapsed().as_secs_f64()
-        );
-        (*scenario, worlds)
-    })
-    .collect()
+    let all: Vec<&Scenario> = SCENARIOS.iter().chain([&BY_HAND]).collect();
+    let (next, found) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
+    let work = || {
+        while let Some(scenario) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
+            found.lock().unwrap().insert(scenario.name, worlds(scenario));
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(work);
+        }
+    });
+    let found = found.into_inner().unwrap();
+    all.into_iter()
+        .map(|scenario| (*scenario, found[scenario.name]))
+        .collect()
 });
+
+/// Looks at all of its worlds.
+fn worlds(scenario: &Scenario) -> usize {
+    let began = Instant::now();
+    let worlds = match search(scenario, Rules::default(), World::wrong) {
+        Outcome::Sound(worlds) => worlds,
+        Outcome::Wrong(wrong, steps) => {
+            let way = words::in_words(scenario, Rules::default(), &steps);
+            panic!("{}: {wrong}:\n{}", scenario.name, way.join("\n"))
+        }
+        Outcome::TooMany => panic!("{}: not all worlds were looked at", scenario.name),
+    };
+    println!(
+        "{}: {worlds} worlds, {:.1} s",
+        scenario.name,
+        began.elapsed().as_secs_f64()
+    );
+    worlds
+}
 
 /// Each rule left out, and the first world that is wrong without it.
 static WITHOUT: LazyLock<Vec<(Rule, Found)>> = LazyLock::new(|| {

@@ -71,7 +71,6 @@ pub(crate) fn spec(state: &State, node: &RunnerNode, program: &Path) -> Spec {
         stage: Stage::Machinery,
         program: program.to_owned(),
         args,
-        env: Vec::new(),
         ready: Ready::Http(node.address, port::GATE, "/healthz".to_owned()),
         restart: true,
         netns: Some(node.netns.clone()),

@@ -110,7 +110,6 @@ fn spec(state: &State, place: Place) -> Result<Spec> {
             "runner".to_owned(),
             place.name().to_owned(),
         ],
-        env: Vec::new(),
         ready: Ready::Port(state.address(place)?, port::INGRESS),
         restart: true,
         // It makes namespaces, which must exist for others too.

@@ -114,7 +114,6 @@ impl Wanted {
             stage: Stage::Ours,
             program: program.to_owned(),
             args,
-            env: Vec::new(),
             // Nobody may be able to reach it.
             ready: Ready::Started,
             restart: true,

@@ -81,7 +81,6 @@ pub(crate) fn sink_spec(state: &State) -> Result<Spec> {
             format!("--listen={address}:{}", port::SINK),
             format!("--log={}", state.dir.join("writes").join(sink::FILE).display()),
         ],
-        env: Vec::new(),
         ready: Ready::Port(address, port::SINK),
         restart: true,
         netns: None,

@@ -336,7 +336,10 @@ fn all_fit(case: &Case<'_>, choices: &[Choice], market: Market<'_>) -> Result<()
         // An unknown centre hides whether it is full: where capacity was never adopted, say that first.
         (Some((centre, added)), None) => {
             let free = market.free(name, centre);
-            let (resource, asked) = added.iter().find(|(r, v)| *v > free[r].max(0)).unwrap_or(("cpu", 0));
+            let over = added.iter().filter(|(r, v)| *v > free[r].max(0));
+            // Cards first: nobody asked for what a card brings.
+            let first = over.min_by_key(|(r, _)| *r != "accelerators");
+            let (resource, asked) = first.unwrap_or(("cpu", 0));
             Refusal::full(Name::clone(name), Name::clone(centre), resource, asked)
         }
         (None, None) => {

@@ -28,7 +28,7 @@ fn gate(printed: &Output) -> Result<Option<Value>> {
 
 /// Off unless it is asked for; then with the host's network, one capability, a root that cannot be written but for what
 /// was held, and only with agents to ask.
-pub(crate) async fn off_by_default_with_one_capability(programs: &Programs) -> Result<()> {
+pub(crate) fn off_by_default_with_one_capability(programs: &Programs) -> Result<()> {
     ensure!(gate(&helm(programs, &[])?)?.is_none());
     let on = ["gate.enabled=true", "gate.agents={http://10.96.0.20:9403}"];
     let pod = gate(&helm(programs, &on)?)?.context("a DaemonSet")?["spec"]["template"]["spec"].clone();

@@ -55,6 +55,6 @@ async fn protocol() -> anyhow::Result<()> {
         answers::ambiguous_write,
         answers::late_write_of_a_dead_leader,
         scenarios::hundred_writers_two_replicas_leader_killed,
-        quiet::two_thousand_unfit_and_no_churn,
+        quiet::thousand_unfit_and_no_churn,
     )
 }

@@ -18,7 +18,7 @@ use crate::world::{FIFTY, FIVE, PATIENCE, TENANT, World};
 
 /// Ten thousand of them would take the servers of a small machine five minutes to take in and to let go; the benchmark
 /// `quota-idle` has so many.
-const MANY: usize = 2000;
+const MANY: usize = 1000;
 /// Creations in flight.
 const IN_FLIGHT: usize = 32;
 const PREFIX: &str = "unfit";
@@ -30,7 +30,7 @@ const LONG: Duration = Duration::from_secs(300);
 /// Each is told once that it waits. After that nothing is written to any of them: not for a label, not for one more that waits
 /// behind them, which does not move the ledger either, and not for grants and a release beside them, one of them from the
 /// pool that they wait for.
-pub(crate) async fn two_thousand_unfit_and_no_churn(w: &World) -> Result<()> {
+pub(crate) async fn thousand_unfit_and_no_churn(w: &World) -> Result<()> {
     w.ask_for(FIVE, "fits", 1).await?;
     w.granted("fits", 1, 0).await?;
     tenant(w, CROWD, "jilin", [20, 0, 0]).await?;

@@ -98,7 +98,8 @@ impl Hub {
             .filter(|(name, _)| name.ends_with("/status"))
             .map(|(_, n)| n);
         Ok(figures([
-            ("status_writes", statuses.sum()),
+            // The sum of nothing is -0.
+            ("status_writes", 0.0 + statuses.sum::<f64>()),
             ("cpu_ms_per_event", (spent - quiet).max(0.0) * 1000.0 / events),
             ("cpu_ms_quiet_per_s", quiet * 1000.0 / window.as_secs_f64()),
             (

@@ -1,7 +1,10 @@
 //! Questions to a cloud's Prometheus.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, Result, ensure};
 use kube::Client;
+use playground::{Cloud, eventually};
 use serde_json::Value;
 
 /// What `/api/v1/PATH` answers to a query.
@@ -44,4 +47,18 @@ pub async fn value(prometheus: &Client, query: &str) -> Result<Option<f64>> {
         .first()
         .and_then(|row| row.pointer("/value/1")?.as_str()?.parse().ok());
     Ok(first)
+}
+
+/// Waits until no target of that selector was up for a whole window, such as `3m`.
+///
+/// # Errors
+/// The deadline passed.
+pub async fn was_down(cloud: &Cloud, selector: &str, window: &str, deadline: Duration) -> Result<()> {
+    let query = format!("max(max_over_time(up{{{selector}}}[{window}]))");
+    eventually(deadline, &format!("{selector} was down for {window}"), || async {
+        let up = value(&cloud.prometheus()?, &query).await?;
+        ensure!(up == Some(0.0), "{query} is {up:?}");
+        Ok(())
+    })
+    .await
 }

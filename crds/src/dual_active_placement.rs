@@ -3,13 +3,14 @@
 
 use std::collections::BTreeMap;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     Assignment, Criticality, DualActivePlacementStatus, FailbackPolicy, FailoverPolicy, Override, PlacementRow,
-    Rollout, TemplateKind, Traffic,
+    Rollout, TemplateKind, Traffic, find_condition,
 };
 
 /// Reasons of a placement's conditions and of the centres' rows.
@@ -369,6 +370,11 @@ impl DualActivePlacement {
     /// What was decided; `None` before anything was.
     pub fn assignment(&self) -> Option<&Assignment> {
         self.status.as_ref()?.assignment.as_ref()
+    }
+
+    /// Its condition of that type, where it was told.
+    pub fn condition(&self, kind: &str) -> Option<&Condition> {
+        find_condition(&self.status.as_ref()?.conditions, kind)
     }
 
     /// What the centres say.

@@ -110,6 +110,12 @@ impl Caches {
         (caches, tasks)
     }
 
+    /// The centre of that name.
+    pub(super) fn centre_of(&self, name: &str) -> Option<Arc<DataCenter>> {
+        let mut all = self.centres.shared().into_iter();
+        all.find(|c| c.metadata.name.as_deref() == Some(name))
+    }
+
     /// Waits for every first list, for as long as it takes: without them nothing is decided.
     pub(super) async fn ready(&self) {
         while let Err(error) = self.first_lists().await {

@@ -86,11 +86,8 @@ impl Counting {
 
     /// Asks what is due. Answers when it wants to be called again.
     pub(super) async fn pass(&mut self) -> Result<Option<Duration>, CallError> {
-        let centres = self.caches.centres.list();
-        let own = centres
-            .iter()
-            .find(|c| c.metadata.name.as_deref() == Some(&self.centre));
-        let wanted = own.and_then(|c| c.spec.metric_sources.first());
+        let own = self.caches.centre_of(&self.centre);
+        let wanted = own.as_ref().and_then(|c| c.spec.metric_sources.first());
         // Without any Service nobody would read the answer.
         let wanted = wanted.filter(|_| places_services(&self.caches.placements.shared()));
         if self.source.as_ref().map(|s| &s.spec) != wanted {

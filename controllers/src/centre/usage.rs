@@ -49,11 +49,8 @@ pub(super) struct Asks(BTreeMap<String, Asked>);
 impl Measurements {
     /// Asks what is due. Answers when it wants to be called again.
     pub(super) async fn pass(&mut self) -> Result<Option<Duration>, CallError> {
-        let centres = self.caches.centres.list();
-        let own = centres
-            .iter()
-            .find(|c| c.metadata.name.as_deref() == Some(&self.centre));
-        let source = own.and_then(|c| c.spec.metric_sources.first());
+        let own = self.caches.centre_of(&self.centre);
+        let source = own.as_ref().and_then(|c| c.spec.metric_sources.first());
         if self.source.as_ref().map(|(s, _)| s) != source {
             // Another source is another truth.
             self.asked.0.clear();

@@ -106,9 +106,7 @@ impl Figures {
         // A rule about a figure that is not there would stay silent.
         let mut armed = BTreeMap::from([(key(crds::placement_reason::ARMED, Criticality::Key), 0)]);
         for placement in placements {
-            let conditions = placement.status.as_ref().map(|s| s.conditions.as_slice());
-            let said = find_condition(conditions.unwrap_or_default(), condition::FAILOVER_ARMED);
-            if let Some(said) = said {
+            if let Some(said) = placement.condition(condition::FAILOVER_ARMED) {
                 *armed.entry(key(&said.reason, placement.spec.criticality)).or_default() += 1;
             }
         }

@@ -153,9 +153,9 @@ pub(crate) fn kubectl(state: &State, cluster: &str, user: &str, args: &[&str]) -
         .arg(format!("--kubeconfig={}", kubeconfig(state, cluster, user).display()))
         .args(args);
     // Addresses return in the next cloud, so what was discovered in this one must not stay in the home folder.
-    // It ends before its garbage matters.
     command
         .env("KUBECACHEDIR", state.dir.join("cache"))
+        // It ends before its garbage matters.
         .env("GOGC", "off")
         .stdin(std::process::Stdio::null())
         .kill_on_drop(true);

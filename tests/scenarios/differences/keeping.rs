@@ -1,18 +1,14 @@
 //! What stays wrong in a centre for a while is said: an object that cannot go, and one that something else writes too.
 
-use std::time::Duration;
-
 use anyhow::{Result, ensure};
 use playground::eventually;
 use serde_json::{Value, json};
 
 use crate::stage::{NS, config_map, deployment, placement};
-use crate::world::{METRO, PATIENCE, World};
+use crate::world::{CORRECTED, METRO, PATIENCE, World};
 
 const NAME: &str = "kept";
 const MAP: [&str; 2] = ["configmap", NAME];
-/// An edit by hand is put right within this time.
-const CORRECTED: Duration = Duration::from_secs(5);
 
 async fn row(w: &World, centre: &str) -> Result<Value> {
     let found = w.get("hub", &["dap", NAME, "-n", NS]).await?;

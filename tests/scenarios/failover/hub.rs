@@ -10,7 +10,7 @@ use tests::prometheus;
 use crate::calm::{CALM, SHOP, Undisturbed};
 use crate::ground::{LONG, real};
 use crate::stage::{LI, NS};
-use crate::world::{METRO, World};
+use crate::world::{CORRECTED, METRO, World};
 
 /// Hangs, for everybody in the centre of the exclusive writer.
 const HANGS: &str = "hub-apiserver@jishi";
@@ -18,8 +18,6 @@ const HANGS: &str = "hub-apiserver@jishi";
 const DEAD: [&str; 2] = ["hub-apiserver@jiyidong", "hub-apiserver@baicheng"];
 /// Three minutes, and what Prometheus needs to see them.
 const MINUTES: Duration = Duration::from_secs(300);
-/// An edit by hand is put right within this time.
-const CORRECTED: Duration = Duration::from_secs(5);
 /// Milliseconds between two records. A right that ran out would be missed for longer: its pod is stopped and started anew.
 const PAUSE: u64 = 5000;
 
@@ -34,10 +32,14 @@ fn pause(w: &World, skip: usize) -> Result<u64> {
     pauses.map(|(one, next)| next - one).max().context("no records")
 }
 
-/// Uid of every quota in a centre: nothing may be made anew.
-async fn quota_uids(w: &World, centre: &str) -> Result<String> {
-    let path = "jsonpath={.items[*].metadata.uid}";
-    w.ok(centre, None, &["get", "resourcequota", "-A", "-o", path]).await
+/// Uid of every quota in both centres: nothing may be made anew.
+async fn quota_uids(w: &World) -> Result<Vec<String>> {
+    let list = ["get", "resourcequota", "-A", "-o", "jsonpath={.items[*].metadata.uid}"];
+    let mut all = Vec::new();
+    for centre in METRO {
+        all.push(w.ok(centre, None, &list).await?);
+    }
+    Ok(all)
 }
 
 async fn quota_edit_is_corrected(w: &World, centre: &str) -> Result<()> {
@@ -53,19 +55,13 @@ async fn quota_edit_is_corrected(w: &World, centre: &str) -> Result<()> {
 /// nothing is deleted or scaled, an edit of a quota is put right, and afterwards a change of a template is followed as before.
 pub(crate) async fn a_silent_hub_takes_nothing_away(w: &World) -> Result<()> {
     let before = Undisturbed::now(w).await?;
-    let quotas = [quota_uids(w, METRO[0]).await?, quota_uids(w, METRO[1]).await?];
+    let quotas = quota_uids(w).await?;
     let landed = w.landed(CALM)?;
     w.cloud.freeze(HANGS).await?;
     for server in DEAD {
         w.cloud.kill(server).await?;
     }
-    let query = r#"max(max_over_time(up{job="hub-apiserver"}[3m]))"#;
-    eventually(MINUTES, "the hub was down for three minutes", || async {
-        let up = prometheus::value(&w.cloud.prometheus()?, query).await?;
-        ensure!(up == Some(0.0), "{query} is {up:?}");
-        Ok(())
-    })
-    .await?;
+    prometheus::was_down(&w.cloud, r#"job="hub-apiserver""#, "3m", MINUTES).await?;
     w.goes_on(CALM, 20).await?;
     let (more, pause) = (w.landed(CALM)? - landed, pause(w, landed)?);
     println!("silent hub: {more} records meanwhile, at most {pause} ms apart");
@@ -90,8 +86,7 @@ pub(crate) async fn a_silent_hub_takes_nothing_away(w: &World) -> Result<()> {
             .await?;
     }
     w.copies(SHOP, SHOP, [3, 3]).await?;
-    let after = [quota_uids(w, METRO[0]).await?, quota_uids(w, METRO[1]).await?];
-    ensure!(quotas == after, "a quota was made anew");
+    ensure!(quota_uids(w).await? == quotas, "a quota was made anew");
     w.armed(CALM, "Armed").await?;
     let placement = w.get("hub", &["dap", CALM, "-n", NS]).await?;
     ensure!(

@@ -1,16 +1,11 @@
 //! What it must stand.
 
-use std::time::Duration;
-
 use anyhow::{Context as _, Result, ensure};
 use playground::eventually;
 use serde_json::{Value, json};
 
 use crate::ledger;
-use crate::world::{METRO, PATIENCE, World, small_request};
-
-/// An edit or a deletion in a centre is corrected within this time.
-const CORRECTED: Duration = Duration::from_secs(5);
+use crate::world::{CORRECTED, METRO, PATIENCE, World, small_request};
 
 pub(crate) async fn drift_is_corrected(w: &World) -> Result<()> {
     let ns = "dept-yibao";

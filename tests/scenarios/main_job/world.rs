@@ -12,6 +12,8 @@ use tests::repository;
 pub(crate) const METRO: [&str; 2] = ["jishi", "jiyidong"];
 /// Nobody waits longer than this for anything in these tests.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
+/// An edit or a deletion in a centre is corrected within this time.
+pub(crate) const CORRECTED: Duration = Duration::from_secs(5);
 
 pub(crate) struct World {
     pub(crate) cloud: Cloud,

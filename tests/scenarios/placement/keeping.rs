@@ -1,16 +1,11 @@
 //! What was placed stays as declared, and what a centre owns is left to it.
 
-use std::time::Duration;
-
 use anyhow::{Result, ensure};
 use playground::eventually;
 use serde_json::{Value, json};
 
 use crate::stage::{NS, autoscaler, config_map, deployment, placement};
-use crate::world::{METRO, PATIENCE, World};
-
-/// An edit by hand is put right within this time.
-const CORRECTED: Duration = Duration::from_secs(5);
+use crate::world::{CORRECTED, METRO, PATIENCE, World};
 
 /// A Deployment whose pods read a ConfigMap.
 fn reading(name: &str, app: &str, map: &str) -> Value {

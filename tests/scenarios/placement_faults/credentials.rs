@@ -8,7 +8,7 @@ use playground::eventually;
 use serde_json::json;
 
 use crate::ground::Ground;
-use crate::world::{PATIENCE, World};
+use crate::world::{CORRECTED, PATIENCE, World};
 
 const AGENTS: [&str; 2] = ["agent-1@jishi", "agent-2@jishi"];
 /// Of what the agents of jishi show everywhere, and of what another authority signed, which no API server knows.
@@ -16,8 +16,6 @@ const OWN: &str = "xiangyun-centre-jishi";
 const STRANGER: &str = "etcd-jishi";
 /// Certificate and key.
 const PARTS: [&str; 2] = ["crt", "key"];
-/// An edit by hand is put right within this time.
-const CORRECTED: Duration = Duration::from_secs(5);
 
 fn file(w: &World, name: &str, part: &str) -> PathBuf {
     w.cloud.dir().join("pki").join(format!("{name}.{part}"))

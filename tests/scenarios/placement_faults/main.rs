@@ -1,5 +1,5 @@
 //! Placements among faults: servers that are away, slow or overloaded, writers that interfere, programs that die at the
-//! worst moment, and a hub that is silent or says nothing. One cloud for all steps; each but the last takes away what it made.
+//! worst moment, and a hub that is silent or says nothing. One cloud for all steps; each takes away what it made.
 
 #![allow(
     clippy::indexing_slicing,

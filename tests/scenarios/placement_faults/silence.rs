@@ -1,7 +1,5 @@
 //! A hub that does not answer, and one that answers with nothing: neither is a word to take anything away.
 
-use std::time::Duration;
-
 use anyhow::{Context as _, Result, ensure};
 use kube::{Client, Config};
 use playground::eventually;
@@ -12,15 +10,13 @@ use crate::ground::Ground;
 use crate::stage::{LI, NS, deployment};
 use crate::store::{Store, etcdctl};
 use crate::witness::figure;
-use crate::world::{METRO, PATIENCE, World};
+use crate::world::{CORRECTED, METRO, PATIENCE, World};
 
 const HUB: [&str; 3] = [
     "hub-apiserver@jishi",
     "hub-apiserver@jiyidong",
     "hub-apiserver@baicheng",
 ];
-/// An edit by hand is put right within this time.
-const CORRECTED: Duration = Duration::from_secs(5);
 /// Where the hub's store keeps placements, and the department's Deployments.
 const PLACEMENTS: &str = "/registry/xiangyun.io/dualactiveplacements/";
 const TEMPLATES: &str = "/registry/deployments/dept-yibao/";

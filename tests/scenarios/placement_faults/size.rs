@@ -91,7 +91,6 @@ fn crowd() -> [Value; 2] {
     [templates, all(&|_, name| placement(name, name, json!({})))]
 }
 
-/// The last step of its cloud, which ends with them.
 pub(crate) async fn three_hundred_at_once(w: &World) -> Result<()> {
     let logs = [Witness::of(w, METRO[0])?, Witness::of(w, METRO[1])?];
     for objects in crowd() {
@@ -126,5 +125,19 @@ pub(crate) async fn three_hundred_at_once(w: &World) -> Result<()> {
             "{stored} writes for {MANY} objects in {centre}"
         );
     }
-    Ok(())
+    w.ok(
+        "hub",
+        LI,
+        &["delete", "dap", "-n", NS, "-l", "crowd=yes", "--wait=false"],
+    )
+    .await?;
+    for centre in METRO {
+        eventually(LONG, &format!("none is left in {centre}"), || async {
+            ensure!(!w.is_there(centre, &["deploy", "-l", "crowd=yes"]).await?, "some are");
+            Ok(())
+        })
+        .await?;
+    }
+    let templates = ["delete", "deploy", "-n", NS, "-l", "crowd=yes", "--wait=false"];
+    w.ok("hub", LI, &templates).await.map(drop)
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crds::{DualActivePlacement, PlacementMode, QuotaPool, Resources, condition, find_condition, placement_reason};
+use crds::{DualActivePlacement, PlacementMode, QuotaPool, Resources, condition, placement_reason};
 use jiff::{SignedDuration, Timestamp};
 
 use super::active::active;
@@ -32,8 +32,7 @@ pub fn settled(centre: &str, known: &Known, placements: &[Arc<DualActivePlacemen
     placements.iter().all(|placement| match placement.spec.mode {
         PlacementMode::ActiveActive => {
             let there = placement.assignment().is_some_and(|a| a.centre(centre).is_some());
-            let conditions = placement.status.as_ref().map(|s| s.conditions.as_slice());
-            let said = find_condition(conditions.unwrap_or_default(), condition::READY);
+            let said = placement.condition(condition::READY);
             !there || said.is_none_or(|c| !ON_THE_WAY.contains(&c.reason.as_str()))
         }
         PlacementMode::ActiveStandby | PlacementMode::Exclusive => {

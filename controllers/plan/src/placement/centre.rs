@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crds::{
     Assignment, Drift, DualActivePlacement, Existing, Ownership, PlacedObject, PlacementMode, Removal, TemplateKind,
-    condition, find_condition, placement_reason as reason,
+    condition, placement_reason as reason,
 };
 
 use super::confirm::{self, Contents};
@@ -249,8 +249,7 @@ fn part(
 
 /// What the operator says of data that may not be in a centre of this owner: it is neither changed nor made anew here.
 fn data_refused(s: &Snapshot<'_>, placement: &DualActivePlacement) -> Option<String> {
-    let conditions = placement.status.as_ref().map(|s| s.conditions.as_slice());
-    let said = find_condition(conditions.unwrap_or_default(), condition::READY)?;
+    let said = placement.condition(condition::READY)?;
     let refused = s.ownership == Ownership::Social && said.reason == reason::DATA_NOT_ALLOWED;
     refused.then(|| said.message.clone())
 }

@@ -256,8 +256,7 @@ impl Placements {
         let exclusive: Vec<_> = exclusive.map(|p| key(p)).collect();
         let held = self.rights.as_ref().map(|rights| rights.held(exclusive.iter()));
         let gated = self.rights.as_ref().is_some_and(Rights::gated);
-        let centres = self.caches.centres.shared();
-        let own = centres.iter().find(|c| c.metadata.name.as_ref() == Some(&self.centre));
+        let own = self.caches.centre_of(&self.centre);
         plan(&Snapshot {
             centre: &self.centre,
             placements,

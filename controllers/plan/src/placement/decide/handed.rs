@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crds::{
     Assignment, CentreAssignment, DualActivePlacement, PlacedObject, Resources, TemplateKind, condition,
-    find_condition, placement_reason as reason,
+    placement_reason as reason,
 };
 
 use super::{Decision, Held, One, Selections, Templates, World, holds, key, selected};
@@ -33,8 +33,7 @@ fn has(assignment: Option<&Assignment>, object: &PlacedObject) -> bool {
 
 /// Whether nothing was said of it, or only that two claim the same: what it will be is not known yet.
 fn is_unheard(placement: &DualActivePlacement) -> bool {
-    let conditions = placement.status.as_ref().map(|s| s.conditions.as_slice());
-    let said = find_condition(conditions.unwrap_or_default(), condition::READY);
+    let said = placement.condition(condition::READY);
     said.is_none_or(|c| c.reason == reason::CLAIMED_TWICE)
 }
 

@@ -46,6 +46,16 @@ pub(super) const fn unchanged(no_more: bool) -> (&'static str, &'static str) {
     }
 }
 
+/// That nobody knows how many pods of it a centre has, in both languages.
+pub(super) fn unknown_pods(object: &PlacedObject, centre: &str, pool: &str) -> (String, String) {
+    (
+        format!(
+            "{object}: how many pods it gets in {centre} is not known, {centre} has not reported its nodes of pool {pool}"
+        ),
+        format!("{object}：{centre} 未上报资源池 {pool} 的节点数，容器组数未知"),
+    )
+}
+
 impl One<'_> {
     fn pods_in(&self, centre: &str, object: &PlacedObject) -> Option<i64> {
         let jobs = self.jobs_in() == Some(centre);
@@ -130,11 +140,11 @@ impl One<'_> {
     fn not_counted(&self, centre: &str, objects: &BTreeSet<PlacedObject>) -> Option<Obstacle> {
         let mut undivided = objects.iter().filter(|o| is_undivided(&o.kind));
         let object = undivided.find(|o| self.pods_in(centre, o).is_none())?;
-        let pool = &self.placement.spec.pool;
+        let (en, zh) = unknown_pods(object, centre, &self.placement.spec.pool);
         Some(Obstacle {
             reason: reason::NODES_UNKNOWN,
             message: format!(
-                "{object}: how many pods it gets in {centre} is not known, {centre} has not reported its nodes of pool {pool}; it is placed and not counted against the grant until then; look at the agent of {centre} | {object}：{centre} 未上报资源池 {pool} 的节点数，容器组数未知；照常部署，上报前不计入配额核对，请检查 {centre} 的代理"
+                "{en}; it is placed and not counted against the grant until then; look at the agent of {centre} | {zh}；照常部署，上报前不计入配额核对，请检查 {centre} 的代理"
             ),
         })
     }

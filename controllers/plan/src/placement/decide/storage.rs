@@ -1,6 +1,7 @@
 //! Whether the storage that is claimed in a centre fits into what the tenant holds there: of each StorageClass, and in all,
 //! as the quota of the namespace bounds it.
 
+use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crds::{Assignment, DualActivePlacement, PlacedObject, Resources, TemplateKind, placement_reason as reason};
@@ -156,18 +157,18 @@ impl One<'_> {
         let namespace = self.world.catalogue.namespace(&placement.0, &self.placement.spec.pool);
         let taken = self.claimed.taken(&(namespace, centre.to_owned()), &placement, &mine);
         let given = self.storage_in(centre);
-        let before = self.old.map(|old| self.claimed_by(old, centre)).unwrap_or_default();
+        let before = LazyCell::new(|| self.old.map(|old| self.claimed_by(old, centre)).unwrap_or_default());
         let less = asked.values().sum::<i128>() <= self.needed(centre).storage;
         let of = |all: &Classes, class: &str| all.get(class).copied().unwrap_or_default();
         let mut told = None;
         for class in asked.keys().filter(|class| given.contains_key(*class)) {
             let what = (&*format!("StorageClass {class}"), &*format!("存储类 {class}"));
             let figures = [&asked, &given, &taken].map(|all| of(all, class));
-            let no_more = less && of(&asked, class) <= of(&before, class);
+            let no_more = || less && of(&asked, class) <= of(&before, class);
             told = told.or(self.room_for(centre, what, figures, no_more)?);
         }
         let figures = [&asked, &given, &taken].map(|all| all.values().sum());
-        let all = self.room_for(centre, ("storage in all", "全部存储"), figures, less)?;
+        let all = self.room_for(centre, ("storage in all", "全部存储"), figures, || less)?;
         Ok(told.or(all))
     }
 
@@ -217,12 +218,13 @@ impl One<'_> {
         centre: &str,
         (what, what_zh): (&str, &str),
         [asked, given, taken]: [i128; 3],
-        no_more: bool,
+        no_more: impl Fn() -> bool,
     ) -> Result<Option<Obstacle>, Obstacle> {
         let short = asked - (given - taken);
         if short <= 0 {
             return Ok(None);
         }
+        let no_more = no_more();
         let (en, zh) = unchanged(no_more);
         let [asked, given, taken, short] = [asked, given, taken, short].map(|n| Resources::amount("storage", n).0);
         let (tenant, _) = key(self.placement);

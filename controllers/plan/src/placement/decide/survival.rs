@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crds::{DualActivePlacement, PlacedObject, PlacementMode, Resources, TemplateKind};
 
-use super::needs::pods;
+use super::needs::{pods, unknown_pods};
 use super::{One, Selections, Survivable, Templates, World, fit, key, overridden, selected};
 
 /// By namespace and pool.
@@ -104,11 +104,8 @@ impl One<'_> {
         let unknown = |name: &str| nodes(name).and_then(|n| n.unknown.as_ref());
         let unknown = spec.centres.iter().find_map(|c| Some((&c.name, unknown(&c.name)?)));
         if let Some((name, object)) = unknown {
-            let message = format!(
-                "{object}: how many pods it gets in {name} is not known, {name} has not reported its nodes of pool {pool} | {object}：{name} 未上报资源池 {pool} 的节点数，容器组数未知",
-                pool = spec.pool
-            );
-            return Some((None, message));
+            let (en, zh) = unknown_pods(object, name, &spec.pool);
+            return Some((None, format!("{en} | {zh}")));
         }
         let all = asked.copies;
         let message =
